@@ -1,0 +1,1 @@
+"""runstep: TensorFlow-1-style graphs, run in Sessions, without TensorFlow."""

@@ -1,0 +1,1 @@
+"""Graph, operations, tensors and their types."""
