@@ -1,0 +1,118 @@
+"""`tf.Tensor`: one output of one operation. A name for a value that a run will compute, never the value itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from runstep.graph import shapes
+from runstep.graph.dtypes import DType
+from runstep.graph.shapes import RawShape, TensorShape
+
+if TYPE_CHECKING:
+    from runstep.graph.graph import Graph
+    from runstep.graph.operation import Operation
+
+
+class Tensor:
+    """A symbolic handle to one output of an operation (source: tf.Tensor).
+
+    Hashes and compares by identity (S108), so that tensors can be keys of a feed_dict. The arithmetic operators and
+    indexing are installed by `runstep.graph.operators`.
+
+    Attributes:
+      op: the operation that produces it.
+      value_index: which of that operation's outputs it is.
+      dtype: its element type.
+      raw_shape: its static shape as a tuple (None for an unknown size), or None for an unknown rank.
+    """
+
+    __slots__ = ("__weakref__", "_handle_data", "dtype", "op", "raw_shape", "value_index")
+
+    __array_priority__ = 100
+
+    def __init__(self, op: Operation, value_index: int, dtype: DType, raw_shape: RawShape = None) -> None:
+        self.op = op
+        self.value_index = value_index
+        self.dtype = dtype
+        self.raw_shape = raw_shape
+        self._handle_data: Any = None
+
+    @property
+    def graph(self) -> Graph:
+        return self.op.graph
+
+    @property
+    def name(self) -> str:
+        """`"<op name>:<output index>"`."""
+        return f"{self.op.name}:{self.value_index}"
+
+    @property
+    def device(self) -> str:
+        return self.op.device
+
+    @property
+    def shape(self) -> TensorShape:
+        return TensorShape.from_raw(self.raw_shape)
+
+    def get_shape(self) -> TensorShape:
+        """The static shape, as `shape`."""
+        return TensorShape.from_raw(self.raw_shape)
+
+    def _shape_as_list(self) -> list[int | None] | None:
+        return None if self.raw_shape is None else list(self.raw_shape)
+
+    def set_shape(self, shape: Any) -> None:
+        """Adds what `shape` says to the static shape.
+
+        Raises:
+          ValueError: `shape` contradicts what is known already.
+        """
+        raw = shapes.as_raw(shape)
+        try:
+            self.raw_shape = shapes.merge(self.raw_shape, raw)
+        except ValueError:
+            mine, other = TensorShape.from_raw(self.raw_shape), TensorShape.from_raw(raw)
+            raise ValueError(f"Shapes {mine} and {other} are not compatible") from None
+        self.op.graph._shape_was_set(self)
+
+    def consumers(self) -> list[Operation]:
+        """The operations that take this tensor as an input."""
+        return self.op.graph._consumers_of(self)
+
+    def eval(self, feed_dict: Any = None, session: Any = None) -> Any:
+        """Runs this tensor in `session` or the default session and returns its value (S34-S36).
+
+        Raises:
+          ValueError: there is no session, or it runs another graph.
+        """
+        from runstep.session.default import session_for_tensor
+
+        return session_for_tensor(self, session).run(self, feed_dict)
+
+    def _as_graph_element(self) -> Tensor:
+        return self
+
+    @property
+    def _id(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"<tf.Tensor '{self.name}' shape={self.get_shape()} dtype={self.dtype.name}>"
+
+    def __str__(self) -> str:
+        shape = "" if self.raw_shape is None else f", shape={self.get_shape()}"
+        device = f", device={self.device}" if self.device else ""
+        return f'Tensor("{self.name}"{shape}, dtype={self.dtype.name}{device})'
+
+    def __copy__(self) -> Tensor:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Tensor:
+        return self
+
+
+TensorLike = Any
+"""A Tensor, or anything that `convert_to_tensor` takes: Python numbers, strings, nested lists, numpy arrays, variables."""
+
+Tensors = Sequence[Tensor]
