@@ -1,0 +1,183 @@
+"""`check(row)`: one row against TensorFlow, in every combination of dtypes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from runstep import errors
+from runstep.graph import dtypes
+from runstep.graph.dtypes import DType
+from runstep.graph.shapes import RawShape
+from runstep.kernels.registry import KernelTable, numpy_kernel
+from runstep.testing import oracle, subject
+from runstep.testing.combinations import combinations
+from runstep.testing.compare import differences
+from runstep.testing.rows import Case, Instance
+
+
+def check(row: Case, *, table: KernelTable = numpy_kernel) -> None:
+    """Raises AssertionError, naming the combination of dtypes, where runstep and TensorFlow differ on `row`.
+
+    Compared are values, dtypes, shapes and number of outputs, or the class of the error; and the static shapes that both
+    infer from full, partial and no knowledge of the inputs. The promises of the kernel are checked on the way (see
+    `runstep.testing.subject.call`).
+
+    Raises:
+      ImportError: TensorFlow is not installed.
+      LookupError: no row, no kernel, or no dtypes to try.
+      TypeError: the row does not fit the op def.
+    """
+    op_def = subject.op_def(row.op)
+    instances = [Instance(row, op_def, types) for types in combinations(row, op_def)]
+    values = [instance.values() for instance in instances]
+    building = row.error is not None and not issubclass(row.error, errors.OpError)
+    problems: list[str] = []
+    if building:
+        for instance, inputs in zip(instances, values, strict=True):
+            problems += _check_building_fails(row, instance, inputs)
+    else:
+        outcomes = oracle.run(instances, values)
+        if row.error is not None and not any(_same_class(outcome, row.error) for outcome in outcomes):
+            problems.append(f"{row}: TensorFlow does not raise {row.error.__name__} but gives {outcomes[0]!r:.300}")
+        for instance, inputs, outcome in zip(instances, values, outcomes, strict=True):
+            problems += _check_run(instance, inputs, outcome, table)
+    for index in _shape_samples(instances):
+        problems += _check_shapes(instances[index], values[index])
+    if problems:
+        more = f"\n... and {len(problems) - 10} more" if len(problems) > 10 else ""
+        raise AssertionError("\n".join(problems[:10]) + more)
+
+
+def _same_class(outcome: Any, error: type[BaseException]) -> bool:
+    return isinstance(outcome, BaseException) and type(outcome).__name__ == error.__name__
+
+
+def _no_kernel(outcome: Any) -> bool:
+    return isinstance(outcome, BaseException) and "No OpKernel" in str(outcome)
+
+
+def _check_run(
+    instance: Instance, inputs: list[np.ndarray[Any, Any]], outcome: oracle.Outcome, table: KernelTable
+) -> Iterator[str]:
+    if _no_kernel(outcome):
+        return
+    if isinstance(outcome, (ValueError, TypeError)):
+        yield f"{instance}: TensorFlow refuses to build this even with unknown shapes: {outcome}"
+        return
+    for known in (True, False):
+        where = f"{instance}, {'constants known' if known else 'nothing known'}"
+        try:
+            results = subject.call(instance, inputs, known=known, table=table)
+        except AssertionError as error:
+            yield str(error)
+        except LookupError as error:
+            if not isinstance(outcome, Exception):
+                yield str(error)
+        except Exception as error:
+            if not isinstance(outcome, Exception):
+                yield f"{where}: raised {error!r}, TensorFlow gives {outcome!r:.200}"
+            elif type(error).__name__ != type(outcome).__name__:
+                yield f"{where}: raised {error!r}, TensorFlow raises {_brief(outcome)}"
+        else:
+            if isinstance(outcome, Exception):
+                yield f"{where}: gives {results!r:.200}, TensorFlow raises {_brief(outcome)}"
+            else:
+                yield from _compare(instance, where, results, outcome)
+
+
+def _brief(error: Exception) -> str:
+    message = getattr(error, "message", str(error))
+    return f"{type(error).__name__}: {message.strip().splitlines()[0] if message.strip() else ''}"
+
+
+def _compare(instance: Instance, where: str, results: Sequence[Any], outcome: Sequence[Any]) -> Iterator[str]:
+    row = instance.row
+    for index, (ours, theirs, kind) in enumerate(zip(results, outcome, instance.output_types, strict=True)):
+        if theirs is None:
+            continue
+        if row.stateful:
+            theirs = np.asarray(theirs)
+            if np.shape(ours) != theirs.shape or np.asarray(ours).dtype != theirs.dtype:
+                yield f"{where}: output {index}: {ours.dtype}{ours.shape}, TensorFlow has {theirs.dtype}{theirs.shape}"
+            continue
+        what = differences(ours, theirs, kind.base_dtype, row.rtol, row.atol)
+        if what:
+            yield f"{where}: output {index}: {what}"
+
+
+def _check_building_fails(row: Case, instance: Instance, inputs: list[np.ndarray[Any, Any]]) -> Iterator[str]:
+    known = [True if spec.is_literal else spec.shape for spec in instance.specs]
+    theirs = oracle.static_shapes(instance, inputs, known)
+    ours = subject.static_shapes(instance, inputs, known)
+    assert row.error is not None
+    if not _same_class(theirs, row.error):
+        yield f"{instance}: TensorFlow does not raise {row.error.__name__} in building but gives {theirs!r:.300}"
+    if not _same_class(ours, row.error):
+        yield f"{instance}: building gives {ours!r}, TensorFlow raises {theirs}"
+
+
+# --- static shapes ------------------------------------------------------------------------------------------------
+
+
+def _shape_samples(instances: Sequence[Instance]) -> list[int]:
+    """Rules seldom look at dtypes: the first combination, and the first with each dtype of the minor attributes."""
+    seen: set[tuple[str, DType]] = set()
+    picks = []
+    for index, instance in enumerate(instances):
+        minor = {item for item in list(instance.types.items())[1:] if item not in seen}
+        if index == 0 or (minor and len(picks) < 4):
+            picks.append(index)
+            seen |= minor
+    return picks
+
+
+def _knowledge(instance: Instance) -> Iterator[list[Any]]:
+    """What is known of the inputs, from everything to nothing: per input a raw shape, or True for a constant."""
+    full: list[RawShape] = [spec.shape for spec in instance.specs]
+    data = [index for index, spec in enumerate(instance.specs) if not spec.is_literal]
+    settings: list[list[RawShape]] = [full]
+
+    def changed(change: Any, places: Sequence[int]) -> list[RawShape]:
+        return [change(shape) if index in places else shape for index, shape in enumerate(full)]
+
+    settings.append(changed(lambda shape: (None, *shape[1:]) if shape else shape, data))
+    settings.append(changed(lambda shape: (*shape[:-1], None) if shape else shape, data))
+    settings.append(changed(lambda shape: (None,) * len(shape), data))
+    settings.append(changed(lambda shape: None, data))
+    if len(data) > 1:
+        settings += [changed(lambda shape: None, [place]) for place in data[:3]]
+        settings += [changed(lambda shape: (None,) * len(shape), [place]) for place in data[:3]]
+    literals = [index for index, spec in enumerate(instance.specs) if spec.is_literal]
+    unique = [setting for index, setting in enumerate(settings) if setting not in settings[:index]]
+    for setting in unique:
+        if literals:
+            yield [True if index in literals else shape for index, shape in enumerate(setting)]
+        yield list(setting)
+    if literals:
+        yield [None if index in literals else shape for index, shape in enumerate(full)]
+        yield [None] * len(full)
+        if len(literals) > 1:
+            for place in literals:
+                yield [True if index == place else shape for index, shape in enumerate(full)]
+
+
+def _check_shapes(instance: Instance, inputs: list[np.ndarray[Any, Any]]) -> Iterator[str]:
+    if any(kind.base_dtype in (dtypes.resource, dtypes.variant) or kind.is_ref for kind in instance.input_types):
+        return
+    for known in _knowledge(instance):
+        theirs = oracle.static_shapes(instance, inputs, known)
+        ours = subject.static_shapes(instance, inputs, known)
+        if isinstance(theirs, Exception):
+            if not isinstance(ours, Exception):
+                yield f"{instance}: static shapes from {_said(known)} are {ours}, TensorFlow raises {theirs}"
+        elif isinstance(ours, Exception):
+            yield f"{instance}: static shapes from {_said(known)} raise {ours!r}, TensorFlow says {theirs}"
+        elif ours != theirs:
+            yield f"{instance}: static shapes from {_said(known)} are {ours}, TensorFlow says {theirs}"
+
+
+def _said(known: Sequence[Any]) -> str:
+    return "(" + ", ".join("constant" if what is True else str(what) for what in known) + ")"

@@ -1,0 +1,244 @@
+"""runstep under test, below the Session: a kernel and a shape rule on a stand-in for the node."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from runstep.graph import dtypes
+from runstep.graph.dtypes import DType
+from runstep.graph.shapes import RawShape
+from runstep.kernels.registry import Kernel, KernelDef, KernelTable, numpy_kernel
+from runstep.ops import registry
+from runstep.testing.rows import Instance
+
+Arrays = list[np.ndarray[Any, Any]]
+
+
+def op_def(op: str) -> registry.OpDef:
+    """The row of `op`; LookupError when there is none."""
+    _load(op)
+    found = registry.get(op)
+    if found is None:
+        raise LookupError(f"runstep has no row for op {op} (is its module imported in runstep/ops/__init__.py?)")
+    return found
+
+
+def _load(op: str) -> None:
+    """Imports the rows and kernels, also of modules that the packages don't import yet."""
+    _stand_in()
+    for package_name in ("runstep.ops", "runstep.kernels.numpy"):
+        package = importlib.import_module(package_name)
+        for module in pkgutil.iter_modules(package.__path__):
+            source = Path(package.__path__[0], module.name + ".py")
+            if source.exists() and f'"{op}"' in source.read_text("utf-8"):
+                importlib.import_module(f"{package_name}.{module.name}")
+
+
+def _stand_in() -> None:
+    """Until the graph layer exists: empty stand-ins for what the modules of ops import from it."""
+    import sys
+    import types
+
+    names = {"apply": "apply", "convert": "convert_to_tensor", "graph": "name_scope get_default_graph Graph Operation",
+             "constant_value": "constant_value", "tensor": "Tensor"}
+    for stem, members in names.items():
+        full = f"runstep.graph.{stem}"
+        if full not in sys.modules and importlib.util.find_spec(full) is None:
+            sys.modules[full] = module = types.ModuleType(full)
+            module.__getattr__ = lambda name: type(name, (), {})
+
+
+class FakeTensor:
+    """An input of an op under construction, as a shape rule sees it."""
+
+    def __init__(self, raw_shape: RawShape, dtype: DType) -> None:
+        self.raw_shape = raw_shape
+        self.dtype = dtype
+
+
+class FakeOp:
+    """An op under construction, as a shape rule sees it."""
+
+    def __init__(self, instance: Instance, values: Arrays, known: Sequence[Any]) -> None:
+        self.type = instance.row.op
+        self.name = "node"
+        self.attrs = instance.attrs
+        self.output_types = instance.output_types
+        self.inputs = [
+            FakeTensor(value.shape if what is True else what, kind)
+            for value, what, kind in zip(values, known, instance.input_types, strict=True)
+        ]
+        self._constants = [value if what is True else None for value, what in zip(values, known, strict=True)]
+
+    def constant(self, index: int) -> Any:
+        return self._constants[index]
+
+    def constant_shape(self, index: int) -> RawShape:
+        value = self._constants[index]
+        if value is not None:
+            return tuple(None if size == -1 else size for size in value.tolist()) if value.ndim else None
+        shape = self.inputs[index].raw_shape
+        if shape is not None and len(shape) == 1 and shape[0] is not None:
+            return (None,) * shape[0]
+        return None
+
+
+def static_shapes(instance: Instance, values: Arrays, known: Sequence[Any]) -> list[RawShape] | Exception:
+    """What the row's shape rule infers; the exception that it raised is returned, not raised."""
+    rule = instance.op_def.shape
+    if rule is None:
+        return [None] * len(instance.output_types)
+    try:
+        return list(rule(FakeOp(instance, values, known)))
+    except ValueError as error:
+        return error
+
+
+class FakeNode:
+    """A node of a plan, as a kernel factory sees it (`runstep.kernels.registry.Node`)."""
+
+    name = "node"
+    device = "/job:localhost/replica:0/task:0/device:CPU:0"
+
+    def __init__(self, instance: Instance, values: Arrays, known: bool) -> None:
+        self.type = instance.row.op
+        self.attrs: Mapping[str, Any] = instance.attrs
+        self.input_types: Sequence[DType] = instance.input_types
+        self.output_types: Sequence[DType] = instance.output_types
+        self.resources: Any = None
+        self.input_shapes: Sequence[RawShape] = [value.shape if known else None for value in values]
+        self.output_shapes: Sequence[RawShape] = [None] * len(instance.output_types)
+        self._constants: list[Any] = [None] * len(values)
+        if known:
+            self._constants = [
+                value if spec.is_literal else None for value, spec in zip(values, instance.specs, strict=True)
+            ]
+            shapes = static_shapes(instance, values, self.known(values))
+            if not isinstance(shapes, Exception):
+                self.output_shapes = shapes
+
+    def known(self, values: Arrays) -> list[Any]:
+        """Per input, True where it is a constant, else its shape."""
+        return [
+            value.shape if constant is None else True
+            for value, constant in zip(values, self._constants, strict=True)
+        ]
+
+    def constant(self, index: int) -> np.ndarray[Any, Any] | None:
+        return self._constants[index]
+
+    def function(self, name: Any) -> Kernel:
+        raise LookupError(f"{self.type}: a test row's node has no function library (asked for {name})")
+
+
+def _layout(value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The same values in another memory layout: what a kernel that returns a view hands on."""
+    if value.ndim < 2:
+        wide = np.empty(value.shape + (2,), value.dtype)
+        wide[..., 0] = value
+        return wide[..., 0] if value.ndim else value
+    return np.asfortranarray(value)
+
+
+def call(instance: Instance, values: Arrays, *, known: bool, table: KernelTable = numpy_kernel) -> list[Any]:
+    """The outputs of the kernel, called twice as two steps would.
+
+    Args:
+      known: constants and shapes are known to the factory, inputs of rank 0 are numpy scalars and all are read-only;
+        else nothing is known, rank 0 are 0-d arrays and other inputs are strided.
+
+    Raises:
+      AssertionError: the kernel broke a promise (wrote into an input, returned memory that is not its own, the wrong
+        number of outputs, something that is not a numpy value).
+      LookupError: no kernel takes these types.
+      Exception: what the factory or the kernel raised.
+    """
+    kernel_def = table.find(instance.row.op, instance.attrs)
+    if kernel_def is None:
+        raise LookupError(f"runstep has no {table.kind} kernel for {instance}")
+    with np.errstate(all="ignore"):
+        if known:
+            inputs: list[Any] = [_frozen(value) for value in values]
+        else:
+            inputs = [_layout(value) for value in values]
+        kernel = kernel_def.make(FakeNode(instance, [value.copy() for value in values], known))
+        first = _outputs(instance, _run(kernel_def, kernel, inputs))
+        kept = [np.array(value, copy=True) if isinstance(value, np.ndarray) else value for value in first]
+        second = _outputs(instance, _run(kernel_def, kernel, inputs))
+    for index, (before, now) in enumerate(zip(values, inputs, strict=True)):
+        assert same(before, now), f"{instance}: the kernel wrote into input {index}"
+    for index, (before, now) in enumerate(zip(kept, first, strict=True)):
+        assert same(before, now), f"{instance}: the second call changed what the first returned as output {index}"
+    if not instance.row.stateful:
+        for index, (before, now) in enumerate(zip(kept, second, strict=True)):
+            assert same(before, now), f"{instance}: the second call returned another output {index}"
+    if not kernel_def.view:
+        _check_ownership(instance, inputs, first, second)
+    return kept
+
+
+def _frozen(value: np.ndarray[Any, Any]) -> Any:
+    if value.ndim == 0 and value.dtype != object:
+        return value[()]
+    value = value.copy()
+    value.flags.writeable = False
+    return value
+
+
+def _run(kernel_def: KernelDef, kernel: Kernel, inputs: Sequence[Any]) -> Any:
+    if kernel_def.uses_step:
+        raise LookupError(f"{kernel_def.op}: its kernel needs a running step; test it through a Session")
+    if kernel_def.is_async:
+        import trio
+
+        return trio.run(lambda: kernel(*inputs))
+    return kernel(*inputs)
+
+
+def _outputs(instance: Instance, result: Any) -> list[Any]:
+    count = len(instance.output_types)
+    if type(result) is tuple:
+        outputs = list(result)
+    else:
+        outputs = [result] if count or result is not None else []
+    assert len(outputs) == count, f"{instance}: the kernel returned {len(outputs)} outputs, not {count}"
+    for index, (value, kind) in enumerate(zip(outputs, instance.output_types, strict=True)):
+        if kind.base_dtype in (dtypes.resource, dtypes.variant) or kind.is_ref:
+            continue
+        assert isinstance(value, (np.ndarray, np.generic)), (
+            f"{instance}: output {index} is a {type(value).__name__}, not an ndarray or a numpy scalar"
+        )
+        assert value.dtype == kind.np, f"{instance}: output {index} is {value.dtype}, not {kind.name}"
+        if kind is dtypes.string:
+            wrong = [item for item in np.ravel(np.asarray(value)) if type(item) is not bytes]
+            assert not wrong, f"{instance}: output {index} holds {wrong[0]!r}, not bytes"
+    return outputs
+
+
+def _check_ownership(instance: Instance, inputs: Sequence[Any], first: Sequence[Any], second: Sequence[Any]) -> None:
+    for index, value in enumerate(first):
+        if not isinstance(value, np.ndarray):
+            continue
+        for place, other in enumerate(inputs):
+            if isinstance(other, np.ndarray) and np.may_share_memory(value, other):
+                raise AssertionError(f"{instance}: output {index} shares memory with input {place} without view=True")
+        for other in second:
+            if isinstance(other, np.ndarray) and np.may_share_memory(value, other):
+                raise AssertionError(f"{instance}: output {index} is the same memory in two calls without view=True")
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two values are equal bit by bit as far as numpy can say, NaN equal to NaN."""
+    a, b = np.asarray(a), np.asarray(b)
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    if a.dtype == object:
+        return all(x is y or x == y for x, y in zip(a.ravel().tolist(), b.ravel().tolist(), strict=True))
+    return np.ascontiguousarray(a).tobytes() == np.ascontiguousarray(b).tobytes()
