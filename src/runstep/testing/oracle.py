@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from runstep.graph import dtypes
+from runstep.graph import attr_value, dtypes
 from runstep.graph.dtypes import DType
 from runstep.graph.shapes import RawShape
+from runstep.protos import attr_value_pb2
 from runstep.testing.rows import Instance
 
 
@@ -55,42 +56,13 @@ def kernel_constraints(op: str) -> tuple[dict[str, frozenset[DType]], ...]:
 
 
 def _tf_attr(kind: str, value: Any) -> Any:
-    tf = tensorflow()
-    message = tf.compat.v1.AttrValue()
-    if kind.startswith("list("):
-        message.list.SetInParent()
-        field = {"type": "type", "int": "i", "float": "f", "bool": "b", "string": "s"}.get(kind[5:-1])
-        if field:
-            getattr(message.list, field).extend(int(v.enum) if field == "type" else v for v in value)
-        else:
-            for item in value:
-                single = _tf_attr(kind[5:-1], item)
-                name = single.WhichOneof("value")
-                getattr(message.list, name).append(getattr(single, name))
-    elif kind == "type":
-        message.type = value.enum
-    elif kind == "string":
-        message.s = value
-    elif kind == "int":
-        message.i = value
-    elif kind == "float":
-        message.f = value
-    elif kind == "bool":
-        message.b = value
-    elif kind == "shape":
-        message.shape.CopyFrom(tf.TensorShape(value).as_proto())
-    elif kind == "tensor":
-        message.tensor.CopyFrom(tf.make_tensor_proto(value))
-    else:
-        message.func.name = value.name
-    return message
+    message = attr_value_pb2.AttrValue()
+    attr_value.to_proto(kind, value, message)
+    return tensorflow().compat.v1.AttrValue.FromString(message.SerializeToString())
 
 
 def _node(graph: Any, instance: Instance, tensors: Sequence[Any]) -> Any:
-    attrs = {
-        name: _tf_attr(attr.kind, instance.attrs[name])
-        for name, attr in instance.op_def.attrs.items()
-    }
+    attrs = {name: _tf_attr(attr.kind, instance.attrs[name]) for name, attr in instance.op_def.attrs.items()}
     return graph.create_op(
         instance.row.op,
         list(tensors),

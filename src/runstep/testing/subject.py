@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from runstep.graph import dtypes
 from runstep.graph.dtypes import DType
 from runstep.graph.shapes import RawShape
 from runstep.kernels.registry import Kernel, KernelDef, KernelTable, numpy_kernel
+from runstep.kernels.resources import ResourceManager
 from runstep.ops import registry
 from runstep.testing.rows import Instance
 
@@ -38,12 +40,14 @@ def _load(op: str) -> None:
         for module in pkgutil.iter_modules(package.__path__):
             source = Path(package.__path__[0], module.name + ".py")
             if source.exists() and f'"{op}"' in source.read_text("utf-8"):
-                importlib.import_module(f"{package_name}.{module.name}")
+                try:
+                    importlib.import_module(f"{package_name}.{module.name}")
+                except Exception as error:  # half-written modules of others
+                    print(f"{module.name}: {error!r}", file=sys.stderr)
 
 
 def _stand_in() -> None:
     """Until the graph layer exists: empty stand-ins for what the modules of ops import from it."""
-    import sys
     import types
 
     names = {"apply": "apply", "convert": "convert_to_tensor", "graph": "name_scope get_default_graph Graph Operation",
@@ -112,7 +116,7 @@ class FakeNode:
         self.attrs: Mapping[str, Any] = instance.attrs
         self.input_types: Sequence[DType] = instance.input_types
         self.output_types: Sequence[DType] = instance.output_types
-        self.resources: Any = None
+        self.resources = ResourceManager(self.device)
         self.input_shapes: Sequence[RawShape] = [value.shape if known else None for value in values]
         self.output_shapes: Sequence[RawShape] = [None] * len(instance.output_types)
         self._constants: list[Any] = [None] * len(values)
@@ -196,10 +200,17 @@ def _run(kernel_def: KernelDef, kernel: Kernel, inputs: Sequence[Any]) -> Any:
     if kernel_def.uses_step:
         raise LookupError(f"{kernel_def.op}: its kernel needs a running step; test it through a Session")
     if kernel_def.is_async:
-        import trio
-
-        return trio.run(lambda: kernel(*inputs))
+        return _run_to_end(kernel_def.op, kernel(*inputs))
     return kernel(*inputs)
+
+
+def _run_to_end(op: str, coroutine: Coroutine[Any, None, Any]) -> Any:
+    try:
+        waiter = coroutine.send(None)
+    except StopIteration as done:
+        return done.value
+    coroutine.close()
+    raise LookupError(f"{op}: its kernel waits ({waiter}); test it through a Session")
 
 
 def _outputs(instance: Instance, result: Any) -> list[Any]:
