@@ -119,7 +119,9 @@ def _elide(frames: list[str], previous: list[str]) -> list[str]:
         shared += 1
     if shared <= 1:
         return frames
-    return [f"[elided {shared - 1} identical lines from previous traceback]\n", *frames[shared - 1 :]]
+    if shared == len(frames):
+        return frames[:1]
+    return [frames[0], f"[elided {shared - 2} identical lines from previous traceback]\n", *frames[shared - 1 :]]
 
 
 class _CodedError(OpError):

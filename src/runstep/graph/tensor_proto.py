@@ -18,9 +18,7 @@ from runstep.graph.values import Array, convert, convert_value, fill
 
 __all__ = ["MakeNdarray", "convert_value", "decode", "encode", "make_tensor_proto"]
 
-# A constant that one element stands for stays a view of that element from this size on, so that a graph with huge
-# fills loads at once and a damaged shape cannot eat the machine.
-_LARGEST_FILL = 16 * 2**20
+# What a proto can hold, in bytes.
 _LARGEST_CONTENT = 2**31
 
 _LIST_FIELDS = {
@@ -77,7 +75,8 @@ def make_tensor_proto(
 def encode(array: Array, dtype: DType, shape: tuple[int, ...] | None = None) -> Any:
     """A TensorProto of `array`, whose elements are stored as `dtype.np`.
 
-    `shape` may ask for more elements than `array` has; the last one stands for the rest. ValueError from 2 GiB on,
+    `shape` may ask for more elements than `array` has; the last one stands for the rest. An array whose strides are
+    all 0 is written as its one element. ValueError from 2 GiB on,
     which a proto cannot hold; TypeError for resources and variants.
     """
     from runstep.protos import tensor_pb2  # kept lazy: arrays need no protobuf
@@ -90,6 +89,8 @@ def encode(array: Array, dtype: DType, shape: tuple[int, ...] | None = None) -> 
     add = proto.tensor_shape.dim.add
     for size in shape:
         add(size=size)
+    if array.size > 1 and not any(array.strides):
+        array = array[(slice(1),) * array.ndim].reshape(())
     count = array.size
     if count > 1 and dtype not in _NO_CONTENT and count == math.prod(shape):
         if array.nbytes >= _LARGEST_CONTENT:
@@ -123,6 +124,8 @@ def decode(proto: Any) -> Array:
     """The array that a TensorProto holds, its elements stored as the type's `.np`. It may be read-only.
 
     A list shorter than the shape is filled up with its last element, an empty one with zeros; a longer one is cut.
+    One element that stands for all is not copied (strides 0): a graph with huge fills loads at once, and a damaged
+    shape cannot eat the machine.
     ValueError for content that does not fit the shape; TypeError for types without arrays.
     """
     dtype = dtypes.as_dtype(proto.dtype).base_dtype
@@ -163,9 +166,7 @@ def _fit(flat: Array, dims: tuple[int, ...]) -> Array:
     count = math.prod(dims)
     if flat.size >= count:
         return flat[:count].reshape(dims)
-    if flat.size <= 1 and count * flat.itemsize > _LARGEST_FILL:
-        return np.broadcast_to(fill(flat, ()), dims)
-    if count * flat.itemsize >= _LARGEST_CONTENT:
+    if flat.size > 1 and count * flat.itemsize >= _LARGEST_CONTENT:
         raise ValueError(f"A list of {flat.size} elements does not fit the shape {list(dims)}.")
     return fill(flat, dims)
 

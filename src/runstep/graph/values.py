@@ -38,7 +38,7 @@ def convert_value(value: Any, dtype: Any = None, shape: Any = None) -> tuple[Arr
     """The array that `tf.constant(value, dtype, shape)` holds, and its type.
 
     The array is new, C-contiguous and in native byte order. With a `shape` of more elements than `value` has, the
-    last element is repeated. Raises TypeError for values that do not fit `dtype`, ValueError for ragged values and
+    last element is repeated; where it is the only one, the array is a read-only view of it (all strides 0). Raises TypeError for values that do not fit `dtype`, ValueError for ragged values and
     for more elements than `shape` takes.
     """
     if shape is None:
@@ -91,7 +91,7 @@ def _scalar_as(value: Any, kind: type, dtype: DType) -> Array | None:
             return np.array(value, _I32)
         if dtype is dtypes.int64 and -(2**63) <= value < 2**63:
             return np.array(value, dtype.np)
-        if dtype is dtypes.float32 and -_F32_MAX <= value <= _F32_MAX:
+        if dtype is dtypes.float32 and -(2**53) <= value <= 2**53:  # exact on its way through a double
             return np.array(float(value), _F32)
     elif kind is float:
         if dtype is dtypes.float32 and -_F32_MAX <= value <= _F32_MAX:
@@ -100,6 +100,9 @@ def _scalar_as(value: Any, kind: type, dtype: DType) -> Array | None:
             return np.array(value)
     elif kind is np.ndarray and dtype.np is value.dtype and dtype.np is not _OBJECT:
         return value.copy()  # type: ignore[no-any-return]
+    elif kind is list and (dtype is dtypes.int32 or dtype is dtypes.float32):
+        quick = _flat_list(value)
+        return quick[0] if quick is not None and quick[1] is dtype else None
     return None
 
 
@@ -122,6 +125,8 @@ def convert(
         array, dtype = _from_array(np.asarray(value), dtype)
     elif dims is not None and 0 in dims:
         dtype = dtypes.float32 if dtype is None else dtype
+        if not dtype.is_numpy_compatible:
+            raise TypeError(f"`dtype` {dtype} is not compatible with {value}.")
         array = np.zeros(dims, dtype.np)
     else:
         array, dtype = _from_python(value, dtype)
@@ -132,11 +137,15 @@ def convert(
 
 
 def fill(array: Array, dims: tuple[int, ...]) -> Array:
-    """`array`'s elements in order, the last one repeated, as an array of shape `dims`; zeros for no elements."""
+    """`array`'s elements in order, the last one repeated, as an array of shape `dims`; zeros for no elements.
+
+    One element that stands for all is not copied: the result is a read-only view with strides 0.
+    """
     flat = array.ravel()
-    if flat.size <= 1:
-        zero: Any = b"" if flat.dtype == _OBJECT else 0
-        return np.full(dims, flat[0] if flat.size else zero, flat.dtype)
+    if flat.size == 0:
+        flat = _text_array(np.array([""], _OBJECT)) if flat.dtype == _OBJECT else np.zeros(1, flat.dtype)
+    if flat.size == 1:
+        return np.broadcast_to(flat.reshape(()), dims)
     full = np.empty(math.prod(dims), flat.dtype)
     full[: flat.size] = flat
     full[flat.size :] = flat[-1]
@@ -288,7 +297,7 @@ def _accepted(dtype: DType) -> tuple[type, ...]:
     if dtype.is_complex:
         return (numbers.Complex, np.number)
     if dtype.is_bool:
-        return (bool, np.bool_)
+        return (bool,)  # not np.bool_, as in TensorFlow
     if dtype.is_quantized:
         return (tuple,)
     return (str, bytes) if dtype is dtypes.string else (object,)
