@@ -1,0 +1,196 @@
+"""The two transposes of convolution: with respect to its input (also `conv2d_transpose`), and to its filter."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from runstep.errors import InvalidArgumentError
+from runstep.kernels.numpy import windows
+from runstep.kernels.numpy.conv import Columns, Spec
+from runstep.kernels.registry import Kernel, Node, numpy_kernel
+from runstep.ops.windows import split
+
+Array = Any
+
+
+def _check(op: str, x_shape: Sequence[int], w_shape: Sequence[int], g_shape: Sequence[int], out: Sequence[int]) -> int:
+    """The number of groups, once the three shapes fit each other."""
+    channels, taken, made = x_shape[-1], w_shape[-2], w_shape[-1]
+    if taken == 0 or channels % taken:
+        raise InvalidArgumentError(
+            None, None, f"{op}: input depth {channels} is not a multiple of the filter's input depth {taken}"
+        )
+    if len(g_shape) != len(x_shape) or x_shape[0] != g_shape[0]:
+        raise InvalidArgumentError(
+            None, None, f"{op}: input and out_backprop must have the same batch size: {x_shape[0]} vs {g_shape[:1]}"
+        )
+    if made != g_shape[-1]:
+        raise InvalidArgumentError(None, None, f"{op}: filter and out_backprop must have the same out_depth")
+    if tuple(out) != tuple(g_shape[1:-1]):
+        raise InvalidArgumentError(
+            None,
+            None,
+            f"{op}: Size of out_backprop doesn't match computed: actual = {list(g_shape[1:-1])}, "
+            f"computed = {list(out)}",
+        )
+    groups = channels // taken
+    if groups and made % groups:
+        raise InvalidArgumentError(None, None, f"{op}: output depth {made} is not a multiple of {groups} groups")
+    return max(1, groups)
+
+
+class InputGradient:
+    """`(w, gradient, x_shape) -> dx`, channels last: every output position's share is added where its window lies."""
+
+    def __init__(self, op: str, spec: Spec, dtype: Any) -> None:
+        self.op = op
+        self.spec = spec
+        self.compute = windows.compute_type(dtype)
+
+    def __call__(self, w: Array, g: Array, x_shape: tuple[int, ...]) -> Array:
+        spec, sizes, taps = self.spec, x_shape[1:-1], w.shape[:-2]
+        placed = spec.place(sizes, taps)
+        groups = _check(self.op, x_shape, w.shape, g.shape, placed.out)
+        if not (math.prod(x_shape) and g.size and w.size):
+            return np.zeros(x_shape, self.compute)
+        if groups == 1:
+            return self.of_group(w, g, x_shape, placed)
+        taken, each = w.shape[-2], w.shape[-1] // groups
+        parts = [
+            self.of_group(
+                w[..., group * each : (group + 1) * each],
+                g[..., group * each : (group + 1) * each],
+                (*x_shape[:-1], taken),
+                placed,
+            )
+            for group in range(groups)
+        ]
+        return np.concatenate(parts, axis=-1)
+
+    def of_group(self, w: Array, g: Array, x_shape: tuple[int, ...], placed: windows.Windows) -> Array:
+        spec, sizes, taps = self.spec, x_shape[1:-1], w.shape[:-2]
+        batch, channels = x_shape[0], x_shape[-1]
+        matrix = np.ascontiguousarray(w).reshape(-1, w.shape[-1]).T
+        flat = np.ascontiguousarray(g).reshape(-1, g.shape[-1])
+        apart = taps == spec.strides and not placed.is_padded and set(spec.dilations) == {1}
+        if apart and len(taps) == 2 and tuple(o * s for o, s in zip(placed.out, spec.strides, strict=True)) == sizes:
+            # Windows that tile the input: each share goes to a place of its own.
+            shares = np.matmul(flat, matrix)
+            run = np.dtype((np.void, taps[1] * channels * shares.itemsize))
+            tiles = shares.view(run).reshape(batch, placed.out[0], placed.out[1], taps[0])
+            return np.ascontiguousarray(tiles.swapaxes(2, 3)).view(shares.dtype).reshape(x_shape)
+        padded = [s + b + a for s, b, a in zip(sizes, placed.before, placed.after, strict=True)]
+        dx = np.zeros((batch, *padded, channels), self.compute)
+        for index, tap in enumerate(itertools.product(*map(range, taps))):
+            share = np.matmul(flat, matrix[:, index * channels : (index + 1) * channels])
+            dx[windows.tap_slices(tap, spec.strides, spec.dilations, placed.out)] += share.reshape(
+                batch, *placed.out, channels
+            )
+        return windows.crop(dx, placed.before, sizes)
+
+
+class FilterGradient:
+    """`(x, gradient, w_shape) -> dw`: the columns of the input, transposed, times the gradient."""
+
+    def __init__(self, op: str, spec: Spec, dtype: Any) -> None:
+        self.op = op
+        self.spec = spec
+        self.compute = windows.compute_type(dtype)
+
+    def __call__(self, x: Array, g: Array, w_shape: tuple[int, ...]) -> Array:
+        placed = self.spec.place(x.shape[1:-1], w_shape[:-2])
+        groups = _check(self.op, x.shape, w_shape, g.shape, placed.out)
+        dw = np.zeros(w_shape, self.compute)
+        if not (x.size and g.size and dw.size):
+            return dw
+        taken, each = w_shape[-2], w_shape[-1] // groups
+        columns = Columns(self.spec, (*x.shape[:-1], taken), w_shape[:-2], self.compute)
+        for group in range(groups):
+            flat = np.ascontiguousarray(g[..., group * each : (group + 1) * each]).reshape(-1, each)
+            total = np.zeros((columns.width, each), self.compute)
+            for block, start, end in columns.each(x[..., group * taken : (group + 1) * taken]):
+                total += np.matmul(block.T, flat[start:end])
+            dw[..., group * each : (group + 1) * each] = total.reshape(*w_shape[:-1], each)
+        return dw
+
+
+def _vector(sizes: Array, what: str) -> tuple[int, ...]:
+    if sizes.ndim != 1:
+        raise InvalidArgumentError(None, None, f"{what} must be 1-dimensional, not {sizes.ndim}-dimensional")
+    return tuple(sizes.tolist())
+
+
+def _input_gradient(node: Node, rank: int, sizes_index: int | None) -> Kernel:
+    spec = Spec(node.attrs, rank)
+    dtype = node.output_types[0]
+    made = InputGradient(node.type, spec, dtype)
+
+    def kernel(sizes: Array, w: Array, g: Array) -> Array:
+        g = windows.to_last(g, spec.first).astype(made.compute, copy=False)
+        w = w.astype(made.compute, copy=False)
+        shape = sizes.shape if sizes_index is None else _vector(sizes, "input_sizes")
+        if len(shape) == rank - 2:  # only the spatial sizes are given
+            x_shape = (g.shape[0], *shape, w.shape[-2])
+        elif len(shape) == rank:
+            batch, channels, spatial = split(shape, spec.first)
+            x_shape = (batch, *spatial, channels)
+        else:
+            raise InvalidArgumentError(
+                None, None, f"{node.type} requires input_sizes to contain {rank} values or 2 values, not {len(shape)}"
+            )
+        return windows.to_first(made(w, g, x_shape).astype(dtype.np, copy=False), spec.first)
+
+    return kernel
+
+
+def _filter_gradient(node: Node, rank: int, sizes_given: bool) -> Kernel:
+    spec = Spec(node.attrs, rank)
+    dtype = node.output_types[0]
+    made = FilterGradient(node.type, spec, dtype)
+
+    def kernel(x: Array, sizes: Array, g: Array) -> Array:
+        x = windows.to_last(x, spec.first).astype(made.compute, copy=False)
+        g = windows.to_last(g, spec.first).astype(made.compute, copy=False)
+        shape = _vector(sizes, "filter_sizes") if sizes_given else sizes.shape
+        if len(shape) != rank:
+            raise InvalidArgumentError(
+                None, None, f"{node.type}: filter_sizes must have {rank} elements, not {len(shape)}"
+            )
+        return made(x, g, shape).astype(dtype.np, copy=False)
+
+    return kernel
+
+
+@numpy_kernel.make("Conv2DBackpropInput")
+def conv2d_input(node: Node) -> Kernel:
+    return _input_gradient(node, 4, 0)
+
+
+@numpy_kernel.make("Conv3DBackpropInputV2")
+def conv3d_input_v2(node: Node) -> Kernel:
+    return _input_gradient(node, 5, 0)
+
+
+@numpy_kernel.make("Conv3DBackpropInput")
+def conv3d_input(node: Node) -> Kernel:
+    return _input_gradient(node, 5, None)
+
+
+@numpy_kernel.make("Conv2DBackpropFilter")
+def conv2d_filter(node: Node) -> Kernel:
+    return _filter_gradient(node, 4, True)
+
+
+@numpy_kernel.make("Conv3DBackpropFilterV2")
+def conv3d_filter_v2(node: Node) -> Kernel:
+    return _filter_gradient(node, 5, True)
+
+
+@numpy_kernel.make("Conv3DBackpropFilter")
+def conv3d_filter(node: Node) -> Kernel:
+    return _filter_gradient(node, 5, False)

@@ -1,0 +1,132 @@
+"""What may follow a convolution or a matrix product in one node: bias or batch norm, then an activation, in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from runstep.errors import InvalidArgumentError, UnimplementedError
+from runstep.kernels.registry import Node
+
+Array = Any
+Tail = Callable[[Array, int, Sequence[Array]], None]
+"""`tail(rows, width, args)`: `rows` is `[positions, channels]`, its positions in runs of `width`; changed in place."""
+
+# A vector shorter than this is repeated along the rows: numpy's inner loop then is as long as a row, not a vector.
+_SHORT = 512
+
+
+def repeated(vector: Array, times: int) -> Array:
+    """`vector` after itself `times` times."""
+    return np.broadcast_to(vector, (times, vector.size)).reshape(-1)
+
+
+class PerChannel:
+    """`ufunc(rows, vector, out=rows)` with short vectors repeated; the repetition of a constant is remembered."""
+
+    def __init__(self, constant: Array | None) -> None:
+        self.constant = constant
+        self.memo: dict[int, Array] = {}
+
+    def __call__(self, ufunc: Any, rows: Array, width: int, vector: Array) -> None:
+        count = vector.size
+        if count >= _SHORT or width == 1 or rows.shape[0] % width:
+            ufunc(rows, vector, out=rows)
+            return
+        times = min(width, max(1, 4 * _SHORT // count))
+        while width % times:
+            times -= 1
+        long = self.memo.get(times)
+        if long is None:
+            long = repeated(vector, times)
+            if self.constant is not None:
+                self.memo[times] = long
+        wide = rows.reshape(-1, times * count)
+        ufunc(wide, long, out=wide)
+
+
+def _relu(x: Array) -> None:
+    np.maximum(x, 0, out=x)
+
+
+def _relu6(x: Array) -> None:
+    np.maximum(x, 0, out=x)
+    np.minimum(x, 6, out=x)
+
+
+def _elu(x: Array) -> None:
+    np.copyto(x, np.expm1(x), where=x < 0)
+
+
+def _tanh(x: Array) -> None:
+    np.tanh(x, out=x)
+
+
+def _sigmoid(x: Array) -> None:
+    np.negative(x, out=x)
+    np.exp(x, out=x)
+    np.add(x, 1, out=x)
+    np.reciprocal(x, out=x)
+
+
+_ACTIVATIONS: dict[bytes, Callable[[Array], None]] = {
+    b"Relu": _relu,
+    b"Relu6": _relu6,
+    b"Elu": _elu,
+    b"Tanh": _tanh,
+    b"Sigmoid": _sigmoid,
+}
+
+
+def make_tail(node: Node, first_arg: int) -> Tail | None:
+    """The tail that the node's `fused_ops` ask for; its arguments are the node's inputs from `first_arg` on."""
+    fused = list(node.attrs["fused_ops"])
+    steps: list[Callable[[Array, int, Sequence[Array]], None]] = []
+    if fused and fused[0] == b"BiasAdd":
+        fused.pop(0)
+        add = PerChannel(node.constant(first_arg))
+
+        def bias(rows: Array, width: int, args: Sequence[Array]) -> None:
+            vector = args[0]
+            if vector.shape != (rows.shape[-1],):
+                raise InvalidArgumentError(
+                    None, None, f"Must provide as many biases as the last dimension: {vector.shape} {rows.shape}"
+                )
+            add(np.add, rows, width, vector)
+
+        steps.append(bias)
+    elif fused and fused[0] == b"FusedBatchNorm":
+        fused.pop(0)
+        epsilon = np.float32(node.attrs["epsilon"])
+
+        def normalize(rows: Array, width: int, args: Sequence[Array]) -> None:
+            scale, offset, mean, variance = args
+            factor = scale / np.sqrt(variance + epsilon)
+            PerChannel(None)(np.multiply, rows, width, factor)
+            PerChannel(None)(np.add, rows, width, offset - mean * factor)
+
+        steps.append(normalize)
+    for name in fused:
+        if name == b"LeakyRelu":
+            alpha = np.float32(node.attrs["leakyrelu_alpha"])
+
+            def leaky(rows: Array, width: int, args: Sequence[Array], alpha: Any = alpha) -> None:
+                np.multiply(rows, alpha, out=rows, where=rows < 0)
+
+            steps.append(leaky)
+        elif name in _ACTIVATIONS:
+            steps.append(lambda rows, width, args, act=_ACTIVATIONS[name]: act(rows))
+        else:
+            raise UnimplementedError(None, None, f"Fusion is not implemented: {name.decode()}")
+    if not steps:
+        return None
+    if len(steps) == 1:
+        return steps[0]
+
+    def tail(rows: Array, width: int, args: Sequence[Array]) -> None:
+        for step in steps:
+            step(rows, width, args)
+
+    return tail
