@@ -51,7 +51,7 @@ def _stand_in() -> None:
     import types
 
     names = {"apply": "apply", "convert": "convert_to_tensor", "graph": "name_scope get_default_graph Graph Operation",
-             "constant_value": "constant_value", "tensor": "Tensor"}
+             "constant_value": "constant_value", "tensor": "Tensor", "composite": "", "operators": ""}
     for stem, members in names.items():
         full = f"runstep.graph.{stem}"
         if full not in sys.modules and importlib.util.find_spec(full) is None:
@@ -86,8 +86,14 @@ class FakeOp:
 
     def constant_shape(self, index: int) -> RawShape:
         value = self._constants[index]
+        if value is not None and value.ndim == 0:
+            if int(value) != -1:
+                raise ValueError("Received a scalar with value different from -1 as a shape")
+            return None
         if value is not None:
-            return tuple(None if size == -1 else size for size in value.tolist()) if value.ndim else None
+            if (value < -1).any():
+                raise ValueError(f"Dimension {value.min()} must be >= -1")
+            return tuple(None if size == -1 else size for size in value.tolist())
         shape = self.inputs[index].raw_shape
         if shape is not None and len(shape) == 1 and shape[0] is not None:
             return (None,) * shape[0]
