@@ -1,0 +1,125 @@
+"""Functions of one tensor, element by element. Most are numpy's ufunc itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from runstep.graph.dtypes import DType
+from runstep.kernels.registry import Kernel, Node, numpy_kernel
+
+for _op, _ufunc in (
+    ("Neg", np.negative),
+    ("Abs", np.absolute),
+    ("Square", np.square),
+    ("Sqrt", np.sqrt),
+    ("Log", np.log),
+    ("Exp", np.exp),
+    ("Sin", np.sin),
+    ("Cos", np.cos),
+    ("Tan", np.tan),
+    ("Asin", np.arcsin),
+    ("Acos", np.arccos),
+    ("Atan", np.arctan),
+    ("Sinh", np.sinh),
+    ("Cosh", np.cosh),
+    ("Tanh", np.tanh),
+    ("Asinh", np.arcsinh),
+    ("Acosh", np.arccosh),
+    ("Atanh", np.arctanh),
+    ("Log1p", np.log1p),
+    ("Expm1", np.expm1),
+    ("Floor", np.floor),
+    ("Ceil", np.ceil),
+    ("Rint", np.rint),
+    ("IsNan", np.isnan),
+    ("IsInf", np.isinf),
+    ("IsFinite", np.isfinite),
+    ("Reciprocal", np.reciprocal),
+    ("Inv", np.reciprocal),
+):
+    numpy_kernel(_op)(_ufunc)
+
+
+def is_narrow(dtype: DType) -> bool:
+    """Floats that are computed in float32 and rounded once."""
+    return dtype.is_floating and dtype.size < 4
+
+
+def in_float32(kernel: Kernel, dtype: np.dtype[Any]) -> Kernel:
+    """`kernel` computed in float32 on inputs of a narrow dtype, and rounded once to `dtype`."""
+    single = np.float32
+    return lambda *inputs: kernel(*[x.astype(single) for x in inputs]).astype(dtype)
+
+
+def _widened(node: Node, kernel: Kernel) -> Kernel:
+    dtype = node.output_types[0]
+    return in_float32(kernel, dtype.np) if is_narrow(dtype) else kernel
+
+
+def _rsqrt(x: Any) -> Any:
+    root = np.sqrt(x)
+    return np.reciprocal(root, out=root) if isinstance(root, np.ndarray) else np.reciprocal(root)
+
+
+@numpy_kernel.make("Rsqrt")
+def rsqrt(node: Node) -> Kernel:
+    return _widened(node, _rsqrt)
+
+
+@numpy_kernel.make("Sigmoid")
+def sigmoid(node: Node) -> Kernel:
+    dtype = node.output_types[0]
+    one = np.float32(1) if is_narrow(dtype) else dtype.np.type(1)
+
+    def logistic(x: Any) -> Any:
+        y = np.negative(x)
+        if not isinstance(y, np.ndarray):
+            return np.reciprocal(np.exp(y) + one)
+        np.exp(y, out=y)
+        np.add(y, one, out=y)
+        return np.reciprocal(y, out=y)
+
+    return _widened(node, logistic)
+
+
+@numpy_kernel.make("Round")
+def round_(node: Node) -> Kernel:
+    return np.positive if node.output_types[0].is_integer else np.rint
+
+
+def _direction(x: Any) -> Any:
+    """`x / abs(x)`, 0 at 0."""
+    magnitude = np.absolute(x)
+    return np.where(magnitude == 0, x.dtype.type(0), x / magnitude)
+
+
+@numpy_kernel.make("Sign")
+def sign(node: Node) -> Kernel:
+    return _direction if node.output_types[0].is_complex else np.sign
+
+
+# Gradients, given the forward result y and the gradient dy of what follows.
+
+
+def _conjugating(op: str, kernel: Kernel) -> None:
+    """Registers a gradient that conjugates a complex derivative. (Those of sigmoid and tanh get y conjugated already.)"""
+
+    @numpy_kernel.make(op)
+    def make(node: Node) -> Kernel:
+        if node.output_types[0].is_complex:
+            return lambda y, dy: kernel(np.conjugate(y), dy)
+        return kernel
+
+
+def _reciprocal_grad(y: Any, dy: Any) -> Any:
+    return np.negative(dy) * np.square(y)
+
+
+numpy_kernel("SigmoidGrad")(lambda y, dy: dy * y * (y.dtype.type(1) - y))
+numpy_kernel("TanhGrad")(lambda y, dy: dy * (y.dtype.type(1) - np.square(y)))
+_conjugating("SqrtGrad", lambda y, dy: dy * y.dtype.type(0.5) / y)
+_conjugating("RsqrtGrad", lambda y, dy: dy * y.dtype.type(-0.5) * y * np.square(y))
+_conjugating("ReciprocalGrad", _reciprocal_grad)
+_conjugating("InvGrad", _reciprocal_grad)
