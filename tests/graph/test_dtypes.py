@@ -1,7 +1,9 @@
 """DType against TensorFlow's: every attribute of every type, and what converts to what."""
 
 import copy
+import itertools
 import pickle
+from functools import partial
 from typing import Any
 
 import ml_dtypes
@@ -78,12 +80,11 @@ def test_constructor_refuses_what_tensorflow_refuses(enum: Any) -> None:
 
 def test_is_compatible_with_lets_references_stand_for_values() -> None:
     names = ["float32", "float32_ref", "int32", "float", "bogus", None]
-    for mine in ("float32", "float32_ref"):
-        for other in names:
-            ours = outcome(lambda: dtypes.as_dtype(mine).is_compatible_with(other))
-            assert ours == outcome(lambda: real.as_dtype(mine).is_compatible_with(other))
+    for mine, other in itertools.product(("float32", "float32_ref"), names):
+        ours, theirs = dtypes.as_dtype(mine), real.as_dtype(mine)
+        assert outcome(partial(ours.is_compatible_with, other)) == outcome(partial(theirs.is_compatible_with, other))
 
 
 def test_sets() -> None:
     assert {d.name for d in dtypes.QUANTIZED_DTYPES} == {d.name for d in real.compat.v1.dtypes.QUANTIZED_DTYPES}
-    assert dtypes.qint8.np == np.int8 and dtypes.resource.np == object and dtypes.string.np == object
+    assert [d.np.name for d in (dtypes.qint8, dtypes.resource, dtypes.string)] == ["int8", "object", "object"]

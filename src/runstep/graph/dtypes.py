@@ -160,10 +160,10 @@ class DType:
     def _bound(self, which: str) -> Any:
         base = self.base_dtype
         if base.is_floating:
-            info = ml_dtypes.finfo(base.np.type)
+            info: Any = ml_dtypes.finfo(base.np.type)  # type: ignore[no-untyped-call]
             return info.min if which == "minimum" else info.max
         if base.is_integer:
-            bounds = ml_dtypes.iinfo(base.np.type)
+            bounds: Any = ml_dtypes.iinfo(base.np.type)  # type: ignore[no-untyped-call]
             return bounds.min if which == "minimum" else bounds.max
         self._no_bound(which)
 

@@ -305,7 +305,7 @@ class Dimension:
         try:
             size = _size(other)
         except (TypeError, ValueError):
-            return NotImplemented
+            return NotImplemented  # type: ignore[no-any-return]
         return Dimension(None if self.value is None or size is None else function(self.value, size))
 
     def is_compatible_with(self, other: Any) -> bool:

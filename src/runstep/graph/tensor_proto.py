@@ -84,7 +84,8 @@ def encode(array: Array, dtype: DType, shape: tuple[int, ...] | None = None) -> 
     dtype = dtype.base_dtype
     if shape is None:
         shape = array.shape
-    proto = tensor_pb2.TensorProto(dtype=dtype.enum)
+    proto: Any = tensor_pb2.TensorProto()
+    proto.dtype = dtype.enum
     proto.tensor_shape.SetInParent()
     add = proto.tensor_shape.dim.add
     for size in shape:

@@ -38,8 +38,9 @@ def convert_value(value: Any, dtype: Any = None, shape: Any = None) -> tuple[Arr
     """The array that `tf.constant(value, dtype, shape)` holds, and its type.
 
     The array is new, C-contiguous and in native byte order. With a `shape` of more elements than `value` has, the
-    last element is repeated; where it is the only one, the array is a read-only view of it (all strides 0). Raises TypeError for values that do not fit `dtype`, ValueError for ragged values and
-    for more elements than `shape` takes.
+    last element is repeated; where it is the only one, the array is a read-only view of it (all strides 0).
+    Raises TypeError for values that do not fit `dtype`, ValueError for ragged values and for more elements than
+    `shape` takes.
     """
     if shape is None:
         kind = type(value)
@@ -305,7 +306,7 @@ def _accepted(dtype: DType) -> tuple[type, ...]:
 
 def _check_leaves(value: Any, dtype: DType, containers: Any) -> None:
     accepted = _accepted(dtype)
-    if containers != list:
+    if not dtype.is_quantized:
         kinds: set[type] = set()
         _collect_kinds(value, kinds)
         if all(issubclass(kind, accepted) for kind in kinds):
