@@ -115,7 +115,7 @@ class Columns:
     def source(self, x: Array) -> Array:
         """`x` padded, or contiguous as it is."""
         if self.is_padded:
-            return windows.pad(x, self.before, self.after)
+            return windows.pad(x, self.before, self.after, slot="padded")
         return np.ascontiguousarray(x)
 
     def each(self, x: Array) -> Any:
@@ -124,7 +124,7 @@ class Columns:
         rest = self.out[1:]
         image, image_end, top, bottom = self.blocks[0]
         count = (image_end - image) * (bottom - top) * self.per_row
-        matrix = np.empty((count, self.width), self.dtype)
+        matrix = windows.scratch("columns", (count, self.width), self.dtype)
         for image, image_end, top, bottom in self.blocks:
             shape = (image_end - image, bottom - top, *rest)
             used = (image_end - image) * (bottom - top) * self.per_row

@@ -72,8 +72,9 @@ class _Rows:
         if not self.needs_copy:
             return np.ascontiguousarray(x)
         if self.phases == 1 and self.multiplier == 1:
-            return windows.pad(x, self.placed.before, self.placed.after)
-        buffer = np.zeros(self.buffer_shape, x.dtype)
+            return windows.pad(x, self.placed.before, self.placed.after, slot="padded")
+        buffer = windows.scratch("padded", self.buffer_shape, x.dtype)
+        buffer.fill(0)
         for phase, to, taken in self.inner:
             buffer[:, self.rows, phase, to] = x[:, :, taken, :, None]
         return buffer

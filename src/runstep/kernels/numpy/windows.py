@@ -6,6 +6,7 @@ Arrays here are channels-last, `[batch, *spatial, channels]`; `to_last` and `to_
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -19,8 +20,30 @@ Array = Any
 
 _LOW_PRECISION = (dtypes.float16, dtypes.bfloat16)
 
-# Below this many elements one zeroing of the whole buffer is cheaper than one assignment per border.
-_ZERO_WHOLE = 1 << 15
+# Below this many elements, filling the whole buffer is cheaper than one assignment per border.
+_FILL_WHOLE = 1 << 15
+
+# Scratch up to this many bytes is kept by each thread: memory fresh from the system costs a page fault per 4 KiB.
+_KEEP = 1 << 22
+
+
+class _Scratch(threading.local):
+    def __init__(self) -> None:
+        self.slots: dict[str, Array] = {}
+
+
+_scratch = _Scratch()
+
+
+def scratch(slot: str, shape: Sequence[int], dtype: Any) -> Array:
+    """An array for the time of one kernel call, of unset values; its memory is this thread's next `slot` again."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size > _KEEP:
+        return np.empty(shape, dtype)
+    buffer = _scratch.slots.get(slot)
+    if buffer is None or buffer.size < size:
+        buffer = _scratch.slots[slot] = np.empty(max(size, 1 << 16), np.uint8)
+    return np.ndarray(shape, dtype, buffer)
 
 
 class Windows(NamedTuple):
@@ -82,15 +105,16 @@ def to_first(x: Array, first: bool) -> Array:
     return np.ascontiguousarray(np.moveaxis(x, -1, 1)) if first else x
 
 
-def pad(x: Array, before: Sequence[int], after: Sequence[int], value: Any = 0) -> Array:
-    """A contiguous copy of channels-last `x` with borders of `value` around its spatial axes."""
+def pad(x: Array, before: Sequence[int], after: Sequence[int], value: Any = 0, slot: str | None = None) -> Array:
+    """A contiguous copy of channels-last `x` with borders of `value` around its spatial axes, in scratch `slot` if
+    one is given."""
     sizes = x.shape[1:-1]
     shape = (x.shape[0], *[b + s + a for b, s, a in zip(before, sizes, after, strict=True)], x.shape[-1])
     inner = (slice(None), *[slice(b, b + s) for b, s in zip(before, sizes, strict=True)])
-    if math.prod(shape) < _ZERO_WHOLE:
-        padded = np.zeros(shape, x.dtype) if not value else np.full(shape, value, x.dtype)
+    padded = np.empty(shape, x.dtype) if slot is None else scratch(slot, shape, x.dtype)
+    if padded.size < _FILL_WHOLE:
+        padded.fill(value)
     else:
-        padded = np.empty(shape, x.dtype)
         lead: tuple[slice, ...] = (slice(None),)
         for b, s, a in zip(before, sizes, after, strict=True):
             if b:
