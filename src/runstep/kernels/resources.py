@@ -17,7 +17,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ class Entry:
         self.resource = resource
 
 
-@lru_cache(maxsize=None)
+@cache
 def _hash_code(type_name: str) -> int:
     return int.from_bytes(hashlib.blake2b(type_name.encode(), digest_size=8).digest(), "little")
 
@@ -70,9 +70,7 @@ class ResourceHandle:
 
     __slots__ = ("container", "device", "dtypes_and_shapes", "entry", "name", "type_name")
 
-    def __init__(
-        self, device: str, entry: Entry, dtypes_and_shapes: tuple[tuple[DType, RawShape], ...] = ()
-    ) -> None:
+    def __init__(self, device: str, entry: Entry, dtypes_and_shapes: tuple[tuple[DType, RawShape], ...] = ()) -> None:
         self.device = device
         self.entry = entry
         self.container = entry.container
@@ -285,11 +283,14 @@ class Variable:
             return self.value
 
     def take(self) -> np.ndarray:
-        """The value as an array that may be written to. The caller holds `lock` and stores it (or a new value) back."""
+        """The value as a C-contiguous array that may be written to.
+
+        The caller holds `lock` and stores it (or a new value) back.
+        """
         value, holders = _take(self)
         if not isinstance(value, np.ndarray):
             return np.asarray(value)
-        return value.copy() if holders > _SOLE_HOLDER else value
+        return value.copy() if holders > _SOLE_HOLDER or not value.flags.c_contiguous else value
 
     def store(self, value: Any) -> None:
         """Makes a private copy of `value` the new value. The caller holds `lock`."""
@@ -368,8 +369,6 @@ def read_ref(ref: Any, name: str | None = None) -> Any:
     if value is None:
         value = ref.locked_read()
         if value is None:
-            if ref.shape is not None and 0 in ref.shape:  # nothing to initialize
-                return np.empty(ref.shape, ref.dtype.np)
             raise uninitialized(name or ref.name)
     return value
 
@@ -380,5 +379,5 @@ def uninitialized(name: str) -> errors.FailedPreconditionError:
 
 
 def is_initialized(ref: Any) -> bool:
-    """Whether a ref variable has a value; one without elements always does."""
-    return ref.value is not None or ref.locked_read() is not None or (ref.shape is not None and 0 in ref.shape)
+    """Whether a ref variable has a value."""
+    return ref.value is not None or ref.locked_read() is not None
