@@ -1,0 +1,192 @@
+"""Reductions over axes. Constant axes, as nearly all are, leave one numpy call per step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from runstep import errors
+from runstep.graph.dtypes import DType
+from runstep.kernels.registry import Kernel, Node, numpy_kernel
+
+Reduce = Callable[[Any, tuple[int, ...]], Any]
+
+
+def _bad_axes(x: Any, axes: tuple[int, ...]) -> errors.OpError:
+    rank = x.ndim
+    seen = set()
+    for axis in axes:
+        if not -rank <= axis < rank:
+            text = f"Invalid reduction dimension ({axis} for input with {rank} dimension(s)"
+            return errors.InvalidArgumentError(None, None, text)
+        if axis % rank in seen:
+            text = f"Invalid reduction arguments: Axes contains duplicate dimension: {axis % rank}"
+            return errors.InvalidArgumentError(None, None, text)
+        seen.add(axis % rank)
+    return errors.InternalError(None, None, f"Cannot reduce axes {list(axes)} of shape {list(x.shape)}")
+
+
+def _over_axes(node: Node, reduce: Reduce) -> Kernel:
+    """The kernel of (input, axes) that calls `reduce(input, axes as a tuple)`."""
+    known = node.constant(1)
+    if known is not None:
+        axes = tuple(known.ravel().tolist())
+
+        def fixed(x: Any, _: Any) -> Any:
+            try:
+                return reduce(x, axes)
+            except ValueError:
+                raise _bad_axes(x, axes) from None
+
+        return fixed
+
+    def free(x: Any, indices: Any) -> Any:
+        axes = tuple(indices.ravel().tolist())
+        try:
+            return reduce(x, axes)
+        except ValueError:
+            raise _bad_axes(x, axes) from None
+
+    return free
+
+
+def accumulator(dtype: DType) -> np.dtype[Any]:
+    """The dtype that sums and products are taken in: narrow floats are rounded once, at the end."""
+    return np.dtype(np.float32) if dtype.is_floating and dtype.size < 4 else dtype.np
+
+
+def _register_fold(op: str, ufunc: np.ufunc) -> None:
+    @numpy_kernel.make(op)
+    def make(node: Node) -> Kernel:
+        dtype = node.output_types[0]
+        kept = node.attrs["keep_dims"]
+        fold = ufunc.reduce
+        wide = accumulator(dtype)
+        if wide == dtype.np:
+            return _over_axes(node, lambda x, axes: fold(x, axes, wide, None, kept))
+        narrow = dtype.np
+        return _over_axes(node, lambda x, axes: fold(x, axes, wide, None, kept).astype(narrow))
+
+
+_register_fold("Sum", np.add)
+_register_fold("Prod", np.multiply)
+_register_fold("All", np.logical_and)
+_register_fold("Any", np.logical_or)
+
+
+def _register_extreme(op: str, ufunc: np.ufunc, lowest: bool) -> None:
+    @numpy_kernel.make(op)
+    def make(node: Node) -> Kernel:
+        dtype = node.output_types[0]
+        kept = node.attrs["keep_dims"]
+        fold = ufunc.reduce
+        if dtype.is_floating:
+            start = dtype.np.type(-np.inf if lowest else np.inf)
+        else:
+            info = ml_dtypes.iinfo(dtype.np)
+            start = dtype.np.type(info.min if lowest else info.max)
+
+        def extreme(x: Any, axes: tuple[int, ...]) -> Any:
+            if x.size:
+                return fold(x, axes, None, None, kept)
+            return fold(x, axes, None, None, kept, start)
+
+        return _over_axes(node, extreme)
+
+
+_register_extreme("Max", np.maximum, lowest=True)
+_register_extreme("Min", np.minimum, lowest=False)
+
+
+@numpy_kernel.make("Mean")
+def mean(node: Node) -> Kernel:
+    dtype = node.output_types[0]
+    kept = node.attrs["keep_dims"]
+    kind = dtype.np
+    add = np.add.reduce
+    if dtype.is_integer:
+        wide: Any = np.uint64 if dtype.is_unsigned else np.int64
+
+        def of_integers(x: Any, axes: tuple[int, ...]) -> Any:
+            total = add(x, axes, wide, None, kept)
+            if not x.size:
+                return total.astype(kind)
+            count = wide(x.size // total.size)
+            # Rounds to zero, as C's division.
+            return np.floor_divide(np.subtract(total, np.fmod(total, count)), count).astype(kind)
+
+        return _over_axes(node, of_integers)
+    wide = accumulator(dtype)
+    complex_ = dtype.is_complex
+    real = dtype.real_dtype.np.type if complex_ else wide.type
+
+    def of_reals(x: Any, axes: tuple[int, ...]) -> Any:
+        total = add(x, axes, wide, None, kept)
+        if not x.size and complex_:
+            return total  # TensorFlow: the mean of no complex numbers is 0, of no reals NaN
+        size = total.size
+        count = real(x.size // size if size else 0)
+        if isinstance(total, np.ndarray) and total.ndim:
+            return np.true_divide(total, count, out=total)
+        return np.true_divide(total, count)
+
+    if wide == kind:
+        return _over_axes(node, of_reals)
+    return _over_axes(node, lambda x, axes: of_reals(x, axes).astype(kind))
+
+
+@numpy_kernel.make("EuclideanNorm")
+def euclidean_norm(node: Node) -> Kernel:
+    dtype = node.output_types[0]
+    kept = node.attrs["keep_dims"]
+    kind = dtype.np
+    wide = accumulator(dtype)
+    add = np.add.reduce
+    if dtype.is_complex:
+        return _over_axes(
+            node, lambda x, axes: np.sqrt(add(np.square(x.real) + np.square(x.imag), axes, None, None, kept)).astype(kind)
+        )
+    if dtype.is_integer:
+        # The squares wrap around, as they do in TensorFlow.
+        return _over_axes(
+            node, lambda x, axes: np.sqrt(add(np.square(x), axes, kind, None, kept).astype(np.float64)).astype(kind)
+        )
+    return _over_axes(
+        node, lambda x, axes: np.sqrt(add(np.square(x.astype(wide)), axes, wide, None, kept)).astype(kind)
+    )
+
+
+def _bad_dimension(x: Any, axis: Any) -> errors.OpError:
+    rank = x.ndim
+    if axis.ndim:
+        text = f"dim must be a scalar, but received tensor of shape: {list(axis.shape)}"
+    elif not -rank <= int(axis) < rank:
+        text = f"Expected dimension in the range [{-rank}, {rank}), but got {int(axis)}"
+    else:
+        text = f"Reduction axis {int(axis)} is empty in shape {list(x.shape)}"
+    return errors.InvalidArgumentError(None, None, text)
+
+
+def _register_arg(op: str, find: Callable[..., Any], worst: float) -> None:
+    @numpy_kernel.make(op)
+    def make(node: Node) -> Kernel:
+        out = node.output_types[0].np
+        floating = node.input_types[0].is_floating
+        lowest = node.input_types[0].np.type(worst) if floating else None
+
+        def position(x: Any, axis: Any) -> Any:
+            if axis.ndim or not -x.ndim <= int(axis) < x.ndim or not (x.shape[int(axis)]):
+                raise _bad_dimension(x, axis)
+            # NaN is never the answer, while numpy would take the first one.
+            if floating and np.isnan(x).any():
+                x = np.where(np.isnan(x), lowest, x)
+            return find(x, int(axis)).astype(out)
+
+        return position
+
+
+_register_arg("ArgMax", np.argmax, -np.inf)
+_register_arg("ArgMin", np.argmin, np.inf)
