@@ -14,6 +14,7 @@ import pytest
 from runstep import errors
 from runstep.graph import dtypes
 from runstep.kernels.registry import KernelTable
+from runstep.kernels.resources import RefVariable
 from runstep.testing import (
     Case,
     bools,
@@ -29,6 +30,7 @@ from runstep.testing import (
     special,
     strings,
     subject,
+    variable,
 )
 from runstep.testing.combinations import combinations
 from runstep.testing.compare import differences, tolerance
@@ -178,6 +180,24 @@ def test_stateful_rows_compare_dtypes_and_shapes_only() -> None:
     row = case("AddV2", real(2, 3), real(3), types=FLOATS, stateful=True)
     check(row, table=table("AddV2", lambda x, y: np.add(x, y) + x.dtype.type(np.random.random())))
     fails(row, lambda x, y: np.add(x, y)[0], r"TensorFlow has float32\(2, 3\)")
+
+
+def test_what_variables_hold_afterwards_is_compared() -> None:
+    row = case("AssignAdd", real(2, 3), real(2, 3), types=FLOATS)
+
+    def add(ref: Any, value: Any) -> Any:
+        ref.value = ref.value + value
+        return ref
+
+    check(row, table=table("AssignAdd", add))
+    fails(row, lambda ref, value: RefVariable("", ref.dtype, ref.shape, ref.value + value), "output 1: .* differ")
+    row = case("AssignAddVariableOp", variable(real(2)), real(2), types={"dtype": ["float32"]})
+
+    def add_resource(handle: Any, value: Any) -> None:
+        add(handle.entry.resource, value)
+
+    check(row, table=table("AssignAddVariableOp", add_resource))
+    fails(row, lambda handle, value: None, "elements differ")
 
 
 def test_a_row_that_does_not_fit_the_op_says_so() -> None:

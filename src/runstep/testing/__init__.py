@@ -22,6 +22,7 @@ from runstep.testing.values import (
     real,
     special,
     strings,
+    variable,
 )
 
 __all__ = [
@@ -39,4 +40,5 @@ __all__ = [
     "real",
     "special",
     "strings",
+    "variable",
 ]

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from runstep import errors
-from runstep.graph import dtypes
 from runstep.graph.dtypes import DType
 from runstep.graph.shapes import RawShape
 from runstep.kernels.registry import KernelTable, numpy_kernel
-from runstep.testing import oracle, subject
+from runstep.testing import graphs, oracle, subject
 from runstep.testing.combinations import combinations
 from runstep.testing.compare import differences
 from runstep.testing.rows import Case, Instance
@@ -103,7 +102,8 @@ def _brief(error: Exception) -> str:
 
 def _compare(instance: Instance, where: str, results: Sequence[Any], outcome: Sequence[Any]) -> Iterator[str]:
     row = instance.row
-    for index, (ours, theirs, kind) in enumerate(zip(results, outcome, instance.output_types, strict=True)):
+    kinds = [*instance.output_types, *(kind for kind in instance.held if kind is not None)]
+    for index, (ours, theirs, kind) in enumerate(zip(results, outcome, kinds, strict=True)):
         if theirs is None:
             continue
         if row.stateful:
@@ -119,7 +119,7 @@ def _compare(instance: Instance, where: str, results: Sequence[Any], outcome: Se
 def _check_building_fails(row: Case, instance: Instance, inputs: list[np.ndarray[Any, Any]]) -> Iterator[str]:
     known = [True if spec.is_literal else spec.shape for spec in instance.specs]
     theirs = oracle.static_shapes(instance, inputs, known)
-    ours = subject.static_shapes(instance, inputs, known)
+    ours = graphs.static_shapes(instance, inputs, known)
     assert row.error is not None
     if not _same_class(theirs, row.error):
         yield f"{instance}: TensorFlow does not raise {row.error.__name__} in building but gives {theirs!r:.300}"
@@ -173,11 +173,9 @@ def _knowledge(instance: Instance) -> Iterator[list[Any]]:
 
 
 def _check_shapes(instance: Instance, inputs: list[np.ndarray[Any, Any]]) -> Iterator[str]:
-    if any(kind.base_dtype in (dtypes.resource, dtypes.variant) or kind.is_ref for kind in instance.input_types):
-        return
     for known in _knowledge(instance):
         theirs = oracle.static_shapes(instance, inputs, known)
-        ours = subject.static_shapes(instance, inputs, known)
+        ours = graphs.static_shapes(instance, inputs, known)
         if isinstance(theirs, Exception):
             if not isinstance(ours, Exception):
                 yield f"{instance}: static shapes from {_said(known)} are {ours}, TensorFlow raises {theirs}"

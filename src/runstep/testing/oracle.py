@@ -72,6 +72,24 @@ def _node(graph: Any, instance: Instance, tensors: Sequence[Any]) -> Any:
     )
 
 
+def _input(instance: Instance, index: int, shape: RawShape) -> tuple[Any, Any]:
+    """The tensor to pass as input `index`, of that static shape, and the placeholder that its value is fed to.
+
+    For a variable the placeholder feeds its initializer, see `_initializer`.
+    """
+    tf = tensorflow()
+    held = instance.held[index]
+    kind = tf.dtypes.as_dtype((held or instance.input_types[index]).enum)
+    if held is None:
+        placeholder = tf.compat.v1.placeholder(kind, shape)
+        return placeholder, placeholder
+    if instance.input_types[index].is_ref:
+        made = tf.raw_ops.VariableV2(shape=tf.TensorShape(shape), dtype=kind)
+    else:
+        made = tf.raw_ops.VarHandleOp(dtype=kind, shape=tf.TensorShape(shape))
+    return made, tf.compat.v1.placeholder(kind, None)
+
+
 def static_shapes(instance: Instance, values: Sequence[Any], known: Sequence[Any]) -> list[RawShape] | Exception:
     """What TensorFlow infers for the outputs.
 
@@ -82,12 +100,11 @@ def static_shapes(instance: Instance, values: Sequence[Any], known: Sequence[Any
     graph = tf.Graph()
     with graph.as_default(), tf.device("/cpu:0"):
         tensors = []
-        for kind, value, what in zip(instance.input_types, values, known, strict=True):
-            tf_type = tf.dtypes.as_dtype(kind.enum)
+        for index, (kind, value, what) in enumerate(zip(instance.input_types, values, known, strict=True)):
             if what is True:
-                tensors.append(tf.constant(_to_tf(value, kind), tf_type))
+                tensors.append(tf.constant(_to_tf(value, kind), tf.dtypes.as_dtype(kind.enum)))
             else:
-                tensors.append(tf.compat.v1.placeholder(tf_type, what))
+                tensors.append(_input(instance, index, what)[0])
         try:
             op = _node(graph, instance, tensors)
         except Exception as error:  # whatever building raised is the answer
@@ -113,8 +130,43 @@ def _from_tf(value: Any, kind: DType) -> Any:
 Outcome = list[Any] | Exception
 
 
+class _Run:
+    """One instance in the shared graph: what to feed, what to run before, what to fetch, what to read afterwards."""
+
+    def __init__(self, index: int, graph: Any, instance: Instance, values: Sequence[Any]) -> None:
+        tf = tensorflow()
+        self.index = index
+        self.instance = instance
+        self.feeds: dict[Any, Any] = {}
+        self.before: list[Any] = []
+        self.after: list[Any] = []
+        tensors = []
+        for place, (value, kind, held) in enumerate(zip(values, instance.input_types, instance.held, strict=True)):
+            tensor, placeholder = _input(instance, place, np.shape(value) if kind.is_ref else None)
+            self.feeds[placeholder] = _to_tf(value, held or kind)
+            tensors.append(tensor)
+            if kind.is_ref:
+                self.before.append(tf.raw_ops.Assign(ref=tensor, value=placeholder).op)
+                self.after.append(tf.raw_ops.Identity(input=tensor))
+            elif held is not None:
+                dtype = placeholder.dtype
+                self.before.append(tf.raw_ops.AssignVariableOp(resource=tensor, value=placeholder))
+                self.after.append(tf.raw_ops.ReadVariableOp(resource=tensor, dtype=dtype))
+        op = _node(graph, instance, tensors)
+        self.fetches = [t for t in op.outputs if t.dtype not in (tf.resource, tf.variant)] or [op]
+
+    def outcome(self, fetched: Sequence[Any], after: Sequence[Any]) -> list[Any]:
+        values = iter(fetched)
+        found = [
+            None if kind in (dtypes.resource, dtypes.variant) else _from_tf(next(values), kind.base_dtype)
+            for kind in self.instance.output_types
+        ]
+        held = [kind for kind in self.instance.held if kind is not None]
+        return found + [_from_tf(value, kind) for value, kind in zip(after, held, strict=True)]
+
+
 def run(instances: Sequence[Instance], values: Sequence[Sequence[Any]]) -> list[Outcome]:
-    """The outputs of each instance on its inputs, or the exception that TensorFlow raised for it.
+    """The outputs of each instance on its inputs, and what its variables hold then; or what TensorFlow raised for it.
 
     All instances share one graph and one session. Static shapes are unknown, so that the kernels see everything;
     graph rewriting is off, so that the kernel is what runs. An output that cannot leave a session (a resource or a
@@ -123,45 +175,36 @@ def run(instances: Sequence[Instance], values: Sequence[Sequence[Any]]) -> list[
     tf = tensorflow()
     graph = tf.Graph()
     outcomes: list[Any] = [None] * len(instances)
-    nodes: list[tuple[int, list[Any], dict[Any, Any]]] = []
+    runs: list[_Run] = []
     with graph.as_default(), tf.device("/cpu:0"):
         for index, (instance, inputs) in enumerate(zip(instances, values, strict=True)):
-            tensors = [
-                tf.compat.v1.placeholder(tf.dtypes.as_dtype(kind.enum), None) for kind in instance.input_types
-            ]
             try:
-                op = _node(graph, instance, tensors)
+                runs.append(_Run(index, graph, instance, inputs))
             except Exception as error:  # whatever building raised is the answer
                 outcomes[index] = error
-                continue
-            feeds = {
-                tensor: _to_tf(value, kind)
-                for tensor, value, kind in zip(tensors, inputs, instance.input_types, strict=True)
-            }
-            nodes.append((index, [t for t in op.outputs if t.dtype not in (tf.resource, tf.variant)] or [op], feeds))
     with tf.compat.v1.Session(graph=graph, config=_config(tf)) as session:
 
-        def fetch(wanted: list[tuple[int, list[Any], dict[Any, Any]]]) -> None:
-            fed = {tensor: value for _, _, feeds in wanted for tensor, value in feeds.items()}
-            results = session.run([fetches for _, fetches, _ in wanted], fed)
-            for (index, _, _), got in zip(wanted, results, strict=True):
-                fetched = iter(got)
-                outcomes[index] = [
-                    None if kind in (dtypes.resource, dtypes.variant) else _from_tf(next(fetched), kind)
-                    for kind in instances[index].output_types
-                ]
+        def fetch(wanted: list[_Run]) -> None:
+            feeds = {tensor: value for one in wanted for tensor, value in one.feeds.items()}
+            before = [op for one in wanted for op in one.before]
+            if before:
+                session.run(before, feeds)
+            results = session.run([one.fetches for one in wanted], feeds)
+            after = session.run([one.after for one in wanted]) if before else [()] * len(wanted)
+            for one, fetched, left in zip(wanted, results, after, strict=True):
+                outcomes[one.index] = one.outcome(fetched, left)
 
         try:
-            if instances and instances[0].row.error is None:
-                fetch(nodes)
+            if all(instance.row.error is None for instance in instances):
+                fetch(runs)
                 return outcomes
         except tf.errors.OpError:
             pass  # some of them fail: find out which
-        for node in nodes:
+        for one in runs:
             try:
-                fetch([node])
+                fetch([one])
             except tf.errors.OpError as error:
-                outcomes[node[0]] = error
+                outcomes[one.index] = error
     return outcomes
 
 

@@ -47,7 +47,7 @@ class Case:
             return f"{self.op}-{self.name}"
         parts = [_text(value) for value in self.inputs]
         parts += [f"{key}={_attr_text(value)}" for key, value in self.attrs.items()]
-        parts += [f"{key}:{'/'.join(kind.name for kind in kinds)}" for key, kinds in self.types.items()]
+        parts += [f"{key}:{_types_text(kinds)}" for key, kinds in self.types.items()]
         if self.error is not None:
             parts.append(self.error.__name__)
         return f"{self.op}({','.join(parts)})"
@@ -58,6 +58,11 @@ class Case:
     def seed(self) -> int:
         """The seed of this row's values: they stay the same when other rows come or go."""
         return zlib.crc32(str(self).encode())
+
+
+def _types_text(kinds: Sequence[DType]) -> str:
+    names = [kind.name for kind in kinds]
+    return "/".join(names if len(names) <= 3 else [*names[:2], f"{len(names) - 2}more"])
 
 
 def _text(value: Any) -> str:
@@ -158,6 +163,15 @@ class Instance:
             else:
                 raise TypeError(f"{row}: attribute {name!r} has no default and is not given")
         self.output_types = self._outputs()
+        # Per input, the type of what the variable that is passed there holds; None for an ordinary tensor.
+        self.held: list[DType | None] = [
+            kind.base_dtype if kind.is_ref else self._held_by(spec) if spec.is_variable else None
+            for spec, kind in zip(self.specs, self.input_types, strict=True)
+        ]
+
+    def _held_by(self, spec: Spec) -> DType:
+        found: DType = spec.dtype or self.attrs.get("dtype") or self.attrs.get("T") or spec.natural
+        return found
 
     def _kind(self, name: str) -> str:
         attr = self.op_def.attrs.get(name)
@@ -177,9 +191,11 @@ class Instance:
         return found
 
     def values(self) -> list[np.ndarray[Any, Any]]:
-        """Fresh input arrays, the same ones on each call."""
+        """Fresh input arrays, the same ones on each call; for a variable, what it holds before the run."""
         rng = np.random.default_rng(self.row.seed)
-        return [spec(kind.base_dtype, rng) for spec, kind in zip(self.specs, self.input_types, strict=True)]
+        return [
+            spec(held or kind, rng) for spec, kind, held in zip(self.specs, self.input_types, self.held, strict=True)
+        ]
 
     def __str__(self) -> str:
         types = ", ".join(f"{name}={kind.name}" for name, kind in self.types.items())

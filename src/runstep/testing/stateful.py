@@ -88,7 +88,7 @@ class Api:
         """Runs and logs one fetch, an operation, or a list of these. Returns the value, or None where it failed."""
         try:
             value = self._run(fetches, feeds)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - every error is an outcome to compare
             self.log.append(Failed(error))
             return None
         self.log.append(value)
@@ -102,7 +102,7 @@ class Api:
         """As `op`, for a construction that may be refused: logs the error's class."""
         try:
             return self.op(op_type, *inputs, **attrs)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - every error is an outcome to compare
             self.log.append(Failed(error))
             return None
 

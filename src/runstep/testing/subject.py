@@ -1,9 +1,8 @@
-"""runstep under test, below the Session: a kernel and a shape rule on a stand-in for the node."""
+"""runstep under test, below the Session: a kernel on a stand-in for the node."""
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import pkgutil
 import sys
 from collections.abc import Coroutine, Mapping, Sequence
@@ -16,8 +15,9 @@ from runstep.graph import dtypes
 from runstep.graph.dtypes import DType
 from runstep.graph.shapes import RawShape
 from runstep.kernels.registry import Kernel, KernelDef, KernelTable, numpy_kernel
-from runstep.kernels.resources import ResourceManager
+from runstep.kernels.resources import VARIABLE, RefVariable, ResourceManager, ResourceVariable, Variable
 from runstep.ops import registry
+from runstep.testing import graphs
 from runstep.testing.rows import Instance
 
 Arrays = list[np.ndarray[Any, Any]]
@@ -25,7 +25,11 @@ Arrays = list[np.ndarray[Any, Any]]
 
 def op_def(op: str) -> registry.OpDef:
     """The row of `op`; LookupError when there is none."""
-    _load(op)
+    for name in (op, "Const", "Placeholder", "VariableV2", "VarHandleOp"):
+        if registry.get(name) is None:
+            _load(name)
+    if not numpy_kernel.rows(op):
+        _load(op)
     found = registry.get(op)
     if found is None:
         raise LookupError(f"runstep has no row for op {op} (is its module imported in runstep/ops/__init__.py?)")
@@ -34,7 +38,6 @@ def op_def(op: str) -> registry.OpDef:
 
 def _load(op: str) -> None:
     """Imports the rows and kernels, also of modules that the packages don't import yet."""
-    _stand_in()
     for package_name in ("runstep.ops", "runstep.kernels.numpy"):
         package = importlib.import_module(package_name)
         for module in pkgutil.iter_modules(package.__path__):
@@ -44,71 +47,6 @@ def _load(op: str) -> None:
                     importlib.import_module(f"{package_name}.{module.name}")
                 except Exception as error:  # half-written modules of others
                     print(f"{module.name}: {error!r}", file=sys.stderr)
-
-
-def _stand_in() -> None:
-    """Until the graph layer exists: empty stand-ins for what the modules of ops import from it."""
-    import types
-
-    names = {"apply": "apply", "convert": "convert_to_tensor", "graph": "name_scope get_default_graph Graph Operation",
-             "constant_value": "constant_value", "tensor": "Tensor", "composite": "", "operators": ""}
-    for stem, members in names.items():
-        full = f"runstep.graph.{stem}"
-        if full not in sys.modules and importlib.util.find_spec(full) is None:
-            sys.modules[full] = module = types.ModuleType(full)
-            module.__getattr__ = lambda name: type(name, (), {})
-
-
-class FakeTensor:
-    """An input of an op under construction, as a shape rule sees it."""
-
-    def __init__(self, raw_shape: RawShape, dtype: DType) -> None:
-        self.raw_shape = raw_shape
-        self.dtype = dtype
-
-
-class FakeOp:
-    """An op under construction, as a shape rule sees it."""
-
-    def __init__(self, instance: Instance, values: Arrays, known: Sequence[Any]) -> None:
-        self.type = instance.row.op
-        self.name = "node"
-        self.attrs = instance.attrs
-        self.output_types = instance.output_types
-        self.inputs = [
-            FakeTensor(value.shape if what is True else what, kind)
-            for value, what, kind in zip(values, known, instance.input_types, strict=True)
-        ]
-        self._constants = [value if what is True else None for value, what in zip(values, known, strict=True)]
-
-    def constant(self, index: int) -> Any:
-        return self._constants[index]
-
-    def constant_shape(self, index: int) -> RawShape:
-        value = self._constants[index]
-        if value is not None and value.ndim == 0:
-            if int(value) != -1:
-                raise ValueError("Received a scalar with value different from -1 as a shape")
-            return None
-        if value is not None:
-            if (value < -1).any():
-                raise ValueError(f"Dimension {value.min()} must be >= -1")
-            return tuple(None if size == -1 else size for size in value.tolist())
-        shape = self.inputs[index].raw_shape
-        if shape is not None and len(shape) == 1 and shape[0] is not None:
-            return (None,) * shape[0]
-        return None
-
-
-def static_shapes(instance: Instance, values: Arrays, known: Sequence[Any]) -> list[RawShape] | Exception:
-    """What the row's shape rule infers; the exception that it raised is returned, not raised."""
-    rule = instance.op_def.shape
-    if rule is None:
-        return [None] * len(instance.output_types)
-    try:
-        return list(rule(FakeOp(instance, values, known)))
-    except ValueError as error:
-        return error
 
 
 class FakeNode:
@@ -130,7 +68,7 @@ class FakeNode:
             self._constants = [
                 value if spec.is_literal else None for value, spec in zip(values, instance.specs, strict=True)
             ]
-            shapes = static_shapes(instance, values, self.known(values))
+            shapes = graphs.static_shapes(instance, values, self.known(values))
             if not isinstance(shapes, Exception):
                 self.output_shapes = shapes
 
@@ -174,13 +112,14 @@ def call(instance: Instance, values: Arrays, *, known: bool, table: KernelTable 
     if kernel_def is None:
         raise LookupError(f"runstep has no {table.kind} kernel for {instance}")
     with np.errstate(all="ignore"):
-        if known:
-            inputs: list[Any] = [_frozen(value) for value in values]
-        else:
-            inputs = [_layout(value) for value in values]
-        kernel = kernel_def.make(FakeNode(instance, [value.copy() for value in values], known))
+        node = FakeNode(instance, [value.copy() for value in values], known)
+        inputs = _inputs(instance, values, node, known)
+        kernel = kernel_def.make(node)
         first = _outputs(instance, _run(kernel_def, kernel, inputs))
         kept = [np.array(value, copy=True) if isinstance(value, np.ndarray) else value for value in first]
+        if any(instance.held):
+            # The run changed the variables: what they hold now is part of the outcome, and there is no second one.
+            return kept + [_variable(value).value for value, held in zip(inputs, instance.held, strict=True) if held]
         second = _outputs(instance, _run(kernel_def, kernel, inputs))
     for index, (before, now) in enumerate(zip(values, inputs, strict=True)):
         assert same(before, now), f"{instance}: the kernel wrote into input {index}"
@@ -192,6 +131,25 @@ def call(instance: Instance, values: Arrays, *, known: bool, table: KernelTable 
     if not kernel_def.view:
         _check_ownership(instance, inputs, first, second)
     return kept
+
+
+def _inputs(instance: Instance, values: Arrays, node: FakeNode, known: bool) -> list[Any]:
+    found: list[Any] = []
+    for index, (value, kind, held) in enumerate(zip(values, instance.input_types, instance.held, strict=True)):
+        if held is None:
+            found.append(_frozen(value) if known else _layout(value))
+        elif kind.is_ref:
+            found.append(RefVariable(f"variable{index}", held, value.shape, value.copy()))
+        else:
+            handle = node.resources.handle("", VARIABLE, f"variable{index}", ((held, value.shape),))
+            handle.entry.resource = ResourceVariable(f"variable{index}", held, value.shape, value.copy())
+            found.append(handle)
+    return found
+
+
+def _variable(value: Any) -> Variable:
+    found: Variable = value if isinstance(value, Variable) else value.entry.resource
+    return found
 
 
 def _frozen(value: np.ndarray[Any, Any]) -> Any:
@@ -226,8 +184,9 @@ def _outputs(instance: Instance, result: Any) -> list[Any]:
     else:
         outputs = [result] if count or result is not None else []
     assert len(outputs) == count, f"{instance}: the kernel returned {len(outputs)} outputs, not {count}"
+    outputs = [value.value if isinstance(value, RefVariable) else value for value in outputs]
     for index, (value, kind) in enumerate(zip(outputs, instance.output_types, strict=True)):
-        if kind.base_dtype in (dtypes.resource, dtypes.variant) or kind.is_ref:
+        if kind.base_dtype in (dtypes.resource, dtypes.variant):
             continue
         assert isinstance(value, (np.ndarray, np.generic)), (
             f"{instance}: output {index} is a {type(value).__name__}, not an ndarray or a numpy scalar"

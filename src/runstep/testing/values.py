@@ -23,7 +23,7 @@ _WORDS = (b"", b"a", b"runstep", b"Tensor Flow", "สวัสดี".encode(), 
 class Spec:
     """One input: a shape, and how to draw its value in a given dtype. A literal has the same value in every dtype."""
 
-    __slots__ = ("draw", "dtype", "is_literal", "natural", "shape", "text")
+    __slots__ = ("draw", "dtype", "is_literal", "is_variable", "natural", "shape", "text")
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class Spec:
         # The type in a list(type) argument, where neither the op def nor another input says one.
         self.natural = self.dtype or natural
         self.is_literal = is_literal
+        self.is_variable = False
 
     def __call__(self, dtype: DType, rng: np.random.Generator) -> np.ndarray[Any, Any]:
         """The value in `dtype`: an array of this shape in the storage type (bytes objects for strings)."""
@@ -226,6 +227,18 @@ def of(value: Any, dtype: Any = None) -> Spec:
         dtype = dtypes.string
     natural = {"b": dtypes.bool, "i": dtypes.int32, "c": dtypes.complex64}.get(array.dtype.kind, dtypes.float32)
     return Spec(array.shape, lambda kind, rng: literal, text[:40], dtype, natural, is_literal=True)
+
+
+def variable(value: Any) -> Spec:
+    """A resource variable that holds `value` (a description or a literal) before the op runs.
+
+    For inputs of type resource; an input that is a ref needs no mark, it is always a variable. What the variable holds
+    after the run is compared too.
+    """
+    inner = as_spec(value)
+    spec = Spec(inner.shape, inner.draw, f"var({inner.text})", inner.dtype, inner.natural)
+    spec.is_variable = True
+    return spec
 
 
 def _holds_text(value: Any) -> bool:
