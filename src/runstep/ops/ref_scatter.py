@@ -33,7 +33,6 @@ def check_scatter(params: RawShape, indices: RawShape, updates: RawShape) -> Non
     """ValueError unless updates are a scalar or `indices.shape + params.shape[1:]`."""
     if updates == ():
         return
-    shapes.with_rank_at_least(params, 1)
     if params is not None and indices is not None:
         shapes.merge(updates, indices + params[1:])
 
