@@ -171,7 +171,8 @@ def test_building_errors_are_compared_too() -> None:
 def test_a_wrong_shape_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     row = subject.op_def("AddV2")
     monkeypatch.setattr(row, "shape", lambda op: [op.inputs[0].raw_shape])
-    fails(case("AddV2", real(3), real(2, 3), types=FLOATS), np.add, r"static shapes from .* TensorFlow says \[\(2, 3\)\]")
+    wider = case("AddV2", real(3), real(2, 3), types=FLOATS)
+    fails(wider, np.add, r"static shapes from .* TensorFlow says \[\(2, 3\)\]")
     monkeypatch.setattr(row, "shape", None)
     fails(ADD, np.add, "static shapes")
 

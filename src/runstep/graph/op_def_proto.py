@@ -87,7 +87,9 @@ def _read_attr(proto: Any) -> AttrDef:
     attr = object.__new__(AttrDef)
     attr.name = proto.name
     attr.kind = proto.type
-    attr.default = attr_value.from_proto(proto.type, proto.default_value) if proto.HasField("default_value") else REQUIRED
+    attr.default = REQUIRED
+    if proto.HasField("default_value"):
+        attr.default = attr_value.from_proto(proto.type, proto.default_value)
     attr.minimum = proto.minimum if proto.has_minimum else None
     attr.allowed = None
     if proto.HasField("allowed_values"):

@@ -12,8 +12,8 @@ from runstep.testing import oracle
 from runstep.testing.rows import Case, attr_value
 from runstep.testing.values import Spec
 
-# What an attribute ranges over where neither op def nor kernels restrict it: all that numpy can feed and fetch, the usual
-# suspect first.
+# What an attribute ranges over where neither op def nor kernels restrict it: all that numpy can feed and fetch, the
+# usual suspect first.
 ANY: tuple[DType, ...] = tuple(
     dtypes.as_dtype(name)
     for name in (

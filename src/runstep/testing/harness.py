@@ -20,8 +20,8 @@ from runstep.testing.rows import Case, Instance
 def check(row: Case, *, table: KernelTable = numpy_kernel) -> None:
     """Raises AssertionError, naming the combination of dtypes, where runstep and TensorFlow differ on `row`.
 
-    Compared are values, dtypes, shapes and number of outputs, or the class of the error; and the static shapes that both
-    infer from full, partial and no knowledge of the inputs. The promises of the kernel are checked on the way (see
+    Compared are values, dtypes, shapes and number of outputs, or the class of the error; and the static shapes that
+    both infer from full, partial and no knowledge of the inputs. The promises of the kernel are checked on the way (see
     `runstep.testing.subject.call`).
 
     Raises:
@@ -133,7 +133,7 @@ def _check_building_fails(row: Case, instance: Instance, inputs: list[np.ndarray
 def _shape_samples(instances: Sequence[Instance]) -> list[int]:
     """Rules seldom look at dtypes: the first combination, and the first with each dtype of the minor attributes."""
     seen: set[tuple[str, DType]] = set()
-    picks = []
+    picks: list[int] = []
     for index, instance in enumerate(instances):
         minor = {item for item in list(instance.types.items())[1:] if item not in seen}
         if index == 0 or (minor and len(picks) < 4):

@@ -105,7 +105,7 @@ def case(
         ValueError or TypeError: raised when the graph is built with static shapes and constants known.
       types: by type attribute, the dtypes to try, instead of all that TensorFlow's kernels take.
       name: replaces the inputs and attributes in the row's id.
-      stateful: the values can't be compared (unseeded random numbers ...); dtypes and shapes are.
+      stateful: the values can't be compared (random numbers without a seed ...); dtypes and shapes are.
       attrs: attributes of the node; one that is left out takes its default, or follows from the inputs.
     """
     return Case(op, inputs, attrs, rtol=rtol, atol=atol, error=error, types=types or {}, name=name, stateful=stateful)

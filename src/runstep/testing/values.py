@@ -68,7 +68,7 @@ def _label(kind: str, shape: tuple[int, ...]) -> str:
 
 
 def _integer_range(dtype: DType, low: float, high: float) -> tuple[int, int]:
-    info = ml_dtypes.iinfo(dtype.np.type)
+    info = ml_dtypes.iinfo(dtype.np.type)  # type: ignore[no-untyped-call]
     least, most = int(info.min), int(info.max)
     first = min(max(int(np.ceil(low)), least), most)
     return first, max(min(int(np.ceil(high)), most), first + 1)
@@ -159,14 +159,14 @@ def special(*shape: int, dtype: Any = None) -> Spec:
         if kind.is_bool:
             values: Any = [False, True]
         elif _is_integer(kind):
-            info = ml_dtypes.iinfo(kind.np.type)
+            info = ml_dtypes.iinfo(kind.np.type)  # type: ignore[no-untyped-call]
             small = [value for value in (0, 1, -1, 2, -2, 3, -7) if int(info.min) <= value <= int(info.max)]
             values = np.array([int(info.min), int(info.max), int(info.max) - 1, *small], dtype=kind.np)
         elif kind.is_complex:
             parts = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 100.0]
             values = np.array([complex(a, b) for a in parts for b in parts])
         else:
-            finite = ml_dtypes.finfo(kind.np.type)
+            finite = ml_dtypes.finfo(kind.np.type)  # type: ignore[no-untyped-call]
             large, tiny = float(finite.max), float(finite.smallest_normal)
             values = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, -2.5, 3.25, -7.0]
             values += [large, -large, tiny, -tiny, large / 4]
@@ -180,7 +180,11 @@ def special(*shape: int, dtype: Any = None) -> Spec:
 
 def bools(*shape: int) -> Spec:
     """Random bools, whatever the dtype asked for (0 and 1 in numbers)."""
-    return Spec(shape, lambda kind, rng: rng.integers(0, 2, shape).astype(bool), _label("bool", shape), None, dtypes.bool)
+
+    def draw(kind: DType, rng: np.random.Generator) -> Any:
+        return rng.integers(0, 2, shape).astype(bool)
+
+    return Spec(shape, draw, _label("bool", shape), None, dtypes.bool)
 
 
 def complex_(*shape: int, dtype: Any = None) -> Spec:
@@ -212,8 +216,8 @@ def _encode(value: Any) -> Any:
 def of(value: Any, dtype: Any = None) -> Spec:
     """Exactly this value, in `dtype` if given, else in the type that the op asks for.
 
-    A literal is what a graph would hold as a constant (axes, shapes, permutations): static shape inference is tried with
-    it known and with it unknown.
+    A literal is what a graph would hold as a constant (axes, shapes, permutations): static shape inference is tried
+    with it known and with it unknown.
     """
     flat = np.asarray(value, dtype=object) if _holds_text(value) else np.asarray(value)
     array = flat
