@@ -81,7 +81,8 @@ def place(
             low, high = need // 2, need - need // 2
         else:
             low, high = (int(pad[0]), int(pad[1])) if padding == b"EXPLICIT" else (0, 0)
-            count = (size + low + high - reach) // stride + 1
+            room = size + low + high - reach + stride
+            count = room // stride if room >= 0 else -(-room // stride)  # C++ rounds toward zero
         if count < 0:
             raise InvalidArgumentError(
                 None,

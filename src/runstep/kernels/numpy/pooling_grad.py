@@ -1,0 +1,149 @@
+"""Gradients of max pooling: everything that asks which element of a window was the largest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from runstep.errors import InvalidArgumentError
+from runstep.kernels.numpy import windows
+from runstep.kernels.numpy.pooling import Pool, lowest, served
+from runstep.kernels.registry import Kernel, Node, numpy_kernel
+
+Array = Any
+
+
+def winners(x: Array, pool: Pool, placed: windows.Windows) -> tuple[Array, Array]:
+    """The index of the tap that holds the largest element of each window (the first of equals), and that element."""
+    shape = (x.shape[0], *placed.out, x.shape[-1])
+    best = np.full(shape, lowest(x.dtype), x.dtype)
+    chosen = np.full(shape, -1, np.int64)
+    for index, outs, ins in served(x.shape, pool, placed):
+        part, now = x[ins], best[outs]
+        better = (part > now) | (chosen[outs] < 0)
+        best[outs] = np.where(better, part, now)
+        chosen[outs] = np.where(better, index, chosen[outs])
+    return chosen, best
+
+
+def _pool(node: Node, rank: int, ksize: Array | None = None, strides: Array | None = None) -> Pool:
+    if ksize is None or strides is None:
+        return Pool(node.attrs, rank, node.attrs["ksize"], node.attrs["strides"])
+    for vector, what in ((ksize, "ksize"), (strides, "strides")):
+        if vector.ndim != 1 or vector.size != rank:
+            raise InvalidArgumentError(None, None, f"{what} must have {rank} elements, got {list(vector.shape)}")
+    return Pool(node.attrs, rank, ksize.tolist(), strides.tolist())
+
+
+def _checked(what: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    if shape != wanted:
+        raise InvalidArgumentError(None, None, f"Expected {what} shape to be {list(wanted)}, but got {list(shape)}")
+
+
+def _gradient(node: Node, rank: int) -> Kernel:
+    dtype = node.output_types[0]
+    compute = windows.compute_type(dtype)
+
+    def kernel(x: Array, y: Array, g: Array, ksize: Array | None = None, strides: Array | None = None) -> Array:
+        pool = _pool(node, rank, ksize, strides)
+        x, y, g = (windows.to_last(value, pool.first) for value in (x, y, g))
+        placed = pool.place(x.shape)
+        wanted = (x.shape[0], *placed.out, x.shape[-1])
+        _checked("orig_output", y.shape, wanted)
+        _checked("grad", g.shape, wanted)
+        dx = np.zeros(x.shape, compute)
+        if x.size and g.size:
+            chosen, _ = winners(x.astype(compute, copy=False), pool, placed)
+            for index, outs, ins in served(x.shape, pool, placed):
+                dx[ins] += np.where(chosen[outs] == index, g[outs], g.dtype.type(0))
+        return windows.to_first(dx.astype(dtype.np, copy=False), pool.first)
+
+    return kernel
+
+
+def _second_gradient(node: Node, rank: int) -> Kernel:
+    dtype = node.output_types[0]
+    compute = windows.compute_type(dtype)
+
+    def kernel(x: Array, y: Array, g: Array, ksize: Array | None = None, strides: Array | None = None) -> Array:
+        pool = _pool(node, rank, ksize, strides)
+        x, y, g = (windows.to_last(value, pool.first) for value in (x, y, g))
+        placed = pool.place(x.shape)
+        _checked("orig_output", y.shape, (x.shape[0], *placed.out, x.shape[-1]))
+        _checked("grad", g.shape, x.shape)
+        result = np.zeros(y.shape, dtype.np)
+        if x.size and y.size:
+            chosen, _ = winners(x.astype(compute, copy=False), pool, placed)
+            for index, outs, ins in served(x.shape, pool, placed):
+                result[outs] = np.where(chosen[outs] == index, g[ins], result[outs])
+        return windows.to_first(result, pool.first)
+
+    return kernel
+
+
+@numpy_kernel.make("MaxPoolGrad", "MaxPoolGradV2")
+def max_pool_gradient(node: Node) -> Kernel:
+    return _gradient(node, 4)
+
+
+@numpy_kernel.make("MaxPool3DGrad")
+def max_pool_3d_gradient(node: Node) -> Kernel:
+    return _gradient(node, 5)
+
+
+@numpy_kernel.make("MaxPoolGradGrad", "MaxPoolGradGradV2")
+def max_pool_second_gradient(node: Node) -> Kernel:
+    return _second_gradient(node, 4)
+
+
+@numpy_kernel.make("MaxPool3DGradGrad")
+def max_pool_3d_second_gradient(node: Node) -> Kernel:
+    return _second_gradient(node, 5)
+
+
+@numpy_kernel.make("MaxPoolWithArgmax")
+def max_pool_with_argmax(node: Node) -> Kernel:
+    """The largest elements and their places in the flattened image (or batch)."""
+    pool = _pool(node, 4)
+    dtype, index_dtype = node.output_types[0], node.output_types[1].np
+    compute = windows.compute_type(dtype)
+    with_batch = node.attrs["include_batch_in_index"]
+
+    def kernel(x: Array) -> tuple[Array, Array]:
+        placed = pool.place(x.shape)
+        chosen, best = winners(x.astype(compute, copy=False), pool, placed)
+        batch, height, width, channels = x.shape
+        down, across = np.divmod(chosen, pool.taps[1])
+        rows = (np.arange(placed.out[0]) * pool.strides[0] - placed.before[0])[:, None, None] + down
+        columns = (np.arange(placed.out[1]) * pool.strides[1] - placed.before[1])[:, None] + across
+        index = (rows * width + columns) * channels + np.arange(channels)
+        if with_batch:
+            index += np.arange(batch)[:, None, None, None] * (height * width * channels)
+        return best.astype(dtype.np, copy=False), index.astype(index_dtype)
+
+    return kernel
+
+
+@numpy_kernel.make("MaxPoolGradWithArgmax")
+def max_pool_gradient_with_argmax(node: Node) -> Kernel:
+    pool = _pool(node, 4)
+    dtype = node.output_types[0]
+    compute = windows.compute_type(dtype)
+    with_batch = node.attrs["include_batch_in_index"]
+
+    def kernel(x: Array, g: Array, argmax: Array) -> Array:
+        placed = pool.place(x.shape)
+        wanted = (x.shape[0], *placed.out, x.shape[-1])
+        _checked("grad", g.shape, wanted)
+        _checked("argmax", argmax.shape, wanted)
+        dx = np.zeros(x.size, compute)
+        index = argmax.astype(np.int64)
+        if not with_batch and x.shape[0]:
+            index += np.arange(x.shape[0])[:, None, None, None] * (x.size // x.shape[0])
+        if index.size and (index.min() < 0 or index.max() >= x.size):
+            raise InvalidArgumentError(None, None, f"Invalid input: argmax holds an index outside [0, {x.size})")
+        np.add.at(dx, index.reshape(-1), g.astype(compute, copy=False).reshape(-1))
+        return dx.reshape(x.shape).astype(dtype.np, copy=False)
+
+    return kernel
