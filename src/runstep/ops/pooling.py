@@ -70,25 +70,24 @@ def _from_sizes_3d(op: Any) -> Shapes:
     return from_vector(op, 0, 5)
 
 
-def _second_gradient(op: Any, rank: int) -> Shapes:
-    pooled = op.attrs.get("ksize") is not None
-    original = op.inputs[0].raw_shape
-    shape = _pooled(op, rank, op.attrs["ksize"], op.attrs["strides"]) if pooled else None
-    shape = shapes.merge(op.inputs[1].raw_shape, shape)
-    shapes.merge(original, op.inputs[2].raw_shape)
-    return [shape]
+def _second_gradient(op: Any, rank: int, ksize: Sequence[int], strides: Sequence[int]) -> Shapes:
+    shapes.merge(op.inputs[0].raw_shape, op.inputs[2].raw_shape)
+    return [shapes.merge(op.inputs[1].raw_shape, _pooled(op, rank, ksize, strides))]
 
 
 def _gradient_gradient(op: Any) -> Shapes:
-    return _second_gradient(op, 4)
+    return _second_gradient(op, 4, op.attrs["ksize"], op.attrs["strides"])
 
 
 def _gradient_gradient_3d(op: Any) -> Shapes:
-    return _second_gradient(op, 5)
+    return _second_gradient(op, 5, op.attrs["ksize"], op.attrs["strides"])
 
 
 def _gradient_gradient_v2(op: Any) -> Shapes:
-    return [None]
+    ksize, strides = op.constant(3), op.constant(4)
+    if ksize is None or strides is None:
+        return [None]
+    return _second_gradient(op, 4, ksize.tolist(), strides.tolist())
 
 
 def _patches(op: Any) -> Shapes:
