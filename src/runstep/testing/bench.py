@@ -11,7 +11,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+import contextlib
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from runstep.graph.tensor import Tensor
 from runstep.kernels.registry import KernelTable, numpy_kernel
 from runstep.kernels.resources import RefVariable, ResourceManager, read_ref
 from runstep.kernels.waiting import Waiter
-from runstep.testing import subject
+from runstep.testing import stateful, subject
 
 DEVICE = "/job:localhost/replica:0/task:0/device:CPU:0"
 
@@ -165,6 +166,28 @@ class Bench:
         if isinstance(value, RefVariable) and not _takes_ref(op, index):
             return read_ref(value)
         return value
+
+
+class BenchApi(stateful.RunstepApi):
+    """Runs the programs of `runstep.testing.stateful` on a bench: `compare(program, ours=BenchApi)`."""
+
+    def __init__(self) -> None:
+        stateful.Api.__init__(self)
+        self.bench = Bench()
+        self.graph = self.bench.graph
+        self.session = contextlib.nullcontext()
+
+    def op(self, op_type: str, *inputs: Any, **attrs: Any) -> Any:
+        subject._load(op_type)
+        return super().op(op_type, *inputs, **attrs)
+
+    def _run(self, fetches: Any, feeds: dict[Any, Any] | None) -> Any:
+        return self.bench.run(fetches, feeds)
+
+
+def compare(program: Callable[[Any], None], texts: bool = True, **how: Any) -> None:
+    """`stateful.compare` on a bench, with the texts of errors."""
+    stateful.compare(program, texts=texts, ours=BenchApi, **how)
 
 
 def _takes_ref(op: Operation, index: int) -> bool:

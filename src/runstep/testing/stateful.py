@@ -185,19 +185,27 @@ def compare(
     rtol: float = 1e-6,
     atol: float = 0.0,
     texts: bool = False,
+    ours: Callable[[], Api] | None = None,
 ) -> None:
     """Fails unless `program` has the same outcomes on TensorFlow and on runstep.
 
     Args:
       rtol, atol: how far floats may differ.
       texts: also the first lines of the messages of errors must be contained in ours.
+      ours: makes what runs it on our side; a session by default.
     """
-    logs = []
-    for api in (TensorFlowApi(), RunstepApi()):
-        with api.graph.as_default(), api.session:
-            program(api)
-        logs.append(api.log)
-    theirs, ours = logs
+    agree(outcomes(TensorFlowApi(), program), outcomes(RunstepApi(), program), rtol, atol, texts)
+
+
+def outcomes(api: Api, program: Callable[[Any], None]) -> list[Any]:
+    """What a program's runs gave on one of the libraries."""
+    with api.graph.as_default(), api.session:
+        program(api)
+    return api.log
+
+
+def agree(theirs: list[Any], ours: list[Any], rtol: float = 1e-6, atol: float = 0.0, texts: bool = False) -> None:
+    """Fails unless the outcomes are the same. See `compare`."""
     assert len(ours) == len(theirs), f"TensorFlow: {theirs}\nrunstep: {ours}"
     for i, (want, got) in enumerate(zip(theirs, ours, strict=True)):
         note = f"outcome {i}: TensorFlow {want!r}, runstep {got!r}"

@@ -1,0 +1,388 @@
+"""Queues: elements in and out in the order of asking, waiting where there is no room or nothing to take.
+
+An element is a tuple of arrays. Those who wait stand in two lines, to put in and to take out; only the first of a line
+makes progress, element by element, so that a batch larger than the queue goes through it. A wait that is given up
+gives back what it had taken.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from runstep import errors
+from runstep.graph import shapes
+from runstep.graph.dtypes import DType
+from runstep.graph.shapes import RawShape
+from runstep.kernels.shared import bytes_of
+from runstep.kernels.waiting import Waiter, park
+
+Element = tuple[Any, ...]
+
+UNBOUNDED = 2**31 - 1
+
+
+class _Attempt:
+    """One standing in a line: `items` put in or taken so far, `left` elements to go."""
+
+    __slots__ = ("done", "error", "items", "left", "up_to", "waiter")
+
+    def __init__(self, left: int, items: list[Element], up_to: bool = False) -> None:
+        self.left = left
+        self.items = items
+        self.up_to = up_to
+        self.waiter: Waiter | None = None
+        self.error: errors.OpError | None = None
+        self.done = False
+
+    def advance(self, queue: Queue) -> bool:
+        """Goes as far as it can, under the queue's lock. True when there is no more to do."""
+        raise NotImplementedError
+
+    def withdraw(self, queue: Queue) -> None:
+        """Undoes what it did; the asker no longer wants it."""
+
+
+class _Put(_Attempt):
+    __slots__ = ()
+
+    def advance(self, queue: Queue) -> bool:
+        if queue.closed:
+            self.error = errors.CancelledError(None, None, f"{queue.kind} '{queue.name}' is closed.")
+            return True
+        items = self.items
+        while self.left and len(queue) < queue.capacity:
+            queue._add(items[len(items) - self.left])
+            self.left -= 1
+        return not self.left
+
+
+class _Take(_Attempt):
+    __slots__ = ()
+
+    def advance(self, queue: Queue) -> bool:
+        size = len(queue)
+        if queue.closed and size < self.left:
+            if not self.up_to or not (size or self.items):
+                kind = queue.batch_kind if self.left + len(self.items) > 1 or self.up_to else queue.kind
+                self.error = errors.OutOfRangeError(
+                    None,
+                    None,
+                    f"{kind} '{queue.name}' is closed and has insufficient elements "
+                    f"(requested {self.left}, current size {size})",
+                )
+                self.withdraw(queue)
+                return True
+            self.left = size
+        count = min(self.left, queue._available())
+        for _ in range(count):
+            self.items.append(queue._remove())
+        self.left -= count
+        return not self.left
+
+    def withdraw(self, queue: Queue) -> None:
+        queue._give_back(self.items)
+        self.items = []
+
+
+class _Close(_Attempt):
+    __slots__ = ()
+
+    def advance(self, queue: Queue) -> bool:
+        if queue.closed:
+            self.error = errors.CancelledError(None, None, f"Queue '{queue.name}' is already closed.")
+        queue.closed = True
+        return True
+
+
+class Queue:
+    """First in, first out (source: tf.queue.FIFOQueue).
+
+    Attributes:
+      name: for messages. types: of the components of an element; shapes: theirs, None when they may vary.
+      capacity: how many elements fit. closed: nothing more goes in.
+      lock: guards all of it.
+    """
+
+    kind = "FIFOQueue"
+    batch_kind = "FIFOQueue"
+
+    def __init__(
+        self, name: str, types: Sequence[DType], component_shapes: Sequence[RawShape] | None, capacity: int
+    ) -> None:
+        self.name = name
+        self.types = tuple(types)
+        self.shapes = tuple(component_shapes) if component_shapes else None
+        self.capacity = capacity if capacity >= 0 else UNBOUNDED
+        self.closed = False
+        self.lock = threading.Lock()
+        self.nbytes = 0
+        self._items: Any = deque()
+        self._putting: deque[_Attempt] = deque()
+        self._taking: deque[_Attempt] = deque()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    # How elements are kept; subclasses keep them otherwise.
+
+    def _push(self, element: Element) -> None:
+        self._items.append(element)
+
+    def _pop(self) -> Element:
+        return self._items.popleft()  # type: ignore[no-any-return]
+
+    def _unpop(self, elements: list[Element]) -> None:
+        self._items.extendleft(reversed(elements))
+
+    def _available(self) -> int:
+        """How many elements may be taken now."""
+        return len(self)
+
+    def _add(self, element: Element) -> None:
+        self.nbytes += sum(map(bytes_of, element))
+        self._push(element)
+
+    def _remove(self) -> Element:
+        element = self._pop()
+        self.nbytes -= sum(map(bytes_of, element))
+        return element
+
+    def _give_back(self, elements: list[Element]) -> None:
+        self.nbytes += sum(bytes_of(value) for element in elements for value in element)
+        self._unpop(elements)
+
+    # The lines.
+
+    def _flush(self) -> list[Waiter]:
+        """Lets everybody go as far as possible. Returns whom to wake once the lock is released."""
+        woken: list[Waiter] = []
+        progress = True
+        while progress:
+            progress = False
+            for line in (self._putting, self._taking):
+                while line:
+                    first = line[0]
+                    left = first.left
+                    if first.advance(self):
+                        line.popleft()
+                        first.done = True
+                        if first.waiter is not None:
+                            woken.append(first.waiter)
+                        progress = True
+                        continue
+                    progress = progress or first.left != left
+                    break
+        return woken
+
+    async def _stand(self, line: deque[_Attempt], attempt: _Attempt, what: str) -> None:
+        """Stands in line until `attempt` is done, then raises its error if it has one."""
+        with self.lock:
+            line.append(attempt)
+            woken = self._flush()
+            if not attempt.done:
+                attempt.waiter = Waiter(self._reason(what, attempt))
+        for waiter in woken:
+            waiter.wake()
+        if attempt.waiter is not None:
+            try:
+                await park(attempt.waiter)
+            except errors.CancelledError:
+                self._forget(line, attempt)
+                raise errors.CancelledError(None, None, f"{what} operation was cancelled") from None
+            except BaseException:
+                self._forget(line, attempt)
+                raise
+        if attempt.error is not None:
+            raise attempt.error
+
+    def _reason(self, what: str, attempt: _Attempt) -> str:
+        return (
+            f"{what.lower()}: {self.kind} '{self.name}' holds {len(self)} of at most {self.capacity} elements, "
+            f"{attempt.left} to go"
+        )
+
+    def _forget(self, line: deque[_Attempt], attempt: _Attempt) -> None:
+        with self.lock:
+            if not attempt.done:
+                line.remove(attempt)
+            if attempt.error is None:
+                attempt.withdraw(self)
+            woken = self._flush()
+        for waiter in woken:
+            waiter.wake()
+
+    # What kernels call.
+
+    async def put(self, elements: list[Element]) -> None:
+        """Puts elements in, in order, waiting for room.
+
+        Raises:
+          CancelledError: the queue is closed, or was closed with pending enqueues cancelled.
+        """
+        if elements:
+            await self._stand(self._putting, _Put(len(elements), elements), "Enqueue")
+
+    async def take(self, count: int, up_to: bool = False) -> list[Element]:
+        """Takes `count` elements out, waiting for them; with `up_to`, fewer (at least one) from a closed queue.
+
+        Raises:
+          OutOfRangeError: the queue is closed and holds too few.
+        """
+        attempt = _Take(count, [], up_to)
+        if count:
+            await self._stand(self._taking, attempt, "Dequeue")
+        return attempt.items
+
+    async def close(self, cancel_pending_enqueues: bool = False) -> None:
+        """Lets nothing more in: after those in line, or at once when they are to be cancelled.
+
+        Raises:
+          CancelledError: it is closed already (unless pending enqueues are to be cancelled).
+        """
+        if not cancel_pending_enqueues:
+            await self._stand(self._putting, _Close(1, []), "Close")
+            return
+        with self.lock:
+            self.closed = True
+            woken = []
+            for attempt in self._putting:
+                attempt.error = errors.CancelledError(None, None, "Enqueue operation was cancelled")
+                attempt.done = True
+                if attempt.waiter is not None:
+                    woken.append(attempt.waiter)
+            self._putting.clear()
+            woken += self._flush()
+        for waiter in woken:
+            waiter.wake()
+
+    # Shapes.
+
+    def check(self, components: Sequence[Any], actual: Sequence[tuple[int, ...]], batch: tuple[int | None, ...]) -> None:
+        """Raises InvalidArgumentError unless components of these shapes may go in; `batch` is the dimension in front."""
+        if self.shapes is None:
+            return
+        for index, (shape, wanted) in enumerate(zip(actual, self.shapes, strict=True)):
+            if len(shape) < len(batch) or not self._fits(shape[len(batch) :], wanted):
+                expected = shapes.text((*batch, *(wanted or ())))
+                raise errors.InvalidArgumentError(
+                    None,
+                    None,
+                    f"Shape mismatch in tuple component {index}. Expected {expected}, got {shapes.text(shape)}",
+                )
+
+    @staticmethod
+    def _fits(shape: tuple[int, ...], wanted: RawShape) -> bool:
+        return shape == wanted
+
+
+class PaddingQueue(Queue):
+    """A queue whose components have a rank but not all sizes; batches are filled up (source: tf.queue.PaddingFIFOQueue)."""
+
+    batch_kind = "PaddingFIFOQueue"
+
+    @staticmethod
+    def _fits(shape: tuple[int, ...], wanted: RawShape) -> bool:
+        return shapes.is_compatible(shape, wanted)
+
+
+class ShuffleQueue(Queue):
+    """Elements come out in random order (source: tf.queue.RandomShuffleQueue).
+
+    Args:
+      min_after_dequeue: so many stay inside, unless the queue is closed.
+      seed, seed2: with either, the order is TensorFlow's.
+    """
+
+    kind = batch_kind = "RandomShuffleQueue"
+
+    def __init__(
+        self,
+        name: str,
+        types: Sequence[DType],
+        component_shapes: Sequence[RawShape] | None,
+        capacity: int,
+        min_after_dequeue: int,
+        seed: int,
+        seed2: int,
+    ) -> None:
+        super().__init__(name, types, component_shapes, capacity)
+        self.min_after_dequeue = min_after_dequeue
+        self.seeds = (seed, seed2)
+        if not (seed or seed2):
+            seed, seed2 = random.getrandbits(64), random.getrandbits(64)
+        self._numbers = Philox(seed, seed2)
+        self._items = []
+
+    def _available(self) -> int:
+        return len(self) if self.closed else max(0, len(self) - self.min_after_dequeue)
+
+    def _pop(self) -> Element:
+        items: list[Element] = self._items
+        index = self._numbers.next() % len(items)
+        chosen, items[index] = items[index], items[-1]
+        items.pop()
+        return chosen
+
+    def _unpop(self, elements: list[Element]) -> None:
+        self._items.extend(elements)
+
+
+class PriorityQueue(Queue):
+    """Elements come out by their first component, the smallest first (source: tf.queue.PriorityQueue).
+
+    Equal ones come out in the order in which they went in. (TensorFlow's order among equals is that of its heap.)
+    """
+
+    kind = batch_kind = "PriorityQueue"
+
+    def __init__(
+        self, name: str, types: Sequence[DType], component_shapes: Sequence[RawShape] | None, capacity: int
+    ) -> None:
+        super().__init__(name, types, component_shapes, capacity)
+        self._items = []
+        self._arrivals = 0
+
+    def _push(self, element: Element) -> None:
+        self._arrivals += 1
+        heapq.heappush(self._items, (int(element[0]), self._arrivals, element))
+
+    def _pop(self) -> Element:
+        element: Element = heapq.heappop(self._items)[2]
+        return element
+
+    def _unpop(self, elements: list[Element]) -> None:
+        for place, element in enumerate(elements):
+            heapq.heappush(self._items, (int(element[0]), place - len(elements), element))
+
+
+class Philox:
+    """The stream of 32-bit numbers of Philox 4x32-10, one at a time, keyed as TensorFlow keys it."""
+
+    __slots__ = ("_counter", "_key", "_ready")
+
+    def __init__(self, seed: int, seed2: int) -> None:
+        self._key = seed & (2**64 - 1)
+        self._counter = (seed2 & (2**64 - 1)) << 64
+        self._ready: list[int] = []
+
+    def next(self) -> int:
+        if not self._ready:
+            self._ready = self._block()[::-1]
+        return self._ready.pop()
+
+    def _block(self) -> list[int]:
+        mask = 2**32 - 1
+        counter = self._counter
+        self._counter = (counter + 1) % 2**128
+        a, b, c, d = (counter >> shift & mask for shift in (0, 32, 64, 96))
+        low, high = self._key & mask, self._key >> 32
+        for _ in range(10):
+            x, y = a * 0xD2511F53, c * 0xCD9E8D57
+            a, b, c, d = (y >> 32) ^ b ^ low, y & mask, (x >> 32) ^ d ^ high, x & mask
+            low, high = (low + 0x9E3779B9) & mask, (high + 0xBB67AE85) & mask
+        return [a, b, c, d]
