@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -43,6 +44,8 @@ def check(row: Case, *, table: KernelTable = numpy_kernel) -> None:
             problems.append(f"{row}: TensorFlow does not raise {row.error.__name__} but gives {outcomes[0]!r:.300}")
         for instance, inputs, outcome in zip(instances, values, outcomes, strict=True):
             problems += _check_run(instance, inputs, outcome, table)
+        if table is numpy_kernel and not problems and importlib.util.find_spec("runstep.session.session"):
+            problems += _check_session(instances, values, outcomes)
     for index in _shape_samples(instances):
         problems += _check_shapes(instances[index], values[index])
     if problems:
@@ -91,6 +94,28 @@ def _check_run(
                 yield f"{where}: gives {results!r:.200}, TensorFlow raises {_brief(outcome)}"
             else:
                 yield from _compare(instance, where, results, outcome)
+
+
+def _check_session(
+    instances: Sequence[Instance], values: Sequence[Sequence[Any]], outcomes: Sequence[oracle.Outcome]
+) -> Iterator[str]:
+    for constants in (False, True):
+        results = graphs.run(instances, values, constants=constants)
+        for instance, result, outcome in zip(instances, results, outcomes, strict=True):
+            where = f"{instance}, in a session, {'constants known' if constants else 'nothing known'}"
+            if _no_kernel(outcome):
+                continue
+            if not isinstance(result, Exception):
+                if isinstance(outcome, Exception):
+                    yield f"{where}: gives {result!r:.200}, TensorFlow raises {_brief(outcome)}"
+                else:
+                    yield from _compare(instance, where, result, outcome)
+            elif not isinstance(outcome, Exception):
+                yield f"{where}: raised {result!r}, TensorFlow gives {outcome!r:.200}"
+            elif constants and isinstance(result, ValueError):
+                continue  # seen in building; that TensorFlow does so too is checked with the static shapes
+            elif type(result).__name__ != type(outcome).__name__:
+                yield f"{where}: raised {result!r}, TensorFlow raises {_brief(outcome)}"
 
 
 def _brief(error: Exception) -> str:

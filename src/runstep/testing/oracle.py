@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -23,28 +24,26 @@ def tensorflow() -> Any:
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     try:
-        import tensorflow
+        return importlib.import_module("tensorflow")
     except ImportError as error:
         raise ImportError("Checking ops needs TensorFlow as the oracle: pip install tensorflow-cpu") from error
-    return tensorflow
+
+
+def _framework(module: str) -> Any:
+    tensorflow()
+    return importlib.import_module(f"tensorflow.python.framework.{module}")
 
 
 def op_def(op: str) -> Any:
     """TensorFlow's OpDef message of `op`, or None."""
-    tensorflow()
-    from tensorflow.python.framework import op_def_registry
-
-    return op_def_registry.get(op)
+    return _framework("op_def_registry").get(op)
 
 
 @functools.cache
 def kernel_constraints(op: str) -> tuple[dict[str, frozenset[DType]], ...]:
     """One dict of allowed dtypes by type attribute for each of TensorFlow's CPU kernels of `op`."""
-    tensorflow()
-    from tensorflow.python.framework import kernels
-
     found = []
-    for kernel in kernels.get_registered_kernels_for_op(op).kernel:
+    for kernel in _framework("kernels").get_registered_kernels_for_op(op).kernel:
         if kernel.device_type == "CPU" and not kernel.label:
             found.append(
                 {
