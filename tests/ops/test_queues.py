@@ -15,7 +15,7 @@ from runstep.ops import data_flow
 from runstep.ops import queues as queues  # rows
 from runstep.ops import resource_state as resource_state
 from runstep.testing.bench import Bench, compare
-from runstep.testing.graphs import compare_graphs
+from runstep.testing.building import compare_graphs
 
 
 @pytest.fixture
