@@ -41,7 +41,7 @@ def _of_nothing(x: Array, first: bool, dtype: Any, vector_dtype: Any, extra: tup
 def _inference(node: Node, first: bool, epsilon: Any) -> Kernel:
     dtype, vector_dtype = node.output_types[0].np, node.output_types[1].np
     constants = [node.constant(index) for index in range(1, 5)]
-    extra = (np.zeros(0, vector_dtype),) if len(node.output_types) == 6 else ()
+    extra = (vector_dtype.type(0),) if len(node.output_types) == 6 else ()
 
     def coefficients(scale: Array, offset: Array, mean: Array, variance: Array) -> tuple[Array, Array]:
         factor = scale.astype(np.float32) / np.sqrt(variance.astype(np.float32) + epsilon)
@@ -75,7 +75,7 @@ def _inference(node: Node, first: bool, epsilon: Any) -> Kernel:
 def _training(node: Node, first: bool, epsilon: Any) -> Kernel:
     dtype, vector_dtype = node.output_types[0].np, node.output_types[1].np
     average = np.float32(node.attrs["exponential_avg_factor"])
-    extra = (np.zeros(0, vector_dtype),) if len(node.output_types) == 6 else ()
+    extra = (vector_dtype.type(0),) if len(node.output_types) == 6 else ()
 
     def kernel(x: Array, scale: Array, offset: Array, mean: Array, variance: Array) -> tuple[Array, ...]:
         vectors = {"scale": scale, "offset": offset}
