@@ -9,27 +9,11 @@ from runstep.graph.dtypes import DType
 from runstep.graph.shapes import RawShape
 from runstep.graph.tensor import Tensor
 from runstep.ops.common import Shapes, nothing, scalar
+from runstep.ops.handles import handle_data, type_text
 from runstep.ops.ref_scatter import check_scatter, check_scatter_nd, check_strided_assign
 from runstep.ops.registry import op
 
 __all__: list[str] = []
-
-HandleData = tuple[tuple[RawShape, DType], ...]
-"""What a handle's resource holds: (raw shape, dtype) of each value; one pair for a variable."""
-
-_PASSING = frozenset(
-    ("Identity", "Enter", "Exit", "RefIdentity", "NextIteration", "Switch", "Merge", "PreventGradient", "StopGradient")
-)
-
-
-def handle_data(tensor: Tensor) -> HandleData | None:
-    """What is known statically about what the resource of `tensor` holds; None where nothing is."""
-    while tensor._handle_data is None and tensor.op.type in _PASSING and tensor.value_index < 2:
-        tensor = tensor.op.inputs[0]
-        if tensor.op.type == "NextIteration":
-            break  # the back edge of a loop; its Enter is the other input
-    found: HandleData | None = tensor._handle_data
-    return found
 
 
 def variable_shape(tensor: Tensor, dtype: DType | None = None) -> RawShape:
@@ -43,11 +27,6 @@ def variable_shape(tensor: Tensor, dtype: DType | None = None) -> RawShape:
             f"Trying to read variable with wrong dtype. Expected {type_text(declared)} got {type_text(dtype)}"
         )
     return shape
-
-
-def type_text(dtype: DType) -> str:
-    """A dtype as TensorFlow's runtime prints it: `float` for float32."""
-    return {"float32": "float", "float64": "double", "float16": "half"}.get(dtype.name, dtype.name)
 
 
 # --- static shape rules -------------------------------------------------------------------------------------------

@@ -12,14 +12,13 @@ from runstep.kernels.numpy.rows import (
     Update,
     assign_slice,
     ignores_bad_indices,
-    invalid,
     scatter,
     scatter_nd,
-    shape_text,
     truncated_division,
 )
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 from runstep.kernels.resources import RefVariable, Variable, uninitialized
+from runstep.kernels.texts import invalid, shape_text
 
 UPDATES: dict[str, Update | None] = {
     "Add": np.add,

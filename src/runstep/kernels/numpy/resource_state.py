@@ -8,17 +8,14 @@ from typing import Any
 import numpy as np
 
 from runstep import errors
-from runstep.graph.dtypes import DType
 from runstep.kernels.numpy.ref_scatter import UPDATES, slice_index
 from runstep.kernels.numpy.rows import (
     Update,
     assign_slice,
     gather_rows,
     ignores_bad_indices,
-    invalid,
     scatter,
     scatter_nd,
-    shape_text,
 )
 from runstep.kernels.numpy.state import next_count
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
@@ -31,12 +28,7 @@ from runstep.kernels.resources import (
     resource_of,
     wrong_type,
 )
-
-_TYPE_TEXT = {"float32": "float", "float64": "double", "float16": "half"}
-
-
-def _type_text(dtype: DType) -> str:
-    return _TYPE_TEXT.get(dtype.name, dtype.name)
+from runstep.kernels.texts import invalid, shape_text, type_text
 
 
 def variable_of(handle: Any) -> ResourceVariable:
@@ -123,7 +115,7 @@ def read_variable(node: Node) -> Kernel:
         found = handle.entry.resource
         if found is not None and found.dtype is not dtype:
             raise invalid(
-                f"Trying to read variable with wrong dtype. Expected {_type_text(dtype)} got {_type_text(found.dtype)}"
+                f"Trying to read variable with wrong dtype. Expected {type_text(dtype)} got {type_text(found.dtype)}"
             )
         return value
 
@@ -149,7 +141,7 @@ def assign_variable(node: Node) -> Kernel:
         if variable.dtype is not dtype:
             raise invalid(
                 "Trying to assign variable with wrong dtype. "
-                f"Expected {_type_text(variable.dtype)} got {_type_text(dtype)}"
+                f"Expected {type_text(variable.dtype)} got {type_text(dtype)}"
             )
         with variable.lock:
             if validate and variable.value.shape != value.shape:

@@ -10,22 +10,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from runstep import errors
-from runstep.graph import shapes
+from runstep.kernels.texts import invalid, shape_text
 
 Update: TypeAlias = Callable[[Any, Any], Any]
 
 _MANY_ROUNDS = 32
-
-
-def invalid(text: str) -> errors.InvalidArgumentError:
-    """An InvalidArgumentError of a kernel."""
-    return errors.InvalidArgumentError(None, None, text)
-
-
-def shape_text(shape: Any) -> str:
-    """A shape as TensorFlow's texts print it: `[2,3]`."""
-    return shapes.text(tuple(shape))
 
 
 def check_indices(indices: Any, limit: int, what: str = "indices") -> None:

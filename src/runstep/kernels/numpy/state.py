@@ -10,7 +10,6 @@ import numpy as np
 from runstep import errors
 from runstep.graph import dtypes, shapes
 from runstep.graph.dtypes import DType
-from runstep.kernels.numpy.rows import invalid, shape_text
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 from runstep.kernels.resources import (
     LEGACY_VARIABLE,
@@ -21,6 +20,7 @@ from runstep.kernels.resources import (
     resource_of,
 )
 from runstep.kernels.resources import uninitialized as uninitialized_error
+from runstep.kernels.texts import invalid, shape_text
 from runstep.kernels.waiting import Waiter, park
 
 
