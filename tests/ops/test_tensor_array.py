@@ -8,6 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from runstep.graph import dtypes
+from runstep.graph.graph import Graph
+from runstep.ops.basic import placeholder
+from runstep.ops.tensor_array import TensorArray
+from runstep.testing import oracle
 from runstep.testing.stateful import RunstepApi, agree, compare, outcomes
 
 PAIRS = [[1.0, 2.0], [3.0, 4.0]]
@@ -299,3 +304,85 @@ def test_static_shapes() -> None:
             api.run(ta.gather(h, api.hidden([0]), f, element_shape=[2]))
 
     with_arrays(program)
+
+
+# --- the class ----------------------------------------------------------------------------------------------------
+
+
+def write_read_stack(make: Any, feed: Any) -> list[Any]:
+    ta = make("float32", 3)
+    ta = ta.write(0, [1.0, 2.0]).write(1, [3.0, 4.0], name="second")
+    return [ta.read(0), ta.read(1, name="named"), ta.stack(), ta.stack(name="st"), ta.size(), ta.flow, ta.handle]
+
+
+def scatter_gather(make: Any, feed: Any) -> list[Any]:
+    ta = make("float32", size=2, infer_shape=False, name="foo", element_shape=[2])
+    ta = ta.scatter([0, 1], [[1.0, 2.0], [3.0, 4.0]], name="sc")
+    return [ta.identity().flow, ta.gather([0, 1], name="g"), ta.grad("source").flow, ta.concat(name="cc"), ta.close()]
+
+
+def split_concat(make: Any, feed: Any) -> list[Any]:
+    ta = make("float32", size=0, dynamic_size=True, clear_after_read=False, tensor_array_name="tt")
+    ta = ta.split([[1.0], [2.0]], [1, 1])
+    return [ta.concat(), ta.size(name="count"), ta.write(2, [[5.0]], name="w").size()]
+
+
+def unstack_fed(make: Any, feed: Any) -> list[Any]:
+    ta = make("float32", size=feed("int32", []), name="x").unstack(feed("float32", [None, 2]))
+    return [ta.stack(), ta.gather([0])]
+
+
+def unstack_known(make: Any, feed: Any) -> list[Any]:
+    ta = make("float32", 3).unstack([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    return [ta.concat(), ta.stack()]
+
+
+def inconsistent(make: Any, feed: Any) -> list[Any]:
+    ta = make("float32", 3).write(0, [1.0, 2.0])
+    with pytest.raises(ValueError, match=r"Inconsistent shapes: saw \(3,\) but expected \(2,\)"):
+        ta.write(1, [1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match="Argument `size` must be provided if handle is not provided"):
+        make("float32")
+    with pytest.raises(ValueError, match="Cannot provide both a `handle` and `size` arguments at the same time"):
+        make("float32", size=3, handle=ta.handle)
+    with pytest.raises(ValueError, match="Cannot provide both `handle` and `dynamic_size` arguments at the same time"):
+        make("float32", dynamic_size=True, handle=ta.handle)
+    with pytest.raises(TypeError, match="Expected `handle` to be a Tensor"):
+        make("float32", handle=3)
+    return [make("float32", handle=ta.handle, flow=ta.flow).read(0)]
+
+
+def drawn(graph: Any, build: Callable[[Any, Any], list[Any]], make: Any, feed: Any) -> list[Any]:
+    """The graph that `build` makes: per operation its name, type, inputs, static shapes and the place it asks for."""
+    with graph.as_default():
+        build(make, feed)
+    lines = []
+    for op in graph.get_operations():
+        groups = op.node_def.attr["_class"].list.s
+        inputs = [tensor.name for tensor in op.inputs], [control.name for control in op.control_inputs]
+        shapes = [shape.as_list() if shape.ndims is not None else None for shape in (t.get_shape() for t in op.outputs)]
+        lines.append((op.name, op.type, *inputs, shapes, list(groups), op.device))
+    return lines
+
+
+@pytest.mark.parametrize(
+    "build", [write_read_stack, scatter_gather, split_concat, unstack_fed, unstack_known, inconsistent]
+)
+def test_the_class_makes_the_graph_that_tensorflow_makes(build: Any) -> None:
+    tf = oracle.tensorflow().compat.v1
+    enabled = tf.control_flow_v2_enabled()
+    tf.disable_control_flow_v2()
+    try:
+        theirs = drawn(tf.Graph(), build, tf.TensorArray, tf.placeholder)
+    finally:
+        if enabled:
+            tf.enable_control_flow_v2()
+    ours = drawn(Graph(), build, TensorArray, placeholder)
+    assert ours == theirs
+
+
+def test_attributes() -> None:
+    with Graph().as_default():
+        ta = TensorArray("float32", 3, dynamic_size=True).write(0, [1.0])
+        assert ta.dtype is dtypes.float32 and ta.dynamic_size and ta.element_shape.as_list() == [1]
+        assert ta.handle.dtype is dtypes.resource and ta.flow.shape.as_list() == []
