@@ -71,9 +71,9 @@ CASES = [
         case("StringToNumber", of(text), types=FLOAT, error=INVALID)
         for text in ["", "  ", "1_0", "+ 3", "e3", "1f", "--1", "1,5", b"1\x00", "٣", "0x", "in"]
     ],
-    *[case("StringToNumber", of(text), types=INTEGER, error=INVALID) for text in ["", "1.5", "0x10", "1e3", "٣", "1_0"]],
+    *[case("StringToNumber", of(text), types=INTEGER, error=INVALID) for text in ["", "1.5", "0x10", "٣", "1_0"]],
     *[case("StringToNumber", of(text), out_type="int32", error=INVALID) for text in ["2147483648", "-2147483649"]],
-    *[case("StringToNumber", of(text), out_type="uint64", error=INVALID) for text in ["-1", "-0", "18446744073709551616"]],
+    *[case("StringToNumber", of(text), out_type="uint64", error=INVALID) for text in ["-0", "18446744073709551616"]],
     case("AsString", real(2, 3)),
     case("AsString", real()),
     case("AsString", of([1.5, -2.25, 1e10, 1e-10, float("inf"), float("nan"), -0.0, 0.1, 3e38]), types=REAL),

@@ -6,8 +6,6 @@ from typing import Any
 
 from runstep.graph import dtypes, shapes
 from runstep.graph.apply import apply
-from runstep.graph.convert import convert_to_tensor
-from runstep.graph.graph import name_scope
 from runstep.graph.tensor import Tensor, TensorLike
 from runstep.ops.common import Shapes, scalar, unchanged
 from runstep.ops.reduction import one_of
@@ -109,7 +107,7 @@ op(
 
 
 def string_join(inputs: Any, separator: str = "", name: str | None = None) -> Tensor:
-    """The strings of `inputs` (tensors of one shape, or scalars), joined element by element. Source: `tf.strings.join`."""
+    """The strings of `inputs` (tensors of one shape, or scalars) joined, each to each. Source: `tf.strings.join`."""
     result: Tensor = apply("StringJoin", inputs, separator=separator, name=name)
     return result
 
