@@ -1,0 +1,126 @@
+"""The device actor: owns a kernel table, the resources and the memory budget of one device, and runs tasks for steps."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import cached_property, partial
+from typing import Any
+
+import attrs
+import numpy as np
+
+from runstep import kernels
+from runstep.actors.memory import MemoryBudget, MemoryStatistics
+from runstep.actors.messages import Execute
+from runstep.kernels.registry import KernelTable
+from runstep.kernels.resources import ResourceManager
+from runstep.step import Failed, Finished
+
+
+@attrs.frozen
+class DeviceStatistics:
+    """What a device is doing: tasks in its mailbox, tasks running, tasks done, and its memory."""
+
+    waiting: int
+    running: int
+    done: int
+    memory: MemoryStatistics
+
+
+class DeviceActor:
+    """One logical device. Inside a session's loop it serves a mailbox; a driver without a loop calls its kernels directly.
+
+    Attributes:
+      name: the full name, "/job:localhost/replica:0/task:0/device:CPU:0".
+      resources: variables, tables and queues that live here. budget: its memory.
+      incarnation: a number that tells this device from an earlier one of the same name.
+    """
+
+    kind = "CPU"
+
+    def __init__(self, name: str, memory_limit: int) -> None:
+        self.name = name
+        self.resources = ResourceManager(name)
+        self.budget = MemoryBudget(memory_limit)
+        self.incarnation = random.getrandbits(63)
+        self._send: Any = None
+        self._receive: Any = None
+        self._running = 0
+        self._done = 0
+
+    @cached_property
+    def kernels(self) -> KernelTable:
+        return kernels.cpu_kernels()
+
+    def statistics(self) -> DeviceStatistics:
+        waiting = 0 if self._send is None else self._send.statistics().current_buffer_used
+        return DeviceStatistics(waiting, self._running, self._done, self.budget.statistics())
+
+    # ------------------------------------------------------------------ in the loop
+
+    def open(self) -> None:
+        """Opens the mailbox. Called once, in the loop that will serve it."""
+        import trio
+
+        self._send, self._receive = trio.open_memory_channel[Execute](float("inf"))
+
+    @property
+    def is_open(self) -> bool:
+        return self._send is not None
+
+    def post(self, message: Execute) -> None:
+        """Puts a message in the mailbox; from inside the loop."""
+        self._send.send_nowait(message)
+
+    def close(self) -> None:
+        """Ends `serve` once what was posted is done; from inside the loop."""
+        self._send.close()
+
+    async def serve(self) -> None:
+        """Carries out messages until the mailbox is closed."""
+        import trio
+
+        async with trio.open_nursery() as nursery, self._receive:
+            async for message in self._receive:
+                nursery.start_soon(self._execute, message)
+
+    async def _execute(self, message: Execute) -> None:
+        outcome: Finished | Failed | None = None
+        self._running += 1
+        try:
+            with message.scope:
+                outcome = await self._outcome(message)
+        finally:
+            self._running -= 1
+            self._done += 1
+            if outcome is None:  # interrupted before it began
+                outcome = Failed(message.number, message.context.cause)
+            message.reply(outcome)
+
+    async def _outcome(self, message: Execute) -> Finished | Failed:
+        from runstep.actors.hosting import host
+
+        segment = message.segment
+        try:
+            if message.started is not None:
+                coroutine, waiter = message.started
+                results = await host(coroutine, waiter, message.context)
+            elif segment.is_async:
+                results = await host(segment.run(message.context, *message.args), None, message.context)
+            else:
+                results = await self._on_thread(partial(segment.run, message.context, *message.args))
+            return Finished(message.number, results)
+        except Exception as error:
+            return Failed(message.number, error)
+
+    @staticmethod
+    async def _on_thread(call: Callable[[], Any]) -> Any:
+        import trio
+
+        def quietly() -> Any:
+            with np.errstate(all="ignore"):
+                return call()
+
+        with trio.CancelScope(shield=True):  # a running kernel is waited for
+            return await trio.to_thread.run_sync(quietly)

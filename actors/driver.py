@@ -1,0 +1,122 @@
+"""Drivers of steps: they carry the pure machine's commands to the devices, and what happens back to it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from runstep import errors
+from runstep.actors.messages import Execute
+from runstep.kernels.waiting import Waiter
+from runstep.step import Cancelled, Command, Event, Failed, Fed, Finished, Interrupt, Launch, Step
+
+Parked = Mapping[int, tuple[Any, Waiter]]
+
+
+def drive_in_place(step: Step, values: Mapping[int, Any]) -> dict[int, tuple[Any, Waiter]]:
+    """Runs a step in the caller's thread, without a loop, as far as it goes.
+
+    Returns:
+      The tasks that wait for something, as coroutine and waiter; none when the step is over.
+    """
+    parked: dict[int, tuple[Any, Waiter]] = {}
+    commands: deque[Command] = deque(step.handle(Fed(values)))
+    while commands:
+        if step.context.cancelled and step.error is None:
+            commands.extend(step.handle(Cancelled(step.context.cause)))
+        command = commands.popleft()
+        if isinstance(command, Launch):
+            segment = step.plan.tasks[command.task].segment
+            event: Event | None
+            try:
+                with np.errstate(all="ignore"):
+                    if not segment.is_async:
+                        event = Finished(command.task, segment.run(step.context, *command.args))
+                    else:
+                        event = _begun(step, command, parked)
+            except (KeyboardInterrupt, SystemExit, GeneratorExit):
+                for coroutine, _ in parked.values():
+                    coroutine.close()
+                raise
+            except Exception as error:
+                event = Failed(command.task, error)
+            if event is not None:
+                commands.extend(step.handle(event))
+        elif isinstance(command, Interrupt):
+            if command.task in parked:
+                coroutine, _ = parked.pop(command.task)
+                commands.extend(step.handle(Failed(command.task, interrupted(coroutine, step.context.cause))))
+    return parked
+
+
+def _begun(step: Step, command: Launch, parked: dict[int, tuple[Any, Waiter]]) -> Event | None:
+    coroutine = step.plan.tasks[command.task].segment.run(step.context, *command.args)
+    try:
+        waiter = coroutine.send(None)
+    except StopIteration as stop:
+        return Finished(command.task, stop.value)
+    parked[command.task] = (coroutine, waiter)
+    return None
+
+
+def interrupted(coroutine: Any, cause: BaseException) -> BaseException:
+    """Raises the cause where a parked coroutine waits; what it makes of it."""
+    try:
+        coroutine.throw(cause)
+    except BaseException as error:
+        return error
+    coroutine.close()
+    return cause
+
+
+async def drive(
+    step: Step, values: Mapping[int, Any] | None, parked: Parked, opened: Callable[[Callable[[Event], None]], None]
+) -> None:
+    """Runs a step by its device actors until it is over; inside the loop that serves them.
+
+    Args:
+      values: the feeds of a step that has not begun; None to go on with one that `drive_in_place` began.
+      parked: what that one left waiting.
+      opened: is given the driver's inbox, for events from elsewhere (a cancellation), before anything runs.
+    """
+    import trio
+
+    send, receive = trio.open_memory_channel[Event](float("inf"))
+    scopes: dict[int, Any] = {}
+
+    def post(number: int, args: tuple[Any, ...], started: Any = None) -> None:
+        task = step.plan.tasks[number]
+        scopes[number] = trio.CancelScope()
+        task.device.post(  # type: ignore[attr-defined]
+            Execute(number, task.segment, args, step.context, scopes[number], send.send_nowait, started)
+        )
+
+    def carry_out(commands: list[Command]) -> None:
+        for command in commands:
+            if isinstance(command, Launch):
+                post(command.task, command.args)
+            elif isinstance(command, Interrupt):
+                scopes[command.task].cancel()
+
+    opened(send.send_nowait)
+    for number, started in parked.items():
+        post(number, (), started)
+    if values is not None:
+        carry_out(step.handle(Fed(values)))
+    if step.context.cancelled:
+        carry_out(step.handle(Cancelled(step.context.cause)))
+    while not step.over:
+        try:
+            event = await receive.receive()
+        except trio.Cancelled:
+            if step.context.cancelled:
+                with trio.CancelScope(shield=True):
+                    event = await receive.receive()
+            else:
+                event = Cancelled(errors.CancelledError(None, None, "Run call was cancelled"))
+        carry_out(step.handle(event))
+
+

@@ -1,0 +1,86 @@
+"""The background thread with a trio loop that serves the device actors of plain sessions. Started when first needed."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from typing import Any
+
+
+class LoopThread:
+    """A daemon thread that runs trio until the process ends."""
+
+    def __init__(self) -> None:
+        self._ready = threading.Event()
+        self._token: Any = None
+        self._nursery: Any = None
+        self._thread = threading.Thread(target=self._run, name="runstep actors", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+
+    def _run(self) -> None:
+        import trio
+
+        trio.run(self._main, restrict_keyboard_interrupt_to_checkpoints=True)
+
+    async def _main(self) -> None:
+        import trio
+
+        async with trio.open_nursery() as nursery:
+            self._token = trio.lowlevel.current_trio_token()
+            self._nursery = nursery
+            self._ready.set()
+            await trio.sleep_forever()
+
+    def post(self, function: Callable[..., object], *args: Any) -> None:
+        """Calls a function soon, in the loop."""
+        self._token.run_sync_soon(function, *args)
+
+    def spawn(self, function: Callable[..., Awaitable[object]], *args: Any) -> None:
+        """Starts a task that lives as long as the loop; from inside the loop."""
+        self._nursery.start_soon(function, *args)
+
+    def submit(self, function: Callable[..., Awaitable[Any]], *args: Any) -> Future[Any]:
+        """Starts an async function in the loop, from any thread; a future of its result."""
+        future: Future[Any] = Future()
+
+        async def run() -> None:
+            try:
+                result = await function(*args)
+            except BaseException as error:
+                future.set_exception(error)
+                if not isinstance(error, Exception):
+                    raise
+            else:
+                future.set_result(result)
+
+        self.post(lambda: self._nursery.start_soon(run))
+        return future
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the caller runs in the loop's own thread."""
+        return threading.current_thread() is self._thread
+
+
+_loop: LoopThread | None = None
+_lock = threading.Lock()
+
+
+def loop_thread() -> LoopThread:
+    """The loop thread of this process; started on the first call."""
+    global _loop
+    with _lock:
+        if _loop is None:
+            _loop = LoopThread()
+        return _loop
+
+
+def _forget_after_fork() -> None:
+    global _loop, _lock
+    _loop, _lock = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_after_fork)

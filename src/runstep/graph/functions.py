@@ -1,0 +1,245 @@
+"""The library of functions of a graph: `FunctionDef`s, and their bodies as graphs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runstep.graph import dtypes
+from runstep.graph.attr_value import NameAttrs, Placeholder, to_proto
+from runstep.graph.dtypes import DType
+from runstep.graph.graph import Graph
+from runstep.graph.operation import Operation
+from runstep.graph.tensor import Tensor
+from runstep.ops.registry import OpDef
+
+
+class FunctionGraph(Graph):
+    """The body of a function. Its `inputs` are outputs of Placeholder nodes named after the arguments.
+
+    Attributes:
+      inputs, outputs: tensors of this graph. control_outputs: operations that must run though nothing needs them.
+      captures: outer tensors used inside, with the input that stands for each, in order.
+    """
+
+    def __init__(self, name: str, outer: Graph | None = None) -> None:
+        super().__init__()
+        self.name = name
+        self.outer = outer
+        self.inputs: list[Tensor] = []
+        self.outputs: list[Tensor] = []
+        self.control_outputs: list[Operation] = []
+        self.captures: dict[Tensor, Tensor] = {}
+        self._building_function = True
+        if outer is not None:
+            self._functions = outer._functions
+            self.seed = outer.seed
+
+    def add_input(self, name: str, dtype: DType, shape: Any = None) -> Tensor:
+        """A further argument of the function."""
+        from runstep.ops import registry
+
+        with self.as_default(), self._in(controllers=(), name=""):
+            attrs = {"dtype": dtype, "shape": shape}
+            op = self._create(registry.get("Placeholder"), "Placeholder", (), attrs, name)
+        self.inputs.append(op.outputs[0])
+        return op.outputs[0]
+
+    def capture(self, tensor: Tensor) -> Tensor:
+        """The input that stands for a tensor of an outer graph; small constants are copied instead."""
+        if tensor.graph is self:
+            return tensor
+        if tensor in self.captures:
+            return self.captures[tensor]
+        if self.outer is not None and tensor.graph is not self.outer and isinstance(self.outer, FunctionGraph):
+            outer_tensor = self.outer.capture(tensor)
+        else:
+            outer_tensor = tensor
+        placeholder = self.add_input(tensor.op.name.rpartition("/")[2] or "capture", tensor.dtype, tensor.raw_shape)
+        placeholder._handle_data = tensor._handle_data
+        self.captures[tensor] = placeholder
+        if outer_tensor is not tensor:
+            self.captures[outer_tensor] = placeholder
+        return placeholder
+
+    def _create(self, op_def: Any, op_type: str, inputs: Any, attrs: Any, name: Any, output_types: Any = None) -> Operation:
+        if any(tensor.op.graph is not self for tensor in inputs):
+            inputs = tuple(self.capture(tensor) for tensor in inputs)
+        return super()._create(op_def, op_type, inputs, attrs, name, output_types)
+
+
+class Function:
+    """One entry of a graph's function library.
+
+    Attributes:
+      name: what nodes call it by. definition: its `FunctionDef`. signature: its arguments, as an op def.
+    """
+
+    def __init__(self, definition: Any, library: dict[str, Function]) -> None:
+        from runstep.graph.op_def_proto import from_proto as op_def_from_proto
+
+        self.definition = definition
+        self.name: str = definition.signature.name
+        self.signature: OpDef = op_def_from_proto(definition.signature)
+        self.gradient_name: str | None = None
+        self._library = library
+        self._bodies: dict[Any, FunctionGraph] = {}
+
+    def body(self, attrs: dict[str, Any]) -> FunctionGraph:
+        """The body as a graph, with the function's attributes (its type parameters, mostly) filled in. Cached.
+
+        Raises:
+          ValueError: the definition contradicts itself or names an op that has no definition here.
+        """
+        wanted = {name: attrs[name] for name in self.signature.attrs if name in attrs}
+        key = tuple(sorted((name, repr(value)) for name, value in wanted.items()))
+        found = self._bodies.get(key)
+        if found is None:
+            found = self._bodies[key] = _instantiate(self, wanted)
+        return found
+
+
+class _Names:
+    """What the names inside a function body stand for: "arg", "arg:1", "node:output_arg:0"."""
+
+    def __init__(self) -> None:
+        self.lists: dict[str, list[Tensor]] = {}
+
+    def get(self, ref: str) -> Tensor:
+        name, _, index = ref.rpartition(":")
+        if ref in self.lists:
+            return self.lists[ref][0]
+        found = self.lists.get(name)
+        if found is None or not index.isdigit() or int(index) >= len(found):
+            raise ValueError(f"'{ref}' is not the name of an argument or of a node's output")
+        return found[int(index)]
+
+
+def _instantiate(function: Function, attrs: dict[str, Any]) -> FunctionGraph:
+    from runstep.graph.importer import NodeImporter
+
+    definition = function.definition
+    graph = FunctionGraph(function.name)
+    graph._functions = function._library
+    names = _Names()
+    for position, arg in enumerate(function.signature.inputs):
+        types = _arg_types(arg, attrs)
+        arg_attrs = definition.arg_attr[position].attr if position in definition.arg_attr else {}
+        raw = None
+        if "_output_shapes" in arg_attrs and len(arg_attrs["_output_shapes"].list.shape) == 1:
+            from runstep.graph import shapes
+
+            raw = shapes.from_proto(arg_attrs["_output_shapes"].list.shape[0])
+        names.lists[arg.name] = [graph.add_input(arg.name, dtype, raw) for dtype in types]
+    importer = NodeImporter(graph, attrs=attrs)
+
+    def register(node: Any, op: Operation) -> None:
+        outputs = importer.output_args(op)
+        start = 0
+        for name, count in outputs:
+            names.lists[f"{node.name}:{name}"] = list(op.outputs[start : start + count])
+            start += count
+
+    controls = importer.add_all(
+        definition.node_def,
+        lookup=names.get,
+        producer_of=lambda ref: ref.split(":")[0] if ref not in names.lists else None,
+        added=register,
+    )
+    for output in function.signature.outputs:
+        ref = definition.ret[output.name]
+        types = _arg_types(output, attrs)
+        if len(types) == 1 and not output.is_sequence:
+            graph.outputs.append(names.get(ref))
+        else:
+            graph.outputs.extend(names.lists[ref])
+    wanted = set(definition.control_ret.values())
+    stateful = [op for op in controls.values() if op.op_def is not None and op.op_def.is_stateful]
+    graph.control_outputs = [controls[name] for name in wanted] if wanted else []
+    known = set(graph.control_outputs)
+    graph.control_outputs += [op for op in stateful if op not in known and op.type not in ("Placeholder", "VarHandleOp")]
+    graph.finalize()
+    return graph
+
+
+def _arg_types(arg: Any, attrs: dict[str, Any]) -> list[DType]:
+    if arg.type_list_attr is not None:
+        return list(attrs[arg.type_list_attr])
+    dtype = arg.type if arg.type is not None else attrs[arg.type_attr]
+    dtype = dtypes.as_dtype(dtype)
+    return [dtype] * (attrs[arg.number_attr] if arg.number_attr is not None else 1)
+
+
+def add_library(graph: Graph, library: Any) -> None:
+    """Adds the functions of a `FunctionDefLibrary` to a graph; one that is there already under its name stays."""
+    for definition in library.function:
+        if definition.signature.name not in graph._functions:
+            own = type(definition)()
+            own.CopyFrom(definition)
+            graph._functions[own.signature.name] = Function(own, graph._functions)
+    for gradient in library.gradient:
+        if gradient.function_name in graph._functions:
+            graph._functions[gradient.function_name].gradient_name = gradient.gradient_func
+
+
+def define(graph: Graph, body: FunctionGraph, name: str) -> NameAttrs:
+    """Adds a finished body to the library of `graph` under `name` and returns what nodes call it by."""
+    from runstep.graph import shapes
+    from runstep.graph.importer import NodeImporter
+    from runstep.protos import function_pb2
+
+    definition = function_pb2.FunctionDef()
+    definition.signature.name = name
+    refs: dict[Tensor, str] = {}
+    for position, tensor in enumerate(body.inputs):
+        arg = tensor.op.name
+        definition.signature.input_arg.add(name=arg, type=tensor.dtype.enum)
+        refs[tensor] = arg
+        if tensor.raw_shape is not None:
+            sizes = definition.arg_attr[position].attr["_output_shapes"].list
+            sizes.shape.add().CopyFrom(shapes.to_proto(tensor.raw_shape))
+    inputs = {tensor.op for tensor in body.inputs}
+    importer = NodeImporter(body)
+    for op in body.get_operations():
+        if op in inputs:
+            continue
+        start = 0
+        for arg, count in importer.output_args(op):
+            for i in range(count):
+                refs[op.outputs[start + i]] = f"{op.name}:{arg}:{i}"
+            start += count
+    for op in body.get_operations():
+        if op in inputs:
+            continue
+        node = definition.node_def.add(name=op.name, op=op.type, device=op.device)
+        node.input.extend(refs[tensor] for tensor in op.inputs)
+        node.input.extend(f"^{control.name}" for control in op.control_inputs)
+        for attr_name, value in op.attrs.items():
+            attr = op.op_def.attrs.get(attr_name) if op.op_def is not None else None
+            to_proto(None if attr is None else attr.kind, value, node.attr[attr_name])
+    taken: set[str] = {arg.name for arg in definition.signature.input_arg}
+    for position, tensor in enumerate(body.outputs):
+        arg = f"output_{position}"
+        while arg in taken:
+            arg += "_"
+        definition.signature.output_arg.add(name=arg, type=tensor.dtype.enum)
+        definition.ret[arg] = refs[tensor]
+    for op in body.control_outputs:
+        definition.control_ret[op.name] = op.name
+        definition.signature.control_output.append(op.name)
+    definition.signature.is_stateful = any(op.op_def is not None and op.op_def.is_stateful for op in body.get_operations())
+    function = Function(definition, graph._functions)
+    function._bodies[()] = body
+    graph._functions[name] = function
+    body.finalize()
+    return NameAttrs(name)
+
+
+def substitute(attr: Any, attrs: dict[str, Any]) -> Any:
+    """An attribute value with the function's own attributes put in for placeholders."""
+    if isinstance(attr, Placeholder):
+        if attr.name not in attrs:
+            raise ValueError(f"The function was called without its attribute '{attr.name}'")
+        return attrs[attr.name]
+    return attr
+
+

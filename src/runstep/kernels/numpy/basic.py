@@ -1,0 +1,60 @@
+"""Kernels of the ops that pass values on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from runstep.kernels.registry import Kernel, Node, numpy_kernel
+
+
+@numpy_kernel(
+    "Identity", "PlaceholderWithDefault", "StopGradient", "PreventGradient", "Snapshot", "RefIdentity", "LoopCond", view=True
+)
+def identity(x: Any) -> Any:
+    return x
+
+
+@numpy_kernel("IdentityN", view=True)
+def identity_n(*xs: Any) -> tuple[Any, ...]:
+    return xs
+
+
+@numpy_kernel("NoOp", "ControlTrigger")
+def no_op() -> None:
+    return None
+
+
+@numpy_kernel.make("Const", view=True)
+def const(node: Node) -> Kernel:
+    value = node.attrs["value"]
+    return lambda: value
+
+
+@numpy_kernel.make("FakeParam", view=True)
+def fake_param(node: Node) -> Kernel:
+    shape = node.attrs["shape"]
+    value = np.zeros([size or 0 for size in shape or ()], node.output_types[0].np)
+    return lambda: value
+
+
+@numpy_kernel("ToBool")
+def to_bool(x: Any) -> Any:
+    return np.bool_(truth(x))
+
+
+def truth(x: Any) -> bool:
+    """Whether TensorFlow takes a value for true: a number unlike 0, a string or array that is not empty."""
+    if isinstance(x, np.ndarray) and x.ndim:
+        return x.size > 0
+    return bool(x[()] if isinstance(x, np.ndarray) else x)
+
+
+@numpy_kernel("RefSelect")
+def ref_select(index: Any, *refs: Any) -> Any:
+    if not 0 <= index < len(refs):
+        from runstep import errors
+
+        raise errors.InvalidArgumentError(None, None, f"Index must be in the range [0, {len(refs)}) but got {index}")
+    return refs[int(index)]

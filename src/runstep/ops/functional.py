@@ -1,0 +1,61 @@
+"""Ops that call functions of the graph's library: If, While, Case, For, PartitionedCall."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runstep.ops.common import Shapes
+from runstep.ops.registry import op
+
+
+def _output_shapes(op: Any) -> Shapes:
+    count = len(op.outputs)
+    given = op.attrs.get("output_shapes", ())
+    if len(given) == count:
+        return list(given)
+    return [None] * count
+
+
+
+
+_BRANCHES = ("then_branch: func", "else_branch: func", "output_shapes: list(shape) = []")
+_IF = ("Tcond: type", "Tin: list(type) >= 0", "Tout: list(type) >= 0", *_BRANCHES)
+op("If", "cond: Tcond, input: Tin -> output: Tout", *_IF, shape=_output_shapes, stateful=True)
+op("StatelessIf", "cond: Tcond, input: Tin -> output: Tout", *_IF, shape=_output_shapes)
+_WHILE = (
+    "T: list(type) >= 0",
+    "cond: func",
+    "body: func",
+    "output_shapes: list(shape) = []",
+    "parallel_iterations: int = 10",
+)
+op("While", "input: T -> output: T", *_WHILE, shape=_output_shapes, stateful=True)
+op("StatelessWhile", "input: T -> output: T", *_WHILE, shape=_output_shapes)
+_CASE = (
+    "Tin: list(type) >= 0",
+    "Tout: list(type) >= 0",
+    "branches: list(func) >= 1",
+    "output_shapes: list(shape) = []",
+)
+op("Case", "branch_index: int32, input: Tin -> output: Tout", *_CASE, shape=_output_shapes, stateful=True)
+op("StatelessCase", "branch_index: int32, input: Tin -> output: Tout", *_CASE, shape=_output_shapes)
+op("For", "start: int32, limit: int32, delta: int32, input: T -> output: T", "T: list(type) >= 0", "body: func")
+_CALL = (
+    "Tin: list(type) >= 0",
+    "Tout: list(type) >= 0",
+    "f: func",
+    "config: string = ''",
+    "config_proto: string = ''",
+    "executor_type: string = ''",
+)
+op("PartitionedCall", "args: Tin -> output: Tout", *_CALL)
+op("StatefulPartitionedCall", "args: Tin -> output: Tout", *_CALL, stateful=True)
+op(
+    "RemoteCall",
+    "target: string, args: Tin -> output: Tout",
+    "Tin: list(type) >= 1",
+    "Tout: list(type) >= 1",
+    "f: func",
+    stateful=True,
+)
+op("DeviceIndex", " -> index: int32", "device_names: list(string)", stateful=True)

@@ -1,0 +1,384 @@
+"""A request becomes a plan: prune, rewrite, place, find kernels, order, cut into tasks, emit."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from runstep import errors
+from runstep.graph import shapes
+from runstep.graph.attr_value import NameAttrs
+from runstep.graph.graph import Graph
+from runstep.graph.operation import Operation
+from runstep.graph.tensor import Tensor
+from runstep.ops import registry
+from runstep.plan import calls
+from runstep.plan.device import Placement, PlanDevice
+from runstep.plan.emit import PASS, Emitter, Segment, root
+from runstep.plan.fold import NO_REWRITES, Rewriter, Rewrites, is_pure, resolve
+from runstep.plan.frames import ENTERS, EXITS, MERGES, NEVER, NEXTS, SWITCHES, ControlFlow, Item
+from runstep.plan.node import ALWAYS, Guard, PlanNode, Ref
+from runstep.plan.prune import PASS as PASS_TYPES
+from runstep.plan.prune import Pruned, prune
+from runstep.plan.tasks import Task, cut
+
+_STRUCTURE = ENTERS | EXITS | MERGES | NEXTS | SWITCHES
+_PLACEHOLDERS = frozenset(("Placeholder", "PlaceholderV2"))
+
+
+@attrs.frozen(eq=False)
+class Plan:
+    """A compiled request. Immutable, may run in any number of steps at once.
+
+    Attributes:
+      graph, feeds, fetches, targets: the request.
+      nodes: what runs, by number (for tracing).
+      tasks: the units that devices execute, producers first.
+      collect: makes the fetched values out of what the tasks returned; None when the one task does it itself.
+      collect_slots: the slots that `collect` takes.
+      slots: how many values a step holds; the first are the feeds.
+      kept_feeds: positions of feeds that something may keep after the step; they are copied when fed.
+    """
+
+    graph: Graph
+    feeds: tuple[Tensor, ...]
+    fetches: tuple[Tensor, ...]
+    targets: tuple[Operation, ...]
+    nodes: tuple[PlanNode, ...]
+    tasks: tuple[Task, ...]
+    collect: Segment | None
+    collect_slots: tuple[int, ...]
+    slots: int
+    kept_feeds: frozenset[int]
+    edits: int
+
+    @property
+    def inline(self) -> Segment | None:
+        """The whole plan as one synchronous function of the step and the feeds, when it is one."""
+        if self.collect is None and not self.tasks[0].segment.is_async:
+            return self.tasks[0].segment
+        return None
+
+
+class Compiler:
+    """Compiles requests for one session's devices."""
+
+    def __init__(self, devices: Sequence[PlanDevice], *, soft_placement: bool = False, rewrites: Rewrites | None = None) -> None:
+        self._devices = tuple(devices)
+        self._soft = soft_placement
+        self._rewrites = rewrites if rewrites is not None else Rewrites()
+        self._bodies: dict[Any, Segment | None] = {}
+
+    def compile(
+        self,
+        graph: Graph,
+        feeds: Sequence[Tensor],
+        fetches: Sequence[Tensor],
+        targets: Sequence[Operation],
+        *,
+        trace: bool = False,
+        staged: bool = False,
+    ) -> Plan:
+        """The plan of one request.
+
+        Args:
+          trace: every kernel call reports to the step; nothing is rewritten away.
+          staged: feeds arrive at different times (partial runs): every feed can start tasks of its own.
+
+        Raises:
+          OpError: with the node: an unknown op, no kernel, no such device, a placeholder that isn't fed, bad frames.
+        """
+        edits = graph._edits
+        pruned = prune(feeds, fetches, targets)
+        self._check_placeholders(pruned, feeds, fetches)
+        work = _Work(self, pruned, NO_REWRITES if trace else self._rewrites)
+        work.prepare([tensor for tensor in fetches], targets)
+        results = [(work.ref(tensor), *work.leaving(tensor)) for tensor in fetches]
+        retained = work.retained_feeds()
+        nodes = tuple(work.nodes)
+        split = len(self._devices) > 1 or staged or any(node.is_async for node in nodes)
+        if not split:
+            segment = Emitter(work.flow, trace).emit(work.items, [(feed, 0) for feed in pruned.feeds], results)
+            task = Task(segment, self._devices[0], (), (), 0)
+            parts = ((task,), None, (), len(feeds))
+        else:
+            parts = cut(work.items, work.flow, pruned.feeds, results, work.predecessors(), staged=staged, trace=trace)
+        return Plan(
+            graph, tuple(feeds), tuple(fetches), tuple(targets), nodes, *parts, kept_feeds=retained, edits=edits
+        )
+
+    def body(self, graph: Graph, name: NameAttrs, device: PlanDevice, node: PlanNode) -> Segment:
+        """The compiled body of a library function, to be called by `node`; cached. A function may call itself."""
+        function = graph._functions.get(name.name)
+        if function is None:
+            raise errors.NotFoundError(
+                None, node.op, f"Function {name.name} is not defined: node {node.name} ({node.type}) calls it.{_near(name.name, graph._functions)}"
+            )
+        key = (function, device.name, repr(sorted((k, repr(v)) for k, v in name.attrs.items())))
+        if key in self._bodies:
+            found = self._bodies[key]
+            return found if found is not None else self._recursive(key)
+        self._bodies[key] = None
+        try:
+            try:
+                body = function.body(name.attrs)
+            except ValueError as error:
+                raise errors.InvalidArgumentError(None, node.op, f"Function {name.name}: {error}") from None
+            pruned = prune(body.inputs, body.outputs, body.control_outputs)
+            self._check_placeholders(pruned, body.inputs, body.outputs)
+            work = _Work(self, pruned, self._rewrites, device)
+            work.prepare(body.outputs, body.control_outputs)
+            results = [(work.ref(tensor), "", work.alive(tensor)) for tensor in body.outputs]
+            found = Emitter(work.flow).emit(work.items, [(feed, 0) for feed in pruned.feeds], results, "body")
+            self._bodies[key] = found
+            return found
+        except BaseException:
+            del self._bodies[key]
+            raise
+
+    def _recursive(self, key: Any) -> Segment:
+        def run(step: Any, *inputs: Any) -> Any:
+            if step.cancelled:
+                step.stop()
+            return self._bodies[key].run(step, *inputs)  # type: ignore[union-attr]
+
+        return Segment(run, False, "", "<recursion>", [])
+
+    @staticmethod
+    def _check_placeholders(pruned: Pruned, feeds: Sequence[Tensor], fetches: Sequence[Tensor]) -> None:
+        missing = [
+            node.op
+            for node in pruned.nodes
+            if node.type in _PLACEHOLDERS and not node.controls
+        ]
+        if missing:
+            raise placeholder_error(missing, feeds, pruned)  # type: ignore[arg-type]
+
+
+def placeholder_error(missing: Sequence[Operation], feeds: Sequence[Tensor], pruned: Pruned) -> errors.OpError:
+    """The error of a run that needs placeholders that nobody fed: the first as TensorFlow says it, then all of them."""
+    op = missing[0]
+    error = errors.InvalidArgumentError(op.node_def, op, f"{_ask(op)}\n\t [[{{{{node {op.name}}}}}]]")
+    consumers = [node.name for node in pruned.nodes if any(source.op is op for source, _ in node.inputs)]
+    if consumers:
+        error.add_note(f"'{op.name}:0' is needed by {', '.join(consumers[:4])}{' ...' if len(consumers) > 4 else ''}")
+    if len(missing) > 1:
+        error.add_note("Not fed either: " + ", ".join(f"'{other.name}:0'" for other in missing[1:]))
+    error.add_note("Fed: " + (", ".join(tensor.name for tensor in feeds) or "nothing"))
+    return error
+
+
+def _ask(op: Operation) -> str:
+    tensor = op.outputs[0]
+    name = tensor.dtype.name.replace("float32", "float").replace("float64", "double").replace("float16", "half")
+    shape = f" and shape {shapes.text(tensor.raw_shape)}" if tensor.raw_shape is not None else ""
+    return f"You must feed a value for placeholder tensor '{op.name}' with dtype {name}{shape}"
+
+
+class _Work:
+    """One compilation in progress."""
+
+    def __init__(self, compiler: Compiler, pruned: Pruned, rules: Rewrites, home: PlanDevice | None = None) -> None:
+        self._compiler = compiler
+        self._pruned = pruned
+        self._rewriter = Rewriter(rules)
+        self._rules = rules
+        self._home = home
+        self._placement = Placement(compiler._devices if home is None else (home, *compiler._devices), compiler._soft)
+        self.flow: ControlFlow | None = None
+        self.items: list[Item] = []
+        self.nodes: list[PlanNode] = []
+
+    def prepare(self, fetches: Sequence[Tensor], targets: Sequence[Operation]) -> None:
+        """Rewrites, places, orders, and makes the kernels of what is left."""
+        for number, node in enumerate(self._pruned.nodes):
+            node.number = number
+            self._rewrite(node)
+        live = self._live(fetches, targets)
+        for node in live:
+            resolve(node, self._rewriter.replaced)
+        if self._pruned.has_control_flow:
+            for node in live:
+                if node.type == "LoopCond":
+                    node.kernel = None
+            self.flow = ControlFlow(live)
+            self.items = self.flow.top.items
+        else:
+            self.items = list(live)
+        for node in live:
+            if node.known is None and node.kernel is None and node.type not in _STRUCTURE and node.guard is not NEVER:
+                self._make(node)
+                self.nodes.append(node)
+            elif node.type == "LoopCond":
+                self._make(node)
+
+    def ref(self, tensor: Tensor) -> Ref:
+        node, output = self._pruned.ref(tensor)
+        return self._rewriter.replaced.get(node, node), output
+
+    def alive(self, tensor: Tensor) -> Guard:
+        return ALWAYS if self.flow is None else self.flow.guard_after(self.ref(tensor))
+
+    def leaving(self, tensor: Tensor) -> tuple[str, Guard]:
+        """How a fetched tensor leaves the step: "own" if nothing else refers to its memory, else "private"."""
+        node, _ = root(self.ref(tensor))
+        fresh = (
+            node.row is not None
+            and not node.row.view
+            and node.type not in _STRUCTURE
+            and not tensor.dtype.is_ref
+            and node.known is None
+            and node not in self._kept
+        )
+        return "own" if fresh else "private", self.alive(tensor)
+
+    def _rewrite(self, node: PlanNode) -> None:
+        rewriter = self._rewriter
+        resolve(node, rewriter.replaced)
+        op = node.op
+        assert op is not None
+        if op.type == "Const":
+            node.known = [op.attrs["value"]]
+            rewriter.is_duplicate(node)
+            return
+        node.where = self._placement.place(node)
+        node.device = node.where.name
+        if op.type in _STRUCTURE or calls.is_call(node):
+            return
+        if op.op_def is None and registry.get(op.type) is None:
+            raise errors.NotFoundError(
+                op.node_def,
+                op,
+                f"Op type not registered '{op.type}' in this build of runstep: node {op.name} needs it."
+                f"{_near(op.type, registry.names())}\n\t [[{{{{node {op.name}}}}}]]",
+            )
+        if self._rules.deduplicate and node.type in PASS_TYPES and rewriter.passes(node):
+            return
+        if node.type in _PLACEHOLDERS:
+            return
+        node.row = node.where.kernels.find(op.type, op.attrs)
+        if rewriter.is_duplicate(node):
+            return
+        rewriter.fold(node)
+
+    def _live(self, fetches: Sequence[Tensor], targets: Sequence[Operation]) -> list[PlanNode]:
+        """The nodes still needed once constants are folded; of those, only what they must wait for."""
+        replaced = self._rewriter.replaced
+        stack = [self.ref(tensor)[0] for tensor in fetches]
+        stack += [replaced.get(node, node) for node in (self._pruned.by_op[op] for op in targets)]
+        live: set[PlanNode] = set()
+        while stack:
+            node = stack.pop()
+            if node in live or node.feed >= 0:
+                continue
+            live.add(node)
+            resolve(node, replaced)
+            if node.known is None:
+                stack.extend(source for source, _ in node.inputs)
+            else:
+                node.inputs = []
+            stack.extend(node.controls)
+        self._find_kept(live)
+        return [node for node in self._pruned.nodes if node in live]
+
+    def _find_kept(self, live: set[PlanNode]) -> None:
+        """Which outputs something may hold on to after its kernel returned: a variable, a queue, a list of tensors."""
+        keepers = [node for node in live if node.op is not None and not is_pure(node.op) and node.type not in _STRUCTURE]
+        kept: set[PlanNode] = set()
+        stack = [source for node in keepers for source, _ in node.inputs]
+        while stack:
+            node = stack.pop()
+            if node in kept:
+                continue
+            kept.add(node)
+            if node.feed < 0 and (node.type in _STRUCTURE or node.kernel is PASS or (node.row is not None and node.row.view)):
+                stack.extend(source for source, _ in node.inputs)
+        self._kept = kept
+
+    def retained_feeds(self) -> frozenset[int]:
+        return frozenset(node.feed for node in self._kept if node.feed >= 0)
+
+    def _make(self, node: PlanNode) -> None:
+        """Finds and makes the kernel of a node."""
+        op = node.op
+        assert op is not None
+        node.functions = self._function
+        try:
+            if calls.is_call(node):
+                node.uses_step = True
+                node.kernel, node.is_async = calls.make_call(node, lambda name: self._body(node, name))
+                return
+            if node.type in _PLACEHOLDERS:  # on a branch that may not be taken
+                node.kernel = _refusing(placeholder_error([op], self._pruned_feeds(), self._pruned))
+                return
+            row = node.row or node.where.kernels.find(op.type, op.attrs)  # type: ignore[union-attr]
+            if row is None:
+                raise _no_kernel(node)
+            node.row = row
+            node.is_async, node.uses_step = row.is_async, row.uses_step
+            node.kernel = row.make(node)
+        except errors.OpError as error:
+            # Whatever a kernel refuses when it is made, it refuses when it runs: a branch not taken hurts nobody.
+            if error.op is not None:
+                raise
+            node.kernel = _refusing(error)
+            node.is_async = False
+
+    def _pruned_feeds(self) -> list[Tensor]:
+        return list(self._pruned._fed)
+
+    def _body(self, node: PlanNode, name: NameAttrs) -> Segment:
+        return self._compiler.body(node.op.graph, name, node.where, node)  # type: ignore[union-attr, arg-type]
+
+    def _function(self, node: PlanNode, name: NameAttrs) -> Any:
+        node.uses_step = True
+        return self._body(node, name).run
+
+    def predecessors(self) -> dict[Item, set[Item]]:
+        """For each item of the top level, those that must run before it."""
+        if self.flow is not None:
+            return self.flow.top.predecessors
+        return {
+            node: {source for source, _ in node.inputs if source.feed < 0} | set(node.controls)
+            for node in self.items
+            if isinstance(node, PlanNode)
+        }
+
+
+def _refusing(error: errors.OpError) -> Any:
+    cls, message = type(error), error.message
+
+    def refuse(*inputs: Any) -> Any:
+        raise cls(None, None, message)
+
+    return refuse
+
+
+def _no_kernel(node: PlanNode) -> errors.OpError:
+    op, where = node.op, node.where
+    assert op is not None and where is not None
+    asked = ", ".join(f"{name}={getattr(value, 'name', value)}" for name, value in op.attrs.items() if hasattr(value, "as_numpy_dtype"))
+    rows = where.kernels.rows(op.type)
+    if rows:
+        have = "; ".join(
+            ", ".join(f"{name} in [{', '.join(t.name for t in types)}]" for name, types in row.types.items()) or "any dtype"
+            for row in rows
+        )
+        tail = f"Registered on {where.name}: {have}."
+    else:
+        tail = f"No kernel is registered for it on {where.name}."
+    return errors.InvalidArgumentError(
+        op.node_def,
+        op,
+        f"No OpKernel was registered to support Op '{op.type}' used by {{{{node {op.name}}}}} with these attrs: [{asked}]. {tail}"
+        f"\n\t [[{{{{node {op.name}}}}}]]",
+    )
+
+
+def _near(name: str, names: Any) -> str:
+    found = difflib.get_close_matches(name, list(names), n=3)
+    return f" Similar: {', '.join(found)}." if found else ""
+

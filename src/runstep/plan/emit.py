@@ -1,0 +1,521 @@
+"""Plans as Python source: straight-line calls of kernels on local variables, branches and loops where the graph has them.
+
+    def segment(step, a0, a1):
+     v3 = k3(a0, c1)
+     g1 = bool(v3)
+     if g1:
+      v4 = k4(a1)
+     ...
+     return (own(v7),)
+
+One statement a line, so that a traceback's line number tells the failing node, at no cost while nothing fails.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from runstep.kernels.resources import read_ref
+from runstep.plan.frames import ENTERS, EXITS, MERGES, NEVER, NEXTS, SWITCHES, ControlFlow, Frame, Item
+from runstep.plan.node import ALWAYS, Guard, PlanNode, Ref
+
+_ALIASES = ENTERS | NEXTS | SWITCHES | {"_Alias"}
+_serial = itertools.count(1)
+
+FLAG = -1
+"""The index of a node's liveness flag, beside its outputs (Exits of loops that end in several ways)."""
+
+node_of_line: dict[str, dict[int, PlanNode]] = {}
+"""For each emitted file name: which node a line computes. Entries go when their segment does."""
+
+
+class Segment:
+    """Compiled code. `run(step, *args)` returns a tuple of results; a coroutine when `is_async`."""
+
+    __slots__ = ("__weakref__", "filename", "is_async", "nodes", "run", "source")
+
+    def __init__(self, run: Callable[..., Any], is_async: bool, source: str, filename: str, nodes: list[PlanNode]) -> None:
+        self.run = run
+        self.is_async = is_async
+        self.source = source
+        self.filename = filename
+        self.nodes = nodes
+
+    def __del__(self) -> None:
+        node_of_line.pop(self.filename, None)
+
+
+def root(ref: Ref) -> Ref:
+    """The output that really holds the value: Switch, Enter, NextIteration and plain Exits only pass it on."""
+    node, index = ref
+    while True:
+        if node.known is not None or node.feed >= 0:
+            return node, index
+        kind = node.type
+        if kind in _ALIASES or node.kernel is _PASS or (kind in EXITS and node.frame is not None and node.frame.structured):
+            node, index = node.inputs[0]
+        else:
+            return node, index
+
+
+def _PASS() -> None:  # noqa: N802 - a mark, never called
+    """The kernel of nodes that the plan has turned into aliases of their input."""
+
+
+PASS = _PASS
+
+
+class Emitter:
+    """Writes one segment."""
+
+    def __init__(self, flow: ControlFlow | None, trace: bool = False) -> None:
+        self._flow = flow
+        self._trace = trace
+        self._lines: list[str] = []
+        self._globals: dict[str, Any] = {"read_ref": read_ref, "own": own, "private": private, "int32": np.int32, "dead": dead}
+        self._line_nodes: dict[int, PlanNode] = {}
+        self._names: dict[Ref, str] = {}
+        self._defined: set[int] = set()
+        self._constants: dict[int, str] = {}
+        self._nodes: list[PlanNode] = []
+        self._is_async = False
+
+    # ------------------------------------------------------------------ the segment
+
+    def emit(
+        self,
+        items: Sequence[Item],
+        args: Sequence[Ref],
+        results: Sequence[tuple[Ref, str, Guard]],
+        name: str = "segment",
+    ) -> Segment:
+        """Compiles `items`, in this order, into one function.
+
+        Args:
+          args: the outputs (roots) that come from outside, in the order of the function's arguments after the step.
+          results: what the function returns: an output, how it leaves ("own" or "private" for a fetch, "" for as it is),
+            and the condition for it to be alive; a dead one raises when it leaves as a fetch, and is None otherwise.
+        """
+        for position, ref in enumerate(args):
+            self._names[ref] = f"a{position}"
+        kept = {root(ref) for ref, _, _ in results}
+        reads = self._reads_of(items)
+        self._lines.append("")  # the def line, written last
+        for ref, how, guard in results:
+            node = root(ref)[0]
+            if not how and (node.guard or node.frame is not None) and root(ref) not in self._names:
+                self._line(1, f"{self._name(root(ref))} = None")
+        self._region(items, 1, kept, reads)
+        returned = []
+        for ref, how, guard in results:
+            value = self._name(root(ref))
+            if how:
+                value = f"{how}({value})"
+                if guard is NEVER:
+                    value = "dead()"
+                elif guard:
+                    value = f"({value} if {self._condition(guard, 1)} else dead())"
+            returned.append(value)
+        self._line(1, f"return ({', '.join(returned)}{',' if returned else ''})")
+        arguments = "".join(f", a{position}" for position in range(len(args)))
+        self._lines[0] = f"{'async ' if self._is_async else ''}def {name}(step{arguments}):"
+        return self._compile(name)
+
+    def _compile(self, name: str) -> Segment:
+        filename = f"<runstep segment {next(_serial)}>"
+        source = "\n".join(self._lines)
+        exec(compile(source, filename, "exec"), self._globals)  # noqa: S102 - the source is ours
+        node_of_line[filename] = self._line_nodes
+        return Segment(self._globals[name], self._is_async, source, filename, self._nodes)
+
+    def _line(self, depth: int, text: str, node: PlanNode | None = None) -> None:
+        self._lines.append(" " * depth + text)
+        if node is not None:
+            self._line_nodes[len(self._lines)] = node
+
+    # ------------------------------------------------------------------ names and values
+
+    def _name(self, ref: Ref) -> str:
+        """The expression of a root's value."""
+        found = self._names.get(ref)
+        if found is not None:
+            return found
+        node, index = ref
+        if node.known is not None:
+            value = node.known[index]
+            key = id(value)
+            found = self._constants.get(key)
+            if found is None:
+                found = self._constants[key] = f"c{len(self._constants)}"
+                if isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype != object:
+                    self._globals[found] = value[()]
+                else:
+                    self._globals[found] = value
+        elif index == 0:
+            found = f"v{node.number}"
+        else:
+            found = f"v{node.number}_{index}" if index != FLAG else f"x{node.number}"
+        self._names[ref] = found
+        return found
+
+    def _argument(self, node: PlanNode, position: int) -> str:
+        source = node.inputs[position]
+        text = self._name(root(source))
+        op = node.op
+        if op is not None and op.inputs[position].dtype.is_ref and not takes_ref(op, position):
+            return f"read_ref({text})"
+        return text
+
+    # ------------------------------------------------------------------ conditions
+
+    def _condition(self, guard: Guard, depth: int, skip: int = 0) -> str:
+        """The Python condition for a guard; defines its symbols first, at this depth."""
+        symbols = sorted((literal for literal in guard if abs(literal) != abs(skip)), key=abs)
+        for literal in symbols:
+            self._define(abs(literal), depth, skip)
+        return " and ".join(self._literal(literal) for literal in symbols) or "True"
+
+    def _literal(self, literal: int) -> str:
+        symbol = abs(literal)
+        symbols = self._flow.symbols  # type: ignore[union-attr]
+        if symbol in symbols.exits:
+            name = self._name((symbols.exits[symbol], FLAG))
+        else:
+            name = symbols.flags.get(symbol, f"g{symbol}")
+        return name if literal > 0 else f"not {name}"
+
+    def _define(self, symbol: int, depth: int, skip: int) -> None:
+        if symbol in self._defined:
+            return
+        flow = self._flow
+        assert flow is not None
+        symbols = flow.symbols
+        self._defined.add(symbol)
+        if symbol in symbols.flags:
+            return
+        if symbol in symbols.predicates:
+            ref, case = symbols.predicates[symbol]
+            guard = flow.guard_after(ref)
+            if guard is NEVER:
+                value = "False"
+            else:
+                value = self._name(root(ref))
+                if case is None:
+                    value = f"bool({value})"
+                elif case == symbols.cases[symbol][1] - 1:
+                    value = f"not 0 <= {value} < {case}"  # the last branch takes what is out of range
+                else:
+                    value = f"bool({value} == {case})"
+                condition = self._condition(guard, depth, skip)
+                if condition != "True":
+                    value = f"{condition} and {value}"
+        else:
+            value = " or ".join(f"({self._condition(guard, depth, skip)})" for guard in symbols.disjunctions[symbol])
+        self._line(depth, f"g{symbol} = {value}")
+
+    # ------------------------------------------------------------------ what items read
+
+    def _reads_of(self, items: Sequence[Item]) -> list[set[Ref]]:
+        return [self.reads(item) for item in items]
+
+    def reads(self, item: Item) -> set[Ref]:
+        """The roots that an item reads from outside of itself, those of its conditions included."""
+        found: set[Ref] = set()
+        if isinstance(item, Frame):
+            for enter in item.enters:
+                found.add(root(enter.inputs[0]))
+                found |= self.guard_reads(enter.guard)
+            found |= self.guard_reads(item.guard)
+            made: set[PlanNode] = set()
+            for inner in item.region.items:
+                found |= self.reads(inner)
+                made |= produced(inner)
+            for exit_ in item.exits:
+                found.add(root(exit_.inputs[0]))
+                found |= self.guard_reads(exit_.guard)
+                made.add(exit_)
+            for node in item.region.nodes:
+                if node.type in NEXTS:
+                    found.add(root(node.inputs[0]))
+                    found |= self.guard_reads(node.guard)
+            found = {ref for ref in found if ref[0] not in made}
+        elif item.type in MERGES:
+            for ref in item.inputs:
+                found.add(root(ref))
+                if self._flow is not None:
+                    found |= self.guard_reads(self._flow.guard_after(ref))
+        else:
+            if item.type not in _ALIASES and item.kernel is not _PASS and item.known is None:
+                found = {root(ref) for ref in item.inputs}
+            if item.guard:
+                found |= self.guard_reads(item.guard)
+        return {ref for ref in found if ref[0].known is None}
+
+    def guard_reads(self, guard: Guard) -> set[Ref]:
+        """The roots that the symbols of a guard are worked out from."""
+        found: set[Ref] = set()
+        if not guard or guard is NEVER:
+            return found
+        flow = self._flow
+        assert flow is not None
+        for literal in guard:
+            symbol = abs(literal)
+            if symbol in flow.symbols.predicates:
+                ref = flow.symbols.predicates[symbol][0]
+                found.add(root(ref))
+                found |= self.guard_reads(flow.guard_after(ref))
+            elif symbol in flow.symbols.exits:
+                found.add((flow.symbols.exits[symbol], FLAG))
+            elif symbol in flow.symbols.disjunctions:
+                for part in flow.symbols.disjunctions[symbol]:
+                    found |= self.guard_reads(part)
+        return found
+
+    # ------------------------------------------------------------------ items
+
+    def _region(self, items: Sequence[Item], depth: int, kept: set[Ref], reads: list[set[Ref]], loop: int = 0) -> None:
+        """Writes items in order. `loop` is the symbol of the loop condition, known to hold here."""
+        last: dict[Ref, int] = {}
+        for position, refs in enumerate(reads):
+            for ref in refs:
+                last[ref] = position
+        made_here = {item for item in items if isinstance(item, PlanNode)}
+        dying: dict[int, list[Ref]] = {}
+        for ref, position in last.items():
+            if ref[0] in made_here and ref not in kept:
+                dying.setdefault(position, []).append(ref)
+        block: Guard = ALWAYS  # the guard of the `if` that is open at this depth
+        for position, item in enumerate(items):
+            guard = item.guard
+            if guard is NEVER or (isinstance(item, PlanNode) and item.type not in MERGES and _no_code(item)):
+                continue
+            if loop:
+                guard = frozenset(literal for literal in guard if literal != loop)
+            ends = dying.get(position, ())
+            if isinstance(item, PlanNode) and item.type in MERGES:
+                if item.frame is None or item not in item.frame.merges:
+                    self._merge(item, depth, loop, {ref for ref in ends})
+                    block = ALWAYS
+                continue
+            if guard != block and guard:
+                self._line(depth, f"if {self._condition(guard, depth, loop)}:")
+            block = guard
+            inner = depth + 1 if guard else depth
+            if isinstance(item, Frame):
+                self._loop(item, inner)
+            else:
+                self._node(item, inner)
+            gone = sorted(self._names[ref] for ref in ends if ref in self._names and self._bound(ref[0], item.guard))
+            if gone:
+                self._line(inner, f"del {', '.join(gone)}")
+
+    @staticmethod
+    def _bound(node: PlanNode, guard: Guard) -> bool:
+        """Whether the value of a node is surely there, and not carried round a loop, where `guard` holds."""
+        return node.guard <= guard and (node.type not in MERGES or node.frame is None or node not in node.frame.merges)
+
+    def _node(self, node: PlanNode, depth: int) -> None:
+        self._nodes.append(node)
+        kernel = f"k{node.number}"
+        self._globals[kernel] = node.kernel
+        arguments = [self._argument(node, position) for position in range(len(node.inputs))]
+        if node.uses_step:
+            arguments.insert(0, "step")
+        call = f"{kernel}({', '.join(arguments)})"
+        if node.is_async:
+            self._is_async = True
+            call = f"await {call}"
+        assert node.op is not None
+        targets = self._targets(node)
+        if self._trace:
+            self._line(depth, f"t{node.number} = step.started({node.number})")
+        self._line(depth, f"{targets} = {call}" if targets else call, node)
+        if self._trace:
+            names = ", ".join(self._name((node, i)) for i in range(len(node.op.outputs)))
+            self._line(depth, f"step.ended({node.number}, t{node.number}, ({names}{',' if names else ''}))")
+
+    def _targets(self, node: PlanNode) -> str:
+        op = node.op
+        assert op is not None
+        count = len(op.outputs)
+        if not count:
+            return ""
+        names = [self._name((node, i)) for i in range(count)]
+        op_def = op.op_def
+        if count == 1 and (op_def is None or (len(op_def.outputs) == 1 and not op_def.outputs[0].is_sequence)):
+            return names[0]
+        return "".join(f"{name}, " for name in names).rstrip() if count == 1 else ", ".join(names)
+
+    def _merge(self, node: PlanNode, depth: int, loop: int, ends: set[Ref]) -> None:
+        value, index = self._name((node, 0)), self._name((node, 1))
+        flow = self._flow
+        assert flow is not None
+        for position, ref in enumerate(node.inputs):
+            guard = flow.guard_after(ref)
+            if guard is NEVER:
+                continue
+            condition = self._condition(guard, depth, loop)
+            source = self._name(root(ref))
+            release = f"; {source} = None" if root(ref) in ends else ""
+            self._line(depth, f"if {condition}: {value} = {source}; {index} = int32({position}){release}")
+
+    # ------------------------------------------------------------------ loops
+
+    def _loop(self, frame: Frame, depth: int) -> None:
+        defined = set(self._defined)
+        if frame.structured:
+            self._plain_loop(frame, depth)
+        else:
+            self._token_loop(frame, depth)
+        self._defined = defined
+
+    def _kept_in(self, frame: Frame) -> set[Ref]:
+        kept = {root(exit_.inputs[0]) for exit_ in frame.exits}
+        kept |= {root(node.inputs[0]) for node in frame.region.nodes if node.type in NEXTS}
+        return kept
+
+    def _plain_loop(self, frame: Frame, depth: int) -> None:
+        flow = self._flow
+        assert flow is not None
+        symbol = flow.loop_symbol(frame)
+        variables, starts, nexts = [], [], []
+        for merge in frame.merges:
+            entered = next(ref for ref in merge.inputs if ref[0].type not in NEXTS)
+            again = next(ref for ref in merge.inputs if ref[0].type in NEXTS)
+            variables.append(self._name((merge, 0)))
+            starts.append(self._name(root(entered)))
+            nexts.append(again)
+        self._line(depth, f"{', '.join(variables)} = {', '.join(starts)}")
+        self._indices(frame, depth, 0)
+        self._line(depth, "while True:")
+        inside = depth + 1
+        self._line(inside, "if step.cancelled: step.stop()")
+        before: list[Item] = []
+        after: list[Item] = []
+        leaving: list[Item] = []
+        for item in frame.region.items:
+            if item.guard is NEVER:
+                continue
+            (after if symbol in item.guard else leaving if -symbol in item.guard else before).append(item)
+        kept = self._kept_in(frame)
+        later = set().union(*self._reads_of(after + leaving), self.guard_reads(frozenset((symbol,))), kept)
+        self._region(before, inside, kept | later, self._reads_of(before))
+        condition = self._condition(frozenset((symbol,)), inside)
+        self._line(inside, f"if not {condition}:")
+        self._region(leaving, inside + 1, kept, self._reads_of(leaving), loop=-symbol)
+        self._line(inside + 1, "break")
+        self._region(after, inside, kept, self._reads_of(after), loop=symbol)
+        values = ", ".join(self._name(root(ref)) for ref in nexts)
+        self._line(inside, f"{', '.join(variables)} = {values}")
+        self._indices(frame, inside, 1)
+
+    def _indices(self, frame: Frame, depth: int, again: int) -> None:
+        """Sets those value_index outputs of loop variables that something reads."""
+        used = {ref[0] for node in frame.region.nodes for ref in node.inputs if ref[0].type in MERGES and ref[1] == 1}
+        for merge in frame.merges:
+            if merge in used:
+                first = next(i for i, ref in enumerate(merge.inputs) if ref[0].type not in NEXTS)
+                self._line(depth, f"{self._name((merge, 1))} = int32({1 - first if again else first})")
+
+    def _token_loop(self, frame: Frame, depth: int) -> None:
+        flow = self._flow
+        assert flow is not None
+        flags = {merge: flow.symbols.flags[flow.merge_flag(merge)] for merge in frame.merges}
+        exits = [exit_ for exit_ in frame.exits if exit_.guard is not NEVER]
+        for exit_ in exits:
+            self._defined.add(flow.exit_flag(exit_))
+            self._line(depth, f"{self._name((exit_, FLAG))} = False; {self._name((exit_, 0))} = None")
+        for merge in frame.merges:
+            self._defined.add(flow.merge_flag(merge))
+            value, index = self._name((merge, 0)), self._name((merge, 1))
+            self._line(depth, f"{flags[merge]} = False; {value} = None; {index} = None")
+            for position, ref in enumerate(merge.inputs):
+                if ref[0].type not in NEXTS and (guard := flow.guard_after(ref)) is not NEVER:
+                    condition = self._condition(guard, depth)
+                    start = self._name(root(ref))
+                    self._line(depth, f"if {condition}: {flags[merge]} = True; {value} = {start}; {index} = int32({position})")
+        self._line(depth, "while True:")
+        inside = depth + 1
+        self._line(inside, "if step.cancelled: step.stop()")
+        kept = self._kept_in(frame)
+        items = [item for item in frame.region.items if item.guard is not NEVER]
+        self._region(items, inside, kept, self._reads_of(items))
+        for exit_ in exits:
+            flag = self._name((exit_, FLAG))
+            condition = self._condition(exit_.guard, inside)
+            self._line(inside, f"if {condition}: {flag} = True; {self._name((exit_, 0))} = {self._name(root(exit_.inputs[0]))}")
+        updates = []
+        for merge in frame.merges:
+            value, index, flag = self._name((merge, 0)), self._name((merge, 1)), flags[merge]
+            self._line(inside, f"n{flag} = False; n{value} = None; n{index} = None")
+            for position, ref in enumerate(merge.inputs):
+                if ref[0].type in NEXTS and ref[0].guard is not NEVER:
+                    condition = self._condition(ref[0].guard, inside)
+                    again = self._name(root(ref))
+                    self._line(inside, f"if {condition}: n{flag} = True; n{value} = {again}; n{index} = int32({position})")
+            updates.append((flag, value, index))
+        self._line(inside, f"if not ({' or '.join(f'n{flag}' for flag, _, _ in updates) or 'False'}): break")
+        for flag, value, index in updates:
+            self._line(inside, f"{flag} = n{flag}; {value} = n{value}; {index} = n{index}")
+
+
+def _no_code(node: PlanNode) -> bool:
+    return node.kernel is None or node.kernel is _PASS
+
+
+def produced(item: Item) -> set[PlanNode]:
+    """The nodes whose values an item makes."""
+    if isinstance(item, PlanNode):
+        return {item}
+    found: set[PlanNode] = set(item.exits)
+    for inner in item.region.items:
+        found |= produced(inner)
+    return found
+
+
+def takes_ref(op: Any, position: int) -> bool:
+    """Whether input `position` of an operation is a reference that the kernel gets unread."""
+    op_def = op.op_def
+    if op_def is None:
+        return False
+    for arg in op_def.inputs:
+        count = 1
+        if arg.number_attr is not None:
+            count = op.attrs[arg.number_attr]
+        elif arg.type_list_attr is not None:
+            count = len(op.attrs[arg.type_list_attr])
+        if position < count:
+            return bool(arg.is_ref)
+        position -= count
+    return False
+
+
+def own(value: Any) -> Any:
+    """A fetched value that nothing else refers to: as it is, a rank-0 array as a scalar (S75, S76)."""
+    if type(value) is np.ndarray:
+        if value.ndim == 0:
+            return value[()]
+        if value.base is None and value.flags.c_contiguous and value.flags.writeable:
+            return value
+        return np.array(value, order="C")
+    return value
+
+
+def private(value: Any) -> Any:
+    """A fetched value that something else may refer to: a copy of its own (S76)."""
+    if type(value) is np.ndarray:
+        return value[()] if value.ndim == 0 else np.array(value, order="C")
+    if hasattr(value, "locked_read"):
+        return private(read_ref(value))
+    return value
+
+
+def dead() -> Any:
+    """Fetching a value whose branch was not taken (S83)."""
+    from runstep import errors
+
+    raise errors.InvalidArgumentError(None, None, "Retval[0] does not have value")

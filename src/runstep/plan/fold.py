@@ -1,0 +1,138 @@
+"""Rewrites of a pruned graph that change no result: constants folded, duplicates dropped, pass-through nodes skipped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import numpy as np
+
+from runstep.graph.attr_value import NameAttrs
+from runstep.graph.operation import Operation
+from runstep.graph.shapes import num_elements
+from runstep.plan.emit import PASS
+from runstep.plan.node import PlanNode, Ref
+from runstep.plan.prune import PASS as PASS_TYPES
+
+_SMALL = 64  # bytes: constants up to this size are compared by value
+_OPAQUE = frozenset(("resource", "variant"))
+
+
+@attrs.frozen
+class Rewrites:
+    """Which rewrites a plan may make (from OptimizerOptions)."""
+
+    fold: bool = True
+    deduplicate: bool = True
+    largest_constant: int = 10 << 20  # bytes
+
+
+NO_REWRITES = Rewrites(fold=False, deduplicate=False)
+
+
+class Rewriter:
+    """Takes nodes in order, producers first, and says what each becomes."""
+
+    def __init__(self, rules: Rewrites) -> None:
+        self._rules = rules
+        self._seen: dict[Any, list[PlanNode]] = {}
+        self.replaced: dict[PlanNode, PlanNode] = {}
+
+    def is_duplicate(self, node: PlanNode) -> bool:
+        """Whether an equal node came before; the node is then `replaced` by it."""
+        if not self._rules.deduplicate or not is_pure(node.op):
+            return False
+        op = node.op
+        assert op is not None
+        key: Any
+        if node.known is not None:
+            value = node.known[0]
+            if op.type != "Const" or value.nbytes > _SMALL or value.dtype == object:
+                return False
+            key = (op.attrs["dtype"].enum, value.shape, value.tobytes(), frozenset(node.controls))
+        else:
+            key = (node.type, tuple(node.inputs), frozenset(node.controls), op.device)
+        others = self._seen.setdefault(key, [])
+        for other in others:
+            if _same_attrs(op.attrs, other.attrs):
+                self.replaced[node] = other
+                return True
+        others.append(node)
+        return False
+
+    def passes(self, node: PlanNode) -> bool:
+        """Whether a node only passes its input on; consumers then take the input itself."""
+        if node.type in PASS_TYPES and not node.op.inputs[0].dtype.is_ref:  # type: ignore[union-attr]
+            node.kernel = PASS
+            source, output = node.inputs[0]
+            if source.known is not None:
+                node.known = [source.known[output]]
+            return True
+        return False
+
+    def fold(self, node: PlanNode) -> bool:
+        """Computes a pure node whose inputs are all known. Its error, if it has one, is left to the run."""
+        op = node.op
+        assert op is not None
+        if not self._rules.fold or not op.outputs or not node.inputs or not is_pure(op):
+            return False
+        if node.row is None or node.row.is_async or node.row.uses_step:
+            return False
+        if any(source.known is None for source, _ in node.inputs):
+            return False
+        size = 0
+        for tensor in op.outputs:
+            count = num_elements(tensor.raw_shape)
+            size += (count or 0) * tensor.dtype.np.itemsize
+        if size > self._rules.largest_constant:
+            return False
+        try:
+            with np.errstate(all="ignore"):
+                kernel = node.row.make(node)
+                found = kernel(*[source.known[output] for source, output in node.inputs])  # type: ignore[index]
+        except Exception:
+            return False
+        several = len(op.outputs) > 1 or op.op_def.outputs[0].is_sequence  # type: ignore[union-attr]
+        values = [np.asarray(value) for value in (found if several else (found,))]
+        if sum(value.nbytes for value in values) > self._rules.largest_constant:
+            return False
+        for value in values:
+            if value.flags.owndata:
+                value.flags.writeable = False
+        node.known = values
+        return True
+
+
+def is_pure(op: Operation | None) -> bool:
+    """Whether running a node twice, once, or at plan time makes no difference."""
+    if op is None or op.op_def is None or op.op_def.is_stateful:
+        return False
+    for tensor in (*op.inputs, *op.outputs):
+        if tensor.dtype.is_ref or tensor.dtype.name in _OPAQUE:
+            return False
+    return not any(isinstance(value, NameAttrs) for value in op.attrs.values())
+
+
+def _same_attrs(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    if a.keys() != b.keys():
+        return False
+    for name, value in a.items():
+        other = b[name]
+        if value is other:
+            continue
+        if isinstance(value, np.ndarray):
+            if value.dtype != other.dtype or value.shape != other.shape or value.tobytes() != other.tobytes():
+                return False
+        elif type(value) is not type(other) or value != other:
+            return False
+    return True
+
+
+def resolve(node: PlanNode, replaced: dict[PlanNode, PlanNode]) -> None:
+    """Points the inputs of a node at what replaced their producers."""
+    if replaced:
+        inputs: list[Ref] = node.inputs
+        if any(source in replaced for source, _ in inputs):
+            node.inputs = [(replaced.get(source, source), output) for source, output in inputs]
+        if any(control in replaced for control in node.controls):
+            node.controls = [replaced.get(control, control) for control in node.controls]

@@ -1,0 +1,479 @@
+"""Control flow made explicit: which loop frame and which condition each node runs under.
+
+TensorFlow runs Switch, Merge, Enter, Exit and NextIteration by passing live and dead tokens at run time. Here deadness is
+worked out at plan time: a node's *guard* is a conjunction of symbols (a Switch's predicate, or its negation), and a node
+runs when its guard holds. That is the same as token passing for every graph whose frames can run as units:
+
+- a node's guard is the conjunction of its inputs' guards; a Switch adds its predicate; a Merge takes the disjunction;
+- a disjunction that is no conjunction (p or q) becomes a symbol of its own, computed by the emitted code;
+- a frame runs as one item of its parent region: it starts when all its Enters are there, and ends when no NextIteration
+  is alive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from runstep import errors
+from runstep.plan.node import ALWAYS, Guard, PlanNode, Ref
+
+ENTERS = frozenset(("Enter", "RefEnter"))
+EXITS = frozenset(("Exit", "RefExit"))
+NEXTS = frozenset(("NextIteration", "RefNextIteration"))
+MERGES = frozenset(("Merge", "RefMerge"))
+SWITCHES = frozenset(("Switch", "RefSwitch", "_SwitchN"))
+
+
+class Frame:
+    """One loop: an item of its parent's region, with a region of its own."""
+
+    def __init__(self, name: str, parent: Frame | None) -> None:
+        self.name = name
+        self.parent = parent
+        self.enters: list[PlanNode] = []
+        self.exits: list[PlanNode] = []
+        self.merges: list[PlanNode] = []
+        self.region = Region(self)
+        self.guard: Guard = ALWAYS
+        self.structured = False
+        self.depth: int = 0 if parent is None else parent.depth + 1
+
+    def __repr__(self) -> str:
+        return f"<Frame {self.name}>"
+
+
+Item = PlanNode | Frame
+
+
+class Region:
+    """The nodes of one frame (or of the top level) and its inner loops, in an order they can run in."""
+
+    def __init__(self, frame: Frame | None) -> None:
+        self.frame = frame
+        self.nodes: list[PlanNode] = []
+        self.items: list[Item] = []
+        self.predecessors: dict[Item, set[Item]] = {}
+
+
+class Symbols:
+    """The conditions of a plan. A symbol is the truth of a predicate's value, or a disjunction of guards."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[Any, int] = {}
+        self.predicates: dict[int, tuple[Ref, int | None]] = {}  # symbol -> predicate value, and the case it equals
+        self.disjunctions: dict[int, list[Guard]] = {}
+        self.flags: dict[int, str] = {}  # symbols that the emitter sets itself: liveness inside loops
+        self.exits: dict[int, PlanNode] = {}  # flags that say whether an Exit was reached
+        self.cases: dict[int, tuple[Ref, int]] = {}
+        self._count = 0
+
+    def _new(self) -> int:
+        self._count += 1
+        return self._count
+
+    def predicate(self, ref: Ref, case: int | None = None) -> int:
+        key = (ref, case)
+        if key not in self._by_key:
+            symbol = self._by_key[key] = self._new()
+            self.predicates[symbol] = (ref, case)
+        return self._by_key[key]
+
+    def flag(self, name: str) -> int:
+        symbol = self._new()
+        self.flags[symbol] = f"{name}{symbol}"
+        return symbol
+
+    def either(self, guards: Sequence[Guard]) -> Guard:
+        """The guard that holds when any of these does."""
+        left = list(dict.fromkeys(guards))
+        merged = True
+        while merged and len(left) > 1:
+            merged = False
+            for i, a in enumerate(left):
+                for j in range(i + 1, len(left)):
+                    joined = _joined(a, left[j])
+                    if joined is not None:
+                        left[j : j + 1] = []
+                        left[i] = joined
+                        merged = True
+                        break
+                if merged:
+                    break
+        if len(left) > 1:
+            left = self._without_cases(left)
+        if len(left) == 1:
+            return left[0]
+        key = frozenset(left)
+        if key not in self._by_key:
+            symbol = self._by_key[key] = self._new()
+            self.disjunctions[symbol] = left
+        common = frozenset.intersection(*left)
+        return common | {self._by_key[key]}
+
+    def _without_cases(self, guards: list[Guard]) -> list[Guard]:
+        # All outputs of one _SwitchN together are as alive as its input.
+        common = frozenset.intersection(*guards)
+        rest = [guard - common for guard in guards]
+        if all(len(guard) == 1 for guard in rest):
+            symbols = [next(iter(guard)) for guard in rest]
+            facts = [self.predicates.get(symbol) for symbol in symbols]
+            if all(f is not None and f[1] is not None for f in facts):
+                source = facts[0][0][0] if facts[0] else None  # type: ignore[index]
+                wide = {f[0] for f in facts}  # type: ignore[index]
+                switches = self.cases.get(symbols[0])
+                if source is not None and len(wide) == 1 and switches is not None and len(symbols) == switches[1]:
+                    return [common]
+        return guards
+
+
+def _joined(a: Guard, b: Guard) -> Guard | None:
+    """a or b, where that is again a conjunction."""
+    if a <= b:
+        return a
+    if b <= a:
+        return b
+    only_a, only_b = a - b, b - a
+    if len(only_a) == 1 and len(only_b) == 1 and next(iter(only_a)) == -next(iter(only_b)):
+        return a & b
+    return None
+
+
+NEVER: Guard = frozenset((0,))
+"""The guard of a node that cannot run: both a condition and its negation, or the branch that a known predicate rejects."""
+
+
+def both(a: Guard, b: Guard) -> Guard:
+    """The guard that holds when both do."""
+    if a is b or not b:
+        return a
+    if not a:
+        return b
+    union = a | b
+    if 0 in union or any(-symbol in union for symbol in b):
+        return NEVER
+    return union
+
+
+class ControlFlow:
+    """The frames of a pruned graph, and the guard of every node's outputs."""
+
+    def __init__(self, nodes: Sequence[PlanNode]) -> None:
+        self.symbols = Symbols()
+        self.top = Region(None)
+        self.frames: dict[tuple[Frame | None, bytes], Frame] = {}
+        for node in _topological(nodes):
+            self._assign(node)
+        self._order(self.top)
+
+    # -- frames
+
+    def frame_after(self, node: PlanNode) -> Frame | None:
+        """The frame that the outputs of `node` are in."""
+        if node.type in EXITS and node.frame is not None:
+            return node.frame.parent  # type: ignore[no-any-return]
+        return node.frame  # type: ignore[no-any-return]
+
+    def _assign(self, node: PlanNode) -> None:
+        sources = [source for source, _ in node.inputs] + node.controls
+        if node.type in MERGES:
+            sources = [source for source in sources if source.type not in NEXTS]
+        frames: dict[Frame | None, PlanNode] = {}
+        for source in sources:
+            frames.setdefault(self.frame_after(source), source)
+        if len(frames) > 1:
+            raise _frames_differ(node, frames)
+        frame = next(iter(frames), None)
+        if node.type in ENTERS:
+            key = (frame, node.attrs["frame_name"])
+            if key not in self.frames:
+                self.frames[key] = Frame(node.attrs["frame_name"].decode("utf-8", "replace"), frame)
+            frame = self.frames[key]
+            frame.enters.append(node)
+        elif node.type in EXITS:
+            if frame is None:
+                raise errors.InvalidArgumentError(None, node.op, f"{{{{node {node.name}}}}} leaves a loop frame but is in none.")
+            frame.exits.append(node)
+        elif node.type in MERGES and frame is not None and any(s.type in NEXTS for s, _ in node.inputs):
+            frame.merges.append(node)
+        node.frame = frame
+        (self.top if frame is None else frame.region).nodes.append(node)
+
+    # -- order and guards
+
+    def _order(self, region: Region) -> None:
+        inner = [frame for (parent, _), frame in self.frames.items() if parent is region.frame]
+        items = _scheduled(region, inner, None)
+        for item in items:
+            if isinstance(item, Frame):
+                self._enter_frame(item)
+            else:
+                item.guard = self._guard(item)
+        region.items = _scheduled(region, inner, {item: item.guard for item in items})
+
+    def _enter_frame(self, frame: Frame) -> None:
+        guards = []
+        for enter in frame.enters:
+            guard = self._guard_of_inputs(enter)
+            enter.guard = guard
+            guards.append(guard)
+        alive = [guard for guard in guards if guard is not NEVER]
+        frame.guard = frozenset.intersection(*alive) if alive else NEVER
+        for enter in frame.enters:
+            enter.guard = NEVER if enter.guard is NEVER else enter.guard - frame.guard
+        frame.structured = plain_loop(frame)
+        self._order(frame.region)
+        if frame.structured:
+            round_again = frozenset((self.loop_symbol(frame),))
+            if any(node.guard != round_again for node in frame.region.nodes if node.type in NEXTS):
+                frame.structured = False  # something inside goes round only sometimes
+                self._order(frame.region)
+        for exit_ in frame.exits:
+            exit_.guard = self._guard_of_inputs(exit_)
+
+    def guard_after(self, ref: Ref) -> Guard:
+        """The condition for output `ref` to be alive, seen from the region that it is in."""
+        node, index = ref
+        guard = node.guard
+        if guard is NEVER:
+            return NEVER
+        if node.type in SWITCHES and node.known is None:
+            return both(guard, self._branch(node, index))
+        if node.type in EXITS:
+            return self.exit_guard(node)
+        return guard
+
+    def exit_guard(self, node: PlanNode) -> Guard:
+        """The guard of an Exit's output in the parent region."""
+        frame: Frame = node.frame
+        if node.guard is NEVER:
+            return NEVER
+        if self.is_structured(frame):
+            return frame.guard
+        return both(frame.guard, frozenset((self.exit_flag(node),)))
+
+    def exit_flag(self, node: PlanNode) -> int:
+        key = ("exit", node)
+        if key not in self.symbols._by_key:
+            symbol = self.symbols._by_key[key] = self.symbols.flag("x")
+            self.symbols.exits[symbol] = node
+        return self.symbols._by_key[key]
+
+    def merge_flag(self, node: PlanNode) -> int:
+        """The symbol that says whether a loop variable is alive in the current iteration."""
+        key = ("merge", node)
+        if key not in self.symbols._by_key:
+            self.symbols._by_key[key] = self.symbols.flag("a")
+        return self.symbols._by_key[key]
+
+    def is_structured(self, frame: Frame) -> bool:
+        """Whether the frame is an ordinary loop: one condition decides about going round, and everything goes round."""
+        return frame.structured
+
+    def loop_symbol(self, frame: Frame) -> int:
+        """The symbol of the condition that an ordinary loop goes on by."""
+        condition = next(node for node in frame.region.nodes if node.type == "LoopCond")
+        return self.symbols.predicate((condition, 0))
+
+    def _branch(self, node: PlanNode, index: int) -> Guard:
+        predicate = node.inputs[1]
+        source, output = predicate
+        if source.known is not None:
+            value = int(source.known[output])
+            wanted = min(value, len(node.op.outputs) - 1) if node.type == "_SwitchN" else value  # type: ignore[union-attr]
+            return ALWAYS if wanted == index else NEVER
+        if node.type == "_SwitchN":
+            symbol = self.symbols.predicate(predicate, index)
+            self.symbols.cases[symbol] = (predicate, len(node.op.outputs))  # type: ignore[union-attr]
+            return frozenset((symbol,))
+        symbol = self.symbols.predicate(predicate)
+        return frozenset((symbol if index == 1 else -symbol,))
+
+    def _guard_of_inputs(self, node: PlanNode) -> Guard:
+        guard = ALWAYS
+        for ref in node.inputs:
+            guard = both(guard, self.guard_after(ref))
+            if guard is NEVER:
+                return NEVER
+        for control in node.controls:
+            after = self.exit_guard(control) if control.type in EXITS else control.guard
+            guard = both(guard, after)
+            if guard is NEVER:
+                return NEVER
+        return guard
+
+    def _guard(self, node: PlanNode) -> Guard:
+        if node.type in ENTERS:
+            return node.guard
+        if node.type not in MERGES:
+            return self._guard_of_inputs(node)
+        frame = node.frame
+        if frame is not None and node in frame.merges:
+            return ALWAYS if frame.structured else frozenset((self.merge_flag(node),))
+        guards = [guard for guard in map(self.guard_after, node.inputs) if guard is not NEVER]
+        return self.symbols.either(guards) if guards else NEVER
+
+
+def plain_loop(frame: Frame) -> bool:
+    """Whether a frame has the form that `while_loop` writes, told from its nodes alone.
+
+    One LoopCond; every loop variable is Merge(Enter, NextIteration) -> Switch(LoopCond); its NextIteration hangs on true
+    sides and every Exit on a false side.
+    """
+    conditions = [node for node in frame.region.nodes if node.type == "LoopCond"]
+    if len(conditions) != 1 or not frame.merges:
+        return False
+    condition = conditions[0]
+    if any(enter.guard != ALWAYS for enter in frame.enters):
+        return False
+    for merge in frame.merges:
+        if sorted(source.type in NEXTS for source, _ in merge.inputs) != [False, True]:
+            return False
+        if any(source.type not in ENTERS and source.type not in NEXTS for source, _ in merge.inputs):
+            return False
+    for exit_ in frame.exits:
+        source, index = exit_.inputs[0]
+        if source.type not in SWITCHES or index != 0 or source.inputs[1][0] is not condition:
+            return False
+    sides = _sides(frame, condition)
+    for node in frame.region.nodes:
+        if node.type in NEXTS and sides.get(node) != {1}:
+            return False
+    return True
+
+
+def _sides(frame: Frame, condition: PlanNode) -> dict[PlanNode, set[int]]:
+    """For each node of the frame, the sides (0, 1) of the loop's own Switches that it depends on."""
+    sides: dict[PlanNode, set[int]] = {}
+    for node in _topological(frame.region.nodes):
+        found: set[int] = set()
+        for source, index in node.inputs:
+            if source.type in SWITCHES and source.frame is frame and source.inputs[1][0] is condition:
+                found.add(index)
+            elif not (node.type in MERGES and source.type in NEXTS):
+                found |= sides.get(source, set())
+                if source.type in EXITS and source.frame is not frame and source.frame is not None:
+                    for enter in source.frame.enters:
+                        found |= sides.get(enter, set()) | _input_sides(enter, frame, condition, sides)
+        for control in node.controls:
+            found |= sides.get(control, set())
+        if node.type in MERGES and node in frame.merges:
+            found = set()
+        sides[node] = found
+    return sides
+
+
+def _input_sides(enter: PlanNode, frame: Frame, condition: PlanNode, sides: dict[PlanNode, set[int]]) -> set[int]:
+    found: set[int] = set()
+    for source, index in enter.inputs:
+        if source.type in SWITCHES and source.frame is frame and source.inputs[1][0] is condition:
+            found.add(index)
+        else:
+            found |= sides.get(source, set())
+    for control in enter.controls:
+        found |= sides.get(control, set())
+    return found
+
+
+def _frames_differ(node: PlanNode, frames: dict[Frame | None, PlanNode]) -> errors.OpError:
+    places = "; ".join(
+        f"{source.name} is {'outside of any loop' if frame is None else f'in frame {frame.name!r}'}"
+        for frame, source in frames.items()
+    )
+    return errors.InvalidArgumentError(
+        None,
+        node.op,
+        f"{{{{node {node.name}}}}} has inputs from different frames. {places}. A value enters a loop only through Enter."
+        f"\n\t [[{{{{node {node.name}}}}}]]",
+    )
+
+
+def _topological(nodes: Sequence[PlanNode]) -> list[PlanNode]:
+    """Producers before consumers, the back edges of loops left out of account."""
+    inside = set(nodes)
+    pending: dict[PlanNode, int] = {}
+    consumers: dict[PlanNode, list[PlanNode]] = {}
+    for node in nodes:
+        sources = {source for source, _ in node.inputs} | set(node.controls)
+        if node.type in MERGES:
+            sources = {source for source in sources if source.type not in NEXTS}
+        sources &= inside
+        pending[node] = len(sources)
+        for source in sources:
+            consumers.setdefault(source, []).append(node)
+    order = [node for node in nodes if not pending[node]]
+    for node in order:
+        for consumer in consumers.get(node, ()):
+            pending[consumer] -= 1
+            if not pending[consumer]:
+                order.append(consumer)
+    if len(order) != len(nodes):
+        stuck = [node for node in nodes if pending[node]]
+        names = ", ".join(node.name for node in stuck[:8])
+        raise errors.InvalidArgumentError(
+            None, stuck[0].op, f"The graph couldn't be sorted in topological order: a cycle goes through {names}."
+        )
+    return order
+
+
+def _scheduled(region: Region, inner: Iterable[Frame], guards: dict[Item, Guard] | None) -> list[Item]:
+    """The items of a region in an order they can run in; with guards, items under one guard stand together."""
+    items: list[Item] = [node for node in region.nodes if node.type not in EXITS]
+    items.extend(inner)
+    own = set(items)
+
+    def item_of(node: PlanNode) -> Item | None:
+        if node in own:
+            return node
+        frame = node.frame
+        while frame is not None and frame.parent is not region.frame:
+            frame = frame.parent
+        return frame if frame is not None and frame in own else None
+
+    pending: dict[Item, int] = {}
+    consumers: dict[Item, list[Item]] = {}
+    for item in items:
+        sources: set[Item | None] = set()
+        nodes = item.enters if isinstance(item, Frame) else [item]
+        for node in nodes:
+            if isinstance(item, PlanNode) and node.type in ENTERS:
+                continue  # an Enter belongs to its own frame, where it is there from the start
+            for source, _ in node.inputs:
+                if not (node.type in MERGES and source.type in NEXTS and source.frame is region.frame):
+                    sources.add(item_of(source))
+            sources.update(item_of(control) for control in node.controls)
+        sources.discard(None)
+        sources.discard(item)
+        region.predecessors[item] = sources  # type: ignore[assignment]
+        pending[item] = len(sources)
+        for source in sources:
+            consumers.setdefault(source, []).append(item)  # type: ignore[arg-type]
+    order: list[Item] = []
+    buckets: dict[Guard, list[Item]] = {}
+    position = {item: i for i, item in enumerate(items)}
+
+    def add(item: Item) -> None:
+        buckets.setdefault(ALWAYS if guards is None else guards[item], []).append(item)
+
+    for item in items:
+        if not pending[item]:
+            add(item)
+    current = ALWAYS
+    while buckets:
+        if current not in buckets:
+            current = min(buckets, key=lambda guard: (len(guard), position[buckets[guard][0]]))
+        queue = buckets[current]
+        item = queue.pop(0)
+        if not queue:
+            del buckets[current]
+        order.append(item)
+        for consumer in consumers.get(item, ()):
+            pending[consumer] -= 1
+            if not pending[consumer]:
+                add(consumer)
+    if len(order) != len(items):
+        stuck = [item.name for item in items if pending[item]]
+        raise errors.InvalidArgumentError(
+            None, None, f"The graph couldn't be sorted in topological order: a cycle goes through {', '.join(stuck[:8])}."
+        )
+    return order

@@ -1,0 +1,112 @@
+"""The nodes of a plan: what is left of a graph for one request, and what kernels are made for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runstep.graph.dtypes import DType
+from runstep.graph.operation import Operation
+from runstep.graph.shapes import RawShape
+from runstep.kernels.registry import Kernel, KernelDef
+
+if TYPE_CHECKING:
+    from runstep.plan.device import PlanDevice
+
+Ref = tuple["PlanNode", int]
+"""One output of one node."""
+
+Guard = frozenset[int]
+"""The condition that a node runs under: all of these symbols hold (positive) or don't (negative). Empty: always."""
+
+ALWAYS: Guard = frozenset()
+
+
+class PlanNode:
+    """One node of a plan. Implements the `Node` protocol that kernels are made for.
+
+    Attributes:
+      op: the operation it comes from; None for a feed.
+      inputs, controls: where its data comes from, and what must have run before.
+      known: the values of its outputs when the plan knows them.
+      frame: the loop frame that it runs in; None outside of loops.
+      guard: the condition that it runs under.
+      kernel: made for it, None for structural nodes (Switch, Enter ...) and known ones.
+    """
+
+    __slots__ = (
+        "controls",
+        "device",
+        "feed",
+        "frame",
+        "guard",
+        "inputs",
+        "is_async",
+        "kernel",
+        "known",
+        "name",
+        "number",
+        "op",
+        "row",
+        "type",
+        "uses_step",
+        "where",
+        "functions",
+    )
+
+    def __init__(self, op: Operation | None, type_: str, name: str) -> None:
+        self.op = op
+        self.type = type_
+        self.name = name
+        self.inputs: list[Ref] = []
+        self.controls: list[PlanNode] = []
+        self.known: list[np.ndarray] | None = None
+        self.frame: Any = None
+        self.guard: Guard = ALWAYS
+        self.kernel: Kernel | None = None
+        self.row: KernelDef | None = None
+        self.is_async = False
+        self.uses_step = False
+        self.feed = -1
+        self.number = 0
+        self.device = ""
+        self.where: PlanDevice | None = None
+        self.functions: Callable[[PlanNode, Any], Any] | None = None
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        return self.op.attrs  # type: ignore[union-attr]
+
+    @property
+    def input_types(self) -> list[DType]:
+        return [tensor.dtype for tensor in self.op.inputs]  # type: ignore[union-attr]
+
+    @property
+    def output_types(self) -> list[DType]:
+        return [tensor.dtype for tensor in self.op.outputs]  # type: ignore[union-attr]
+
+    @property
+    def input_shapes(self) -> list[RawShape]:
+        return [tensor.raw_shape for tensor in self.op.inputs]  # type: ignore[union-attr]
+
+    @property
+    def output_shapes(self) -> list[RawShape]:
+        return [tensor.raw_shape for tensor in self.op.outputs]  # type: ignore[union-attr]
+
+    @property
+    def resources(self) -> Any:
+        return self.where.resources  # type: ignore[union-attr]
+
+    def constant(self, index: int) -> np.ndarray | None:
+        """The value of input `index` when the plan knows it."""
+        node, output = self.inputs[index]
+        return None if node.known is None else node.known[output]
+
+    def function(self, name: Any) -> Any:
+        """The compiled body of a library function: called with the step and the inputs, returns a tuple."""
+        return self.functions(self, name)  # type: ignore[misc]
+
+    def __repr__(self) -> str:
+        return f"<PlanNode {self.name} ({self.type})>"

@@ -1,0 +1,79 @@
+"""The part of a graph that a request needs: ancestors of fetches and targets, cut at the fed tensors (S52, S99)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from runstep.graph.operation import Operation
+from runstep.graph.tensor import Tensor
+from runstep.plan.node import PlanNode, Ref
+
+# They only pass their input on. Where nothing hangs on their control inputs, consumers take the input itself.
+PASS = frozenset(("Identity", "StopGradient", "PreventGradient", "Snapshot", "PlaceholderWithDefault", "GuaranteeConst"))
+
+
+class Pruned:
+    """The needed nodes, producers before consumers (but for loops), and how tensors map to their outputs."""
+
+    def __init__(self, feeds: Sequence[Tensor]) -> None:
+        self.nodes: list[PlanNode] = []
+        self.by_op: dict[Operation, PlanNode] = {}
+        self.feeds: list[PlanNode] = []
+        self._fed: dict[Tensor, PlanNode] = {}
+        self.has_control_flow = False
+        for position, tensor in enumerate(feeds):
+            node = PlanNode(None, "_Feed", tensor.name)
+            node.feed = position
+            self.feeds.append(node)
+            self._fed[tensor] = node
+
+    def ref(self, tensor: Tensor) -> Ref:
+        """Where the value of a needed tensor comes from."""
+        fed = self._fed.get(tensor)
+        return (fed, 0) if fed is not None else (self.by_op[tensor.op], tensor.value_index)
+
+    def is_fed(self, tensor: Tensor) -> bool:
+        return tensor in self._fed
+
+
+_STRUCTURAL = frozenset(
+    "Switch RefSwitch _SwitchN Merge RefMerge Enter RefEnter Exit RefExit NextIteration RefNextIteration LoopCond".split()
+)
+
+
+def prune(feeds: Sequence[Tensor], fetches: Iterable[Tensor], targets: Iterable[Operation]) -> Pruned:
+    """Collects what a request needs, depth first, so that values are made shortly before they are used."""
+    found = Pruned(feeds)
+    roots = [tensor.op for tensor in fetches if not found.is_fed(tensor)]
+    roots.extend(targets)
+    by_op, fed = found.by_op, found._fed
+    order = found.nodes
+    done: set[Operation] = set()
+    for root in roots:
+        if root in done:
+            continue
+        stack: list[tuple[Operation, bool]] = [(root, False)]
+        while stack:
+            op, finished = stack.pop()
+            if finished:
+                order.append(by_op[op])
+                continue
+            if op in done:
+                continue
+            done.add(op)
+            by_op[op] = PlanNode(op, op.type, op.name)
+            if op.type in _STRUCTURAL:
+                found.has_control_flow = True
+            stack.append((op, True))
+            for control in op.control_inputs:
+                if control not in done:
+                    stack.append((control, False))
+            for tensor in reversed(op.inputs):
+                if tensor not in fed and tensor.op not in done:
+                    stack.append((tensor.op, False))
+    for node in order:
+        op = node.op
+        node.inputs = [(fed[t], 0) if t in fed else (by_op[t.op], t.value_index) for t in op.inputs]  # type: ignore[union-attr]
+        if op.control_inputs:  # type: ignore[union-attr]
+            node.controls = [by_op[control] for control in op.control_inputs]  # type: ignore[union-attr]
+    return found

@@ -1,0 +1,192 @@
+"""Cutting a plan into tasks: what can start together runs as one segment, what may wait or lies elsewhere stands alone.
+
+Two synchronous nodes belong to one task when they are on one device and wait for the very same things: feeds that come
+later (partial runs), waiting kernels, results of other devices. So every task starts as soon as it can, no task waits for
+another's affairs, and the tasks cannot form a cycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from runstep.plan.device import PlanDevice
+from runstep.plan.emit import PASS, Emitter, Segment, produced, root
+from runstep.plan.frames import MERGES, ControlFlow, Frame, Item
+from runstep.plan.node import ALWAYS, Guard, PlanNode, Ref
+
+
+@attrs.frozen(eq=False)
+class Task:
+    """One unit of work of one device.
+
+    Attributes:
+      segment: the code. device: where it runs.
+      args, results: the slots of the step that it reads and writes.
+      waits_for: how many tasks and staged feeds must be done first.
+    """
+
+    segment: Segment
+    device: PlanDevice
+    args: tuple[int, ...]
+    results: tuple[int, ...]
+    waits_for: int
+    before: tuple[int, ...] = ()
+    after: tuple[int, ...] = ()
+    feeds: tuple[int, ...] = ()
+
+
+class _Draft:
+    def __init__(self, device: PlanDevice, bit: int) -> None:
+        self.device = device
+        self.bit = bit
+        self.items: list[Item] = []
+        self.before: dict[_Draft, None] = {}
+        self.feeds: set[int] = set()
+
+
+def cut(
+    items: Sequence[Item],
+    flow: ControlFlow | None,
+    feeds: Sequence[PlanNode],
+    results: Sequence[tuple[Ref, str, Guard]],
+    predecessors: Mapping[Item, set[Item]],
+    *,
+    staged: bool,
+    trace: bool,
+) -> tuple[tuple[Task, ...], Segment | None, tuple[int, ...], int]:
+    """The tasks, producers first; the segment that collects the fetches with the slots it takes; the number of slots."""
+    reader = Emitter(flow)
+    drafts: list[_Draft] = []
+    by_key: dict[Any, _Draft] = {}
+    signature: dict[Item, int] = {}
+    before: dict[Item, dict[_Draft, None]] = {}  # of items without code: the drafts they stand for
+    for item in items:
+        seen = 0
+        sources: dict[_Draft, None] = {}
+        for earlier in predecessors.get(item, ()):
+            seen |= signature[earlier]
+            sources.update(before[earlier])
+        waited = {ref[0].feed for ref in reader.reads(item) if ref[0].feed >= 0} if staged else set()
+        for feed in waited:
+            seen |= 1 << feed
+        if not _has_code(item):
+            signature[item], before[item] = seen, sources
+            continue
+        device = _device(item)
+        for draft in sources:
+            if draft.device is not device or draft.bit:
+                seen |= draft.bit or _crossing(draft, drafts, len(feeds))
+        if _is_async(item):
+            draft = _Draft(device, 1 << (len(feeds) + len(drafts)))
+            drafts.append(draft)
+        else:
+            key = (device.name, seen)
+            if key not in by_key:
+                by_key[key] = _Draft(device, 0)
+                drafts.append(by_key[key])
+            draft = by_key[key]
+        draft.items.append(item)
+        draft.feeds |= waited
+        draft.before.update((source, None) for source in sources if source is not draft)
+        signature[item], before[item] = seen, {draft: None}
+    return _emit(drafts, reader, flow, feeds, results, trace, staged)
+
+
+def _crossing(draft: _Draft, drafts: list[_Draft], feeds: int) -> int:
+    return 1 << (feeds + drafts.index(draft))
+
+
+def _emit(
+    drafts: list[_Draft],
+    reader: Emitter,
+    flow: ControlFlow | None,
+    feeds: Sequence[PlanNode],
+    results: Sequence[tuple[Ref, str, Guard]],
+    trace: bool,
+    staged: bool,
+) -> tuple[tuple[Task, ...], Segment | None, tuple[int, ...], int]:
+    slots: dict[Ref, int] = {(feed, 0): position for position, feed in enumerate(feeds)}
+    made = [{node for item in draft.items for node in produced(item)} for draft in drafts]
+    reads = [
+        {ref for item in draft.items for ref in reader.reads(item) if ref[0] not in inside}
+        for draft, inside in zip(drafts, made, strict=True)
+    ]
+    wanted: set[Ref] = set().union(*reads) if reads else set()
+    collected: dict[Ref, None] = {}
+    for ref, _, guard in results:
+        if root(ref)[0].known is None:
+            collected[root(ref)] = None
+        for read in reader.guard_reads(guard):
+            if read[0].known is None:
+                collected[read] = None
+    wanted |= set(collected)
+    order = _sorted(drafts)
+    numbers = {draft: number for number, draft in enumerate(order)}
+    after: list[list[int]] = [[] for _ in order]
+    for draft in order:
+        for source in draft.before:
+            after[numbers[source]].append(numbers[draft])
+    tasks = []
+    for draft in order:
+        position = drafts.index(draft)
+        args = sorted(reads[position], key=lambda ref: (ref[0].number, ref[1], ref[0].feed))
+        out = sorted((ref for ref in wanted if ref[0] in made[position]), key=lambda ref: (ref[0].number, ref[1]))
+        for ref in out:
+            slots.setdefault(ref, len(slots))
+        segment = Emitter(flow, trace).emit(draft.items, args, [(ref, "", ALWAYS) for ref in out])
+        tasks.append((draft, segment, args, out))
+    finished = tuple(
+        Task(
+            segment,
+            draft.device,
+            tuple(slots[ref] for ref in args),
+            tuple(slots[ref] for ref in out),
+            len(draft.before) + (len(draft.feeds) if staged else 0),
+            tuple(sorted(numbers[source] for source in draft.before)),
+            tuple(after[number]),
+            tuple(sorted(draft.feeds)),
+        )
+        for number, (draft, segment, args, out) in enumerate(tasks)
+    )
+    collect = Emitter(flow).emit((), list(collected), results, "collect")
+    return finished, collect, tuple(slots[ref] for ref in collected), len(slots)
+
+
+def _sorted(drafts: list[_Draft]) -> list[_Draft]:
+    order: list[_Draft] = []
+    pending = {draft: len(draft.before) for draft in drafts}
+    ready = [draft for draft in drafts if not pending[draft]]
+    for draft in ready:
+        order.append(draft)
+        for other in drafts:
+            if draft in other.before:
+                pending[other] -= 1
+                if not pending[other]:
+                    ready.append(other)
+    return order
+
+
+def _has_code(item: Item) -> bool:
+    if isinstance(item, Frame) or item.type in MERGES:
+        return True
+    return item.kernel is not None and item.kernel is not PASS
+
+
+def _nodes(item: Item) -> list[PlanNode]:
+    return [item] if isinstance(item, PlanNode) else [node for node in produced(item)]
+
+
+def _is_async(item: Item) -> bool:
+    return any(node.is_async for node in _nodes(item))
+
+
+def _device(item: Item) -> PlanDevice:
+    if isinstance(item, PlanNode):
+        return item.where  # type: ignore[return-value]
+    for node in item.region.nodes:
+        if node.type == "LoopCond":
+            return node.where  # type: ignore[return-value]
+    return item.enters[0].where  # type: ignore[return-value]

@@ -1,0 +1,133 @@
+"""Precompiled requests: `make_callable` and callables from CallableOptions (S130-S135)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runstep import errors
+from runstep.session import feeds
+from runstep.session.fetches import Fetches
+
+if TYPE_CHECKING:
+    from runstep.session.session import BaseSession
+
+
+def make_callable(session: BaseSession, fetches: Any, feed_list: Any, accept_options: bool) -> Callable[..., Any]:
+    """See `Session.make_callable`."""
+    if feed_list is not None and not isinstance(feed_list, list | tuple):
+        raise TypeError(f"Argument `feed_list` must be a list or tuple. Received: feed_list={feed_list}")
+    graph = session.graph
+    wanted = Fetches(graph, fetches)
+    keys = list(feed_list or ())
+    tensors = [graph.as_graph_element(key, True, False) if _is_plain(key) else None for key in keys]
+    for key in keys:
+        feeds.keys_of(graph, [key])  # bad keys are refused now
+    if accept_options or None in tensors or len(set(tensors)) != len(tensors):
+        return _through_run(session, fetches, keys, accept_options or bool(keys))
+    request = session._request(wanted, tensors, False)
+    plan = request.plan
+    if plan is None:
+        return _through_run(session, fetches, keys, False)
+    return _direct(session, fetches, request, keys)
+
+
+def _is_plain(key: Any) -> bool:
+    from runstep.graph.tensor import Tensor
+
+    return isinstance(key, Tensor | str | bytes)
+
+
+def _through_run(session: BaseSession, fetches: Any, keys: list[Any], options: bool) -> Callable[..., Any]:
+    def run(*values: Any, **kwargs: Any) -> Any:
+        if kwargs and (not options or not kwargs.keys() <= {"options", "run_metadata"}):
+            raise TypeError(f"This callable takes no argument {', '.join(kwargs)}.")
+        _check_count(keys, values)
+        _check_open(session)
+        return session.run(fetches, dict(zip(keys, values, strict=True)), **kwargs)
+
+    return run
+
+
+def _check_count(keys: list[Any], values: tuple[Any, ...]) -> None:
+    if len(values) != len(keys):
+        raise TypeError(f"This callable takes {len(keys)} values, one for each of its feed_list, but got {len(values)}.")
+
+
+def _check_open(session: BaseSession) -> None:
+    if session._closed:
+        raise errors.CancelledError(None, None, "Session has been closed.")
+
+
+def _direct(session: BaseSession, fetches: Any, request: Any, keys: list[Any]) -> Callable[..., Any]:
+    converters = [convert for _, convert in request.convert]
+    single = converters[0] if len(converters) == 1 else None
+    count = len(converters)
+    engine = session._engine
+    assert engine is not None
+    run_step, plan, build, direct, timeout = engine.run_step, request.plan, request.build, request.direct, session._timeout
+    graph, edits = session.graph, request.edits
+    if direct:
+        return _through_run(session, fetches, keys, True)
+
+    def run(*values: Any, **kwargs: Any) -> Any:
+        if len(values) != count:
+            _check_count(keys, values)
+        if kwargs or graph._edits != edits:
+            _check_open(session)
+            return session.run(fetches, dict(zip(keys, values, strict=True)), **kwargs)
+        if session._closed:
+            _check_open(session)
+        fed = (single(values[0]),) if single is not None else [convert(v) for convert, v in zip(converters, values, strict=True)]
+        try:
+            return build(run_step(plan, fed, None, timeout))
+        except BaseException as error:
+            raise session._explained(error) from error.__cause__
+
+    if keys:
+        return run
+
+    def run_without_feeds() -> Any:
+        return run()
+
+    return run_without_feeds
+
+
+def from_options(session: BaseSession, callable_options: Any) -> Callable[..., list[Any]]:
+    """A callable of positional arrays that returns a list (S135).
+
+    Raises, when called:
+      InvalidArgumentError: a wrong number of feeds, or a dtype that isn't exactly the tensor's.
+    """
+    from runstep.protos import config_pb2
+
+    options = config_pb2.CallableOptions.FromString(callable_options.SerializeToString())
+    graph = session.graph
+    connections = {c.to_tensor: graph.get_tensor_by_name(c.from_tensor) for c in options.tensor_connection}
+    if connections:
+        from runstep.session.connections import connected
+
+        return connected(session, options, connections)
+    keys = [graph.get_tensor_by_name(name) for name in options.feed]
+    fetches = [graph.get_tensor_by_name(name) for name in options.fetch]
+    targets = [graph.get_operation_by_name(name.partition(":")[0]) for name in options.target]
+    names = len(fetches)
+
+    def run(*values: Any, **kwargs: Any) -> list[Any]:
+        _check_open(session)
+        if len(values) != len(keys):
+            raise errors.InvalidArgumentError(None, None, f"Expected {len(keys)} feed tensors, but got {len(values)}")
+        for tensor, value in zip(keys, values, strict=True):
+            array = np.asarray(value)
+            if array.dtype != tensor.dtype.np and array.dtype.kind not in "SUO":
+                raise errors.InvalidArgumentError(
+                    None, None, f"Type mismatch for feed {tensor.name}: actual {array.dtype} vs. expect {tensor.dtype.name}"
+                )
+        run_metadata = kwargs.get("run_metadata")
+        wanted = options.run_options if options.HasField("run_options") else None
+        found = session.run([*fetches, *targets], dict(zip(keys, values, strict=True)), wanted, run_metadata)
+        return found[:names]  # type: ignore[no-any-return]
+
+    return run

@@ -1,0 +1,234 @@
+"""Engines: what a session's `target` names. The in-process one runs plans on the device actors of this process.
+
+An engine has the verbs of TensorFlow's master service, as plain Python calls on live objects: `prepare` (extend and
+compile), `run_step`, `list_devices`, `reset`, `close`. Others can be installed under the entry point group
+`runstep.engines`; the scheme of a target ("grpc" in "grpc://host:1") is looked up there.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import attrs
+import numpy as np
+
+from runstep import errors
+from runstep.actors.device import DeviceActor
+from runstep.actors.driver import drive, drive_in_place
+from runstep.actors.loop import loop_thread
+from runstep.graph.graph import Graph
+from runstep.graph.operation import Operation
+from runstep.graph.tensor import Tensor
+from runstep.plan.compile import Compiler, Plan
+from runstep.plan.fold import NO_REWRITES, Rewrites
+from runstep.step import Cancelled, Event, Step, StepContext
+
+_JOB = "/job:localhost/replica:0/task:0"
+
+live_engines: weakref.WeakSet[LocalEngine] = weakref.WeakSet()
+"""The engines of this process that are not closed (for `Session.reset`)."""
+
+
+def open_engine(target: str, config: Any) -> LocalEngine:
+    """The engine that `target` names; "" is the one in this process.
+
+    Raises:
+      NotFoundError: no engine of that name is installed (S8).
+    """
+    if not target:
+        return LocalEngine(config)
+    scheme = target.partition("://")[0]
+    installed = {entry.name: entry for entry in importlib.metadata.entry_points(group="runstep.engines")}
+    if "://" in target and scheme in installed:
+        return installed[scheme].load()(target, config)  # type: ignore[no-any-return]
+    known = ", ".join(["DIRECT_SESSION (target '')", *(f"{name}://" for name in installed)])
+    raise errors.NotFoundError(
+        None,
+        None,
+        f'No session factory registered for the given session options: {{target: "{target}" config: {config}}} '
+        f"Registered factories are {{{known}}}."
+        + (f" No engine for '{scheme}://' is installed (entry point group runstep.engines)." if "://" in target else ""),
+    )
+
+
+@attrs.frozen
+class DeviceAttributes:
+    """One device as `list_devices` shows it (S45). `memory_limit` and `memory_limit_bytes` are the same, in bytes."""
+
+    name: str
+    device_type: str
+    memory_limit_bytes: int
+    incarnation: int
+
+    @property
+    def memory_limit(self) -> int:
+        return self.memory_limit_bytes
+
+    def __repr__(self) -> str:
+        return f"_DeviceAttributes({self.name}, {self.device_type}, {self.memory_limit_bytes}, {self.incarnation})"
+
+
+class LocalEngine:
+    """The engine in this process: its devices, its compiler, and the steps that run."""
+
+    def __init__(self, config: Any) -> None:
+        count = config.device_count["CPU"] if config is not None and "CPU" in config.device_count else 1
+        if count == 0:
+            raise errors.NotFoundError(None, None, "No CPU devices are available in this process")
+        limit = _machine_memory() // count
+        self.devices = tuple(DeviceActor(f"{_JOB}/device:CPU:{i}", limit) for i in range(count))
+        self.compiler = Compiler(
+            self.devices, soft_placement=bool(config is not None and config.allow_soft_placement), rewrites=_rewrites(config)
+        )
+        self.closed = False
+        self._lock = threading.Lock()
+        self._active: set[StepContext] = set()
+        self._inboxes: dict[StepContext, Callable[[Event], None]] = {}
+        self._serving = False
+        self._pid = os.getpid()
+        live_engines.add(self)
+
+    # ------------------------------------------------------------------ verbs
+
+    def prepare(
+        self, graph: Graph, feeds: Sequence[Tensor], fetches: Sequence[Tensor], targets: Sequence[Operation], trace: bool = False
+    ) -> Plan:
+        """The plan of a request on this engine's devices. Raises OpError where it can be told before running."""
+        return self.compiler.compile(graph, feeds, fetches, targets, trace=trace)
+
+    def run_step(self, plan: Plan, values: Sequence[Any], context: StepContext | None = None, timeout: float | None = None) -> Any:
+        """Runs a plan and returns the fetched values as a tuple.
+
+        Args:
+          values: the feeds, in the plan's order.
+          timeout: seconds after which the step ends with DeadlineExceededError.
+        """
+        if self.closed:
+            raise errors.CancelledError(None, None, "Session has been closed.")
+        context = context or StepContext()
+        timer = None
+        if timeout is not None:
+            timer = threading.Timer(timeout, self.cancel, (context, timed_out(timeout)))
+            timer.daemon = True
+            timer.start()
+        self._active.add(context)
+        try:
+            segment = plan.inline
+            if segment is not None:
+                with np.errstate(all="ignore"):
+                    results = segment.run(context, *values)
+            else:
+                results = self._run_tasks(plan, values, context)
+            if context.cancelled:
+                raise context.cause
+            return results
+        finally:
+            self._active.discard(context)
+            if timer is not None:
+                timer.cancel()
+
+    def _run_tasks(self, plan: Plan, values: Sequence[Any], context: StepContext) -> Any:
+        step = Step(plan, context)
+        fed = dict(enumerate(values))
+        if len({task.device for task in plan.tasks}) > 1:
+            self._drive(step, fed, {})
+        else:
+            parked = drive_in_place(step, fed)
+            if parked:
+                self._drive(step, None, parked)
+        if step.error is not None:
+            raise step.error
+        if plan.collect is None:
+            return step.slots
+        return plan.collect.run(context, *[step.slots[slot] for slot in plan.collect_slots])
+
+    def _drive(self, step: Step, fed: Any, parked: Any) -> None:
+        """Lets the device actors run a step, in the background loop, while this thread waits."""
+        loop = loop_thread()
+        if loop.is_current:
+            raise RuntimeError("A synchronous run inside the actors' loop would wait for itself; await session.arun(...) there.")
+        future = loop.submit(self._driven, step, fed, parked)
+        try:
+            future.result()
+        except KeyboardInterrupt as interrupt:
+            self.cancel(step.context, interrupt)
+            future.result()
+            raise
+
+    async def _driven(self, step: Step, fed: Any, parked: Any) -> None:
+        self._serve()
+        try:
+            await drive(step, fed, parked, partial(self._inboxes.__setitem__, step.context))
+        finally:
+            self._inboxes.pop(step.context, None)
+
+    def _serve(self) -> None:
+        """Starts the device actors in the loop, once."""
+        if not self._serving:
+            self._serving = True
+            loop = loop_thread()
+            for device in self.devices:
+                device.open()
+                loop.spawn(device.serve)
+
+    def cancel(self, context: StepContext, cause: BaseException) -> None:
+        """Ends a running step with this error; from any thread. Loops see it on their next turn, waiting tasks at once."""
+        context.cancel(cause)
+        inbox = self._inboxes.get(context)
+        if inbox is not None:
+            loop_thread().post(inbox, Cancelled(cause))
+
+    def list_devices(self) -> list[DeviceAttributes]:
+        if self.closed:
+            raise errors.CancelledError(None, None, "Session has been closed.")
+        return [
+            DeviceAttributes(device.name, device.kind, device.budget.limit, device.incarnation) for device in self.devices
+        ]
+
+    def reset(self, containers: Sequence[str] | None) -> None:
+        """Forgets the resources of these containers (all, when None) and closes the engine (S46)."""
+        for device in self.devices:
+            device.resources.clear(containers or None)
+        self.close()
+
+    def close(self) -> None:
+        """Ends every running step with CancelledError and releases the resources (S43, S44)."""
+        with self._lock:
+            if self.closed:
+                return
+            self.closed = True
+        live_engines.discard(self)
+        for context in list(self._active):
+            self.cancel(context, errors.CancelledError(None, None, "Run call was cancelled"))
+        for device in self.devices:
+            device.resources.clear(None)
+        if self._serving and os.getpid() == self._pid:
+            for device in self.devices:
+                loop_thread().post(device.close)
+
+
+def timed_out(timeout: float) -> errors.DeadlineExceededError:
+    return errors.DeadlineExceededError(None, None, f"Timed out waiting for notification: the limit was {timeout * 1000:.0f} ms.")
+
+
+def _machine_memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return 8 << 30
+
+
+def _rewrites(config: Any) -> Rewrites:
+    if config is None or not config.HasField("graph_options"):
+        return Rewrites()
+    options = config.graph_options.optimizer_options
+    if options.opt_level == -1:  # L0
+        return NO_REWRITES
+    largest = options.max_folded_constant_in_bytes or Rewrites().largest_constant
+    return Rewrites(largest_constant=largest)

@@ -1,0 +1,79 @@
+"""Errors of a run as users see them: the node, where it was made, its device and inputs, and the kernel's own words (S182)."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from runstep import errors
+from runstep.graph.operation import Operation
+from runstep.plan.emit import node_of_line
+from runstep.plan.node import PlanNode
+
+_NO_MEMORY = "OOM when computing it: the machine has no memory left."
+
+
+def failed_node(traceback: TracebackType | None) -> PlanNode | None:
+    """The node whose kernel was running: told from the line of emitted code that the traceback goes through."""
+    found: PlanNode | None = None
+    while traceback is not None:
+        lines = node_of_line.get(traceback.tb_frame.f_code.co_filename)
+        if lines is not None:
+            found = lines.get(traceback.tb_lineno, found)
+        traceback = traceback.tb_next
+    return found
+
+
+def explained(error: BaseException) -> BaseException:
+    """The error that `run` raises for what happened inside a step.
+
+    An OpError keeps its class, gets its operation, and TensorFlow's text around its own; what is no OpError (a bug, or no
+    memory) becomes one, with the original as its cause. KeyboardInterrupt and the like stay what they are.
+    """
+    if not isinstance(error, Exception):
+        return error
+    node = failed_node(error.__traceback__)
+    if isinstance(error, errors.OpError):
+        op = error.op if error.op is not None else (node.op if node is not None else None)
+        found = type(error)(None if op is None else op.node_def, op, message(op, error.message, node))
+        for note in getattr(error, "__notes__", ()):
+            found.add_note(note)
+        found.__cause__ = error.__cause__
+    else:
+        op = node.op if node is not None else None
+        if isinstance(error, MemoryError):
+            found = errors.ResourceExhaustedError(None, op, message(op, f"{_NO_MEMORY} {error}".strip(), node))
+        else:
+            text = f"{type(error).__name__}: {error}"
+            found = errors.InternalError(None, op, message(op, text, node))
+        found._node_def = None if op is None else op.node_def
+        found.__cause__ = error
+    if node is not None and node.op is not None:
+        found.add_note(f"{node.type} on {node.device} with inputs {_inputs(node)}")
+    return found
+
+
+def message(op: Operation | None, text: str, node: PlanNode | None = None) -> str:
+    """TensorFlow's frame around a kernel's text."""
+    if text.startswith("Graph execution error:"):
+        return text
+    if op is None:
+        return f"Graph execution error:\n\n{text}"
+    frames = "".join(f'    File "{frame.filename}", line {frame.lineno}, in {frame.name}\n' for frame in op.traceback)
+    tail = "" if "{{node " in text else f"\n\t [[{{{{node {op.name}}}}}]]"
+    return (
+        f"Graph execution error:\n\nDetected at node '{op.name}' defined at (most recent call last):\n{frames}"
+        f"Node: '{op.name}'\n{text}{tail}"
+    )
+
+
+def _inputs(node: PlanNode) -> str:
+    parts = []
+    for tensor, (source, output) in zip(node.op.inputs, node.inputs, strict=False):  # type: ignore[union-attr]
+        known: Any = None if source.known is None else source.known[output]
+        shape = known.shape if isinstance(known, np.ndarray) else tensor.raw_shape
+        text = "<unknown>" if shape is None else "[" + ",".join("?" if s is None else str(s) for s in shape) + "]"
+        parts.append(f"{tensor.name}: {tensor.dtype.name}{text}")
+    return ", ".join(parts) or "none"

@@ -1,0 +1,258 @@
+"""One execution of a plan, as a pure state machine: events in, commands out. Nothing here awaits or locks.
+
+    fed, started      ->  launch the tasks that wait for nothing more
+    finished          ->  launch what waited for it; reply when all is done
+    failed, cancelled ->  no further launches; reply with the first error once everything that runs has ended (S55)
+
+`run` and `partial_run` are the same machine: a run is a partial run fed all at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from runstep import errors
+from runstep.plan.compile import Plan
+
+
+class StepContext:
+    """What kernels and emitted code see of the step that they run in.
+
+    Attributes:
+      cancelled: set from outside to end the step; loops look at it on every turn.
+      temporaries: values that live as long as the step (temporary variables, stacks), by name.
+    """
+
+    __slots__ = ("_cause", "cancelled", "records", "temporaries")
+
+    def __init__(self) -> None:
+        self.cancelled = False
+        self._cause: BaseException | None = None
+        self.temporaries: dict[Any, Any] = {}
+        self.records: list[Record] | None = None
+
+    def cancel(self, cause: BaseException) -> None:
+        """Ends the step with this error at the next opportunity."""
+        if not self.cancelled:
+            self._cause = cause
+            self.cancelled = True
+
+    def stop(self) -> None:
+        """Called by emitted loops once `cancelled` is set.
+
+        Raises:
+          OpError: the cause of the cancellation.
+        """
+        raise self.cause
+
+    @property
+    def cause(self) -> BaseException:
+        return self._cause or errors.CancelledError(None, None, "Run call was cancelled")
+
+    # Tracing: called by emitted code of traced plans only.
+
+    def started(self, number: int) -> int:
+        return time.perf_counter_ns()
+
+    def ended(self, number: int, started: int, outputs: tuple[Any, ...]) -> None:
+        if self.records is not None:
+            self.records.append(Record(number, started, time.perf_counter_ns(), outputs))
+
+
+@attrs.frozen
+class Record:
+    """One kernel call of a traced step. Times in nanoseconds of `time.perf_counter_ns`."""
+
+    node: int
+    started: int
+    ended: int
+    outputs: tuple[Any, ...]
+
+
+# Events: what happened.
+
+
+@attrs.frozen
+class Fed:
+    """Values of feeds, by position."""
+
+    values: Mapping[int, Any]
+
+
+@attrs.frozen
+class Finished:
+    """A task returned."""
+
+    task: int
+    results: Sequence[Any]
+
+
+@attrs.frozen
+class Failed:
+    """A task raised."""
+
+    task: int
+    error: BaseException
+
+
+@attrs.frozen
+class Cancelled:
+    """Somebody wants the step to end."""
+
+    cause: BaseException
+
+
+Event = Fed | Finished | Failed | Cancelled
+
+# Commands: what to do.
+
+
+@attrs.frozen
+class Launch:
+    """Run a task on its device."""
+
+    task: int
+    args: tuple[Any, ...]
+
+
+@attrs.frozen
+class Interrupt:
+    """Wake a waiting task with the step's error."""
+
+    task: int
+
+
+@attrs.frozen
+class Reply:
+    """The step is over; `error` is None when it succeeded."""
+
+    error: BaseException | None
+
+
+Command = Launch | Interrupt | Reply
+
+
+class InvalidTransition(RuntimeError):
+    """An event that cannot happen in the state that the step is in. Its message tells the step's story."""
+
+
+class Step:
+    """The state of one execution: value slots, and how many things each task still waits for."""
+
+    def __init__(self, plan: Plan, context: StepContext) -> None:
+        self.plan = plan
+        self.context = context
+        self.slots: list[Any] = [None] * plan.slots
+        self.pending = [task.waits_for for task in plan.tasks]
+        self.running: set[int] = set()
+        self.finished: set[int] = set()
+        self.error: BaseException | None = None
+        self.over = False
+        self._fed: set[int] = set()
+        self._begun = False
+        self._story: list[str] = []
+
+    def handle(self, event: Event) -> list[Command]:
+        """What to do about an event.
+
+        Raises:
+          InvalidTransition: it cannot happen now.
+        """
+        self._story.append(type(event).__name__ + (f"({event.task})" if isinstance(event, Finished | Failed) else ""))
+        if isinstance(event, Finished):
+            return self._on_finished(event)
+        if isinstance(event, Fed):
+            return self._on_fed(event)
+        if isinstance(event, Failed):
+            return self._on_failed(event)
+        return self._on_cancelled(event)
+
+    def _on_fed(self, event: Fed) -> list[Command]:
+        if self.over:
+            return []
+        again = self._fed & event.values.keys()
+        if again:
+            raise self._invalid(f"feeds {sorted(again)} came twice")
+        for position, value in event.values.items():
+            self.slots[position] = value
+        self._fed |= event.values.keys()
+        ready = []
+        if not self._begun:
+            self._begun = True
+            ready = [number for number, count in enumerate(self.pending) if count == 0]
+        for number, task in enumerate(self.plan.tasks):
+            came = sum(feed in event.values for feed in task.feeds)
+            if came:
+                self.pending[number] -= came
+                if not self.pending[number]:
+                    ready.append(number)
+        return self._launch(dict.fromkeys(ready)) + self._reply_if_done()
+
+    def _launch(self, tasks: Mapping[int, None]) -> list[Command]:
+        if self.error is not None:
+            return []
+        commands: list[Command] = []
+        for number in tasks:
+            task = self.plan.tasks[number]
+            self.running.add(number)
+            commands.append(Launch(number, tuple([self.slots[slot] for slot in task.args])))
+        return commands
+
+    def _on_finished(self, event: Finished) -> list[Command]:
+        self._ended(event.task)
+        task = self.plan.tasks[event.task]
+        for slot, value in zip(task.results, event.results, strict=True):
+            self.slots[slot] = value
+        self.finished.add(event.task)
+        ready = {}
+        for number in task.after:
+            self.pending[number] -= 1
+            if not self.pending[number]:
+                ready[number] = None
+        return self._launch(ready) + self._reply_if_done()
+
+    def _on_failed(self, event: Failed) -> list[Command]:
+        self._ended(event.task)
+        return self._fail(event.error) + self._reply_if_done()
+
+    def _on_cancelled(self, event: Cancelled) -> list[Command]:
+        if self.over:
+            return []
+        self.context.cancel(event.cause)
+        return self._fail(event.cause) + self._reply_if_done()
+
+    def _fail(self, error: BaseException) -> list[Command]:
+        if self.error is not None:
+            return []
+        self.error = error
+        self.context.cancel(error)
+        return [Interrupt(number) for number in sorted(self.running)]
+
+    def _ended(self, task: int) -> None:
+        if task not in self.running:
+            raise self._invalid(f"task {task} ended but is not running")
+        self.running.discard(task)
+
+    def _reply_if_done(self) -> list[Command]:
+        if self.over or self.running:
+            return []
+        if self.error is None and len(self.finished) < len(self.plan.tasks):
+            return []
+        self.over = True
+        return [Reply(self.error)]
+
+    def _invalid(self, what: str) -> InvalidTransition:
+        return InvalidTransition(f"{what}; the step so far: {' '.join(self._story)}")
+
+    def validate(self) -> None:
+        """Checks the invariants that hold between any two events. For tests."""
+        assert not (self.running & self.finished), "a task both runs and is finished"
+        assert all(count >= 0 for count in self.pending), "a task waits for fewer things than nothing"
+        for number in self.running | self.finished:
+            assert not self.pending[number], f"task {number} runs though it waits for {self.pending[number]} more"
+        if self.over and self.error is None:
+            assert len(self.finished) == len(self.plan.tasks), "over before all tasks finished"
