@@ -17,12 +17,13 @@ Index = int | slice | None
 
 
 def index(
-    begin: Sequence[int], end: Sequence[int], strides: Sequence[int], attrs: Mapping[str, Any]
+    begin: Sequence[int], end: Sequence[int], strides: Sequence[int], attrs: Mapping[str, Any], strict: bool = True
 ) -> tuple[Any, ...]:
     """The numpy index that takes the same elements from any array that the slice fits.
 
     numpy clamps ranges as TensorFlow does, so the shape of the array is not needed. Always holds one Ellipsis.
-    ValueError with TensorFlow's phrase for a slice that fits no array.
+    ValueError with TensorFlow's phrase for a slice that fits no array; without `strict` one element may be taken with a
+    negative stride, which TensorFlow refuses only once it knows the shape.
     """
     begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_mask = [attrs[mask] for mask in MASKS]
     if ellipsis_mask & (ellipsis_mask - 1):
@@ -37,7 +38,7 @@ def index(
         elif step == 0:
             raise ValueError(f"strides[{i}] must be non-zero")
         elif shrink_mask & bit:
-            if step < 0:
+            if step < 0 and strict:
                 raise ValueError("only stride 1 allowed on non-range indexing.")
             items.append(first)  # a begin mask does not count where one element is taken
         else:
@@ -100,12 +101,12 @@ UNKNOWN_RANGE = _Unknown("UNKNOWN_RANGE")
 UNKNOWN_ELEMENT = _Unknown("UNKNOWN_ELEMENT")
 
 
-def unknown_index(strides: Sequence[int], attrs: Mapping[str, Any]) -> tuple[Any, ...]:
+def unknown_index(strides: Sequence[int], attrs: Mapping[str, Any], strict: bool = True) -> tuple[Any, ...]:
     """As `index`, where only the strides are known. A range that both masks cover is known all the same."""
     items: list[Any] = []
     whole = attrs["begin_mask"] & attrs["end_mask"]
     count = len(strides)
-    for i, item in enumerate(index([0] * count, [0] * count, strides, attrs)):
+    for i, item in enumerate(index([0] * count, [0] * count, strides, attrs, strict)):
         if type(item) is int:
             item = UNKNOWN_ELEMENT
         elif type(item) is slice and not whole >> i & 1:

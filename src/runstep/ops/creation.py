@@ -81,10 +81,12 @@ def _one_hot(op: Any) -> Shapes:
     axis = op.attrs["axis"]
     if axis < -1:
         raise ValueError("axis must be >= -1")
-    depth = _scalars(op, 1, 2, 3)[0]
+    depth = op.constant(1)
     raw = op.inputs[0].raw_shape
+    if depth is not None and depth.ndim:
+        raise ValueError(f"Input must be scalar but has rank {depth.ndim}")
     if depth is not None and depth < 0:
-        raise ValueError(f"Dimension size, given by scalar input {1}, must be non-negative but is {depth}")
+        raise ValueError(f"Dimension size, given by scalar input 1, must be non-negative but is {depth}")
     if raw is None:
         return [None]
     if axis > len(raw):

@@ -53,7 +53,7 @@ def _gather_v2(op: Any) -> Shapes:
     if axis is None:
         if params is None or indices is None:
             return [None]
-        return [(None,) * (len(params) + len(indices) - 1 - max(batch, 0))]
+        return [(None,) * (len(params) + len(indices) - 1 - batch)]
     at = int(axis)
     least = at + 1 if at >= 0 else -at
     shapes.with_rank_at_least(params, least)
@@ -65,12 +65,7 @@ def _gather_v2(op: Any) -> Shapes:
     if params is None or indices is None:
         return [None]
     at %= len(params)
-    if batch > at:
-        raise ValueError(f"batch_dims {batch} must be less than or equal to axis {at}")
-    lead: tuple[int | None, ...] = params[:at]
-    if batch:
-        lead = (*(shapes.merge(params[:batch], indices[:batch]) or ()), *params[batch:at])
-    return [(*lead, *indices[batch:], *params[at + 1 :])]
+    return [(*params[:at], *indices[batch:], *params[at + 1 :])]
 
 
 def _gather_nd(op: Any) -> Shapes:
@@ -146,7 +141,7 @@ def _dynamic_stitch(op: Any) -> Shapes:
     size: int | None = 0
     for i in range(count):
         where, data = op.inputs[i].raw_shape, op.inputs[count + i].raw_shape
-        values = op.constant(i) if op.type == "DynamicStitch" else None
+        values = op.constant(i)
         if values is None:
             size = None
         elif size is not None and values.size:

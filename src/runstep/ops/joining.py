@@ -151,8 +151,7 @@ def _split_v(op: Any) -> Shapes:
         return [None] * num
     sizes = op.constant(1)
     if axis is None:
-        # One output is the input: that much TensorFlow knows without the axis.
-        return [raw] if num == 1 and sizes is None else [(None,) * len(raw)] * num
+        return [(None,) * len(raw)] * num
     if sizes is None:
         return [(*raw[:axis], None, *raw[axis + 1 :])] * num
     if sizes.size != num:
@@ -180,7 +179,7 @@ def _tile(op: Any) -> Shapes:
     if raw is None:
         return [None if multiples is None else (None,) * len(multiples)]
     if multiples is None:
-        return [(None,) * len(raw)]
+        multiples = (None,) * len(raw)
     if len(multiples) != len(raw):
         raise ValueError(f"Shape must be rank {len(multiples)} but is rank {len(raw)}")
     return [
@@ -191,10 +190,6 @@ def _tile(op: Any) -> Shapes:
             ]
         )
     ]
-
-
-def _tile_grad(op: Any) -> Shapes:
-    return [None]
 
 
 def padded(op: Any) -> Shapes:
@@ -274,7 +269,6 @@ op(
     shape=_split_v,
 )
 op("Tile", "input: T, multiples: Tmultiples -> output: T", "T: type", "Tmultiples: {int32, int64} = int32", shape=_tile)
-op("TileGrad", "input: T, multiples: int32 -> output: T", "T: type", shape=_tile_grad)
 op("Pad", "input: T, paddings: Tpaddings -> output: T", "T: type", "Tpaddings: {int32, int64} = int32", shape=padded)
 op(
     "PadV2",

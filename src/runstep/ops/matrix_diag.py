@@ -80,7 +80,7 @@ def _diag_part(op: Any) -> Shapes:
     if raw is None:
         return [None]
     rows, columns = raw[-2:]
-    return [(*raw[:-2], None if rows is None or columns is None else min(rows, columns))]
+    return [(*raw[:-2], 0 if rows == 0 or columns == 0 else _width(rows, columns, 0, 0))]
 
 
 def _check_bounds(rows: int | None, columns: int | None, lower: int, upper: int) -> None:
@@ -98,7 +98,8 @@ def _width(rows: int | None, columns: int | None, lower: int, upper: int) -> int
 
 
 def _diag_part_v3(op: Any) -> Shapes:
-    raw, bounds = shapes.with_rank_at_least(op.inputs[0].raw_shape, 2), _bounds(op, 1)
+    raw = shapes.with_rank_at_least(op.inputs[0].raw_shape, 2)
+    bounds = None if raw is None else _bounds(op, 1)
     if raw is None or bounds is None:
         return [None]
     lower, upper = bounds
@@ -128,6 +129,8 @@ def _set_diag_v3(op: Any) -> Shapes:
     shapes.with_rank_at_most(op.inputs[2].raw_shape, 1)
     bounds = _bounds(op, 2)
     if bounds is None:
+        if raw is None and diagonal is not None and op.inputs[2].raw_shape == ():
+            return [(*diagonal[:-1], None, None)]
         return [raw]
     lower, upper = bounds
     count = upper - lower + 1

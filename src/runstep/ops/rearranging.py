@@ -40,28 +40,24 @@ __all__ = [
 
 def _transpose(op: Any) -> Shapes:
     raw, perm = op.inputs[0].raw_shape, op.constant(1)
-    if perm is None:
-        length = op.inputs[1].raw_shape
-        rank = len(raw) if raw is not None else None if length is None or len(length) != 1 else length[0]
-        if rank is not None and raw is None:
-            return [(None,) * rank]
-        if rank is not None and length is not None and len(length) == 1 and length[0] not in (None, rank):
-            raise ValueError(f"Shape must be rank {length[0]} but is rank {rank}")
-        if rank is not None and rank < 2:
-            return [raw]
-        return [None if rank is None else (None,) * rank]
-    axes = perm.reshape(-1).tolist()
-    rank = len(axes)
+    if perm is not None:
+        axes = perm.reshape(-1).tolist()
+        count: int | None = len(axes)
+    else:
+        count = shapes.num_elements(op.inputs[1].raw_shape)
+    if perm is not None:
+        for axis in axes:
+            if not -len(axes) <= axis < len(axes):
+                raise ValueError(f"perm dim {axis} is out of range of input rank {len(axes)}")
     if raw is None:
+        # One axis may also mean a scalar, which comes back unchanged.
+        return [None if count is None or count < 2 else (None,) * count]
+    rank = len(raw)
+    if count is not None and count != rank:
+        raise ValueError(f"Dimension must be {rank} but is {count}")
+    if perm is None:
         return [(None,) * rank]
-    if len(raw) != rank:
-        raise ValueError(f"Dimension must be {len(raw)} but is {rank}")
-    sizes = []
-    for axis in axes:
-        if not -rank <= axis < rank:
-            raise ValueError(f"perm dim {axis} is out of range of input rank {rank}")
-        sizes.append(raw[axis])
-    return [tuple(sizes)]
+    return [tuple([raw[axis] for axis in axes])]
 
 
 def _invert_permutation(op: Any) -> Shapes:
@@ -112,8 +108,7 @@ def _reverse_sequence(op: Any) -> Shapes:
 
 def _roll(op: Any) -> Shapes:
     raw = shapes.with_rank_at_least(op.inputs[0].raw_shape, 1)
-    for tensor in op.inputs[1:]:
-        shapes.with_rank_at_most(tensor.raw_shape, 1)
+    shapes.merge(*[shapes.with_rank_at_most(tensor.raw_shape, 1) for tensor in op.inputs[1:]])
     return [raw]
 
 
@@ -123,11 +118,12 @@ def _checked_blocks(op: Any, block_index: int | None, pads_index: int) -> tuple[
         blocks: list[int] | None = [op.attrs["block_size"]] * 2
         raw, count = shapes.with_rank(raw, 4), 2
     else:
-        length = shapes.with_rank(op.inputs[block_index].raw_shape, 1)[0]
+        block = op.inputs[block_index].raw_shape
+        if block is None or len(block) != 1:
+            raise ValueError("block_shape must have rank 1.")
+        length = block[0]
         if length is None:
-            length = pads[0]
-        if length is None:
-            return None, None, None, -1
+            raise ValueError("block_shape must have known size.")
         count = length
         known = op.constant(block_index)
         blocks = None if known is None else known.tolist()

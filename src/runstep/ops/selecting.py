@@ -75,8 +75,6 @@ def _unique_v2(op: Any) -> Shapes:
     if raw is None:
         return [None, (None,), *count]
     if axes is None:
-        if op.inputs[1].raw_shape == (0,) and len(raw) != 1:
-            raise ValueError("x expects a 1D vector.")
         return [(None,) * len(raw), (None,), *count]
     if axes.size > 1:
         raise ValueError("axis does not support input tensors larger than 1 elements.")
@@ -89,7 +87,7 @@ def _unique_v2(op: Any) -> Shapes:
         if not -len(raw) <= axis < len(raw):
             raise ValueError(f"axis expects to be in the range [{-len(raw)}, {len(raw)})")
         axis %= len(raw)
-    return [(*raw[:axis], None, *raw[axis + 1 :]), (raw[axis],), *count]
+    return [(None,) * len(raw), (raw[axis],), *count]
 
 
 def _list_diff(op: Any) -> Shapes:

@@ -37,34 +37,39 @@ __all__ = [
 
 
 def _reshape(op: Any) -> Shapes:
-    source, target = op.inputs[0].raw_shape, op.constant_shape(1)
+    source = op.inputs[0].raw_shape
+    target = op.constant_shape(1)
     if target is None:
+        shapes.with_rank_at_most(op.inputs[1].raw_shape, 1)
         return [None]
-    if source is None or None in source:
-        # The one unknown size of the result follows when both sides have exactly one unknown size and agree else:
-        # still unknown. Only an element count of zero could say more, and that TensorFlow does not use.
+    if source is None:
         return [target]
-    count = 1
+    count: int | None = 1
+    unknown_sources = 0
     for dim in source:
-        count *= dim
+        if dim is None:
+            unknown_sources += 1
+        else:
+            count *= dim  # type: ignore[operator]
     known, unknowns = 1, 0
     for dim in target:
         if dim is None:
             unknowns += 1
         else:
             known *= dim
-    if unknowns == 0:
-        if known != count:
-            raise ValueError(
-                f"Cannot reshape a tensor with {count} elements to shape {shapes.text(target)} ({known} elements)"
-            )
-    elif unknowns == 1 and known > 0:
-        if count % known:
-            raise ValueError(
-                f"Cannot reshape a tensor with {count} elements to shape {shapes.text(target)} "
-                f"as dimensions do not divide: {count} is not a multiple of {known}"
-            )
-        return [tuple([count // known if dim is None else dim for dim in target])]
+    if unknown_sources and count:
+        # The rest of the count is not known. It is whole, at least.
+        if unknown_sources == 1 and not unknowns and known % count:
+            raise ValueError(f"Dimension size must be evenly divisible by {count} but is {known}")
+        return [target]
+    if unknowns == 1 and known:
+        if count % known:  # type: ignore[operator]
+            raise ValueError(f"Dimension size must be evenly divisible by {known} but is {count}")
+        return [tuple([count // known if dim is None else dim for dim in target])]  # type: ignore[operator]
+    if known != count and (not unknowns or not known):
+        raise ValueError(
+            f"Cannot reshape a tensor with {count} elements to shape {shapes.text(target)} ({known} elements)"
+        )
     return [target]
 
 
@@ -117,26 +122,25 @@ def _squeeze(op: Any) -> Shapes:
 
 
 def _broadcast_to(op: Any) -> Shapes:
-    target = op.constant_shape(1)
+    target, source = op.constant_shape(1), op.inputs[0].raw_shape
     if target is None:
-        length = shapes.with_rank(op.inputs[1].raw_shape, 1)[0]
-        return [None if length is None else (None,) * length]
-    source = op.inputs[0].raw_shape
-    if source is None or not target:
+        return [None]
+    if source is None:
         return [target]
     if len(source) > len(target):
-        raise ValueError(
-            f"Shape must be at most rank {len(target)} but is rank {len(source)}: "
-            f"{shapes.text(source)} cannot be broadcast to {shapes.text(target)}"
-        )
+        raise ValueError(f"Shape must be at most rank {len(target)} but is rank {len(source)}")
     lead = len(target) - len(source)
+    sizes = list(target[:lead])
     for have, want in zip(source, target[lead:], strict=True):
-        if have is not None and want is not None and have != want and have != 1:
-            raise ValueError(
-                f"Dimensions must be equal, but are {have} and {want}: "
-                f"{shapes.text(source)} cannot be broadcast to {shapes.text(target)}"
-            )
-    return [target]
+        if have is None or have == 1:
+            sizes.append(want)
+        elif want is None or have == 0:
+            sizes.append(have if want is None else want)
+        elif have != want:
+            raise ValueError(f"Dimensions must be equal, but are {have} and {want}")
+        else:
+            sizes.append(want)
+    return [tuple(sizes)]
 
 
 def _broadcast_args(op: Any) -> Shapes:

@@ -55,9 +55,11 @@ def _spec_index(op: Any, first: int) -> tuple[Any, ...] | None:
         return None
     begin, end = op.constant(first), op.constant(first + 1)
     steps = strides.tolist()
+    strict = None not in (op.inputs[0].raw_shape or ())
     if begin is None or end is None:
-        return strided_slice_spec.unknown_index(steps, op.attrs)
-    return strided_slice_spec.index(begin.tolist(), end.tolist(), steps, op.attrs)
+        _check_spec(op, first)
+        return strided_slice_spec.unknown_index(steps, op.attrs, strict)
+    return strided_slice_spec.index(begin.tolist(), end.tolist(), steps, op.attrs, strict)
 
 
 def _check_spec(op: Any, first: int) -> None:
@@ -67,11 +69,12 @@ def _check_spec(op: Any, first: int) -> None:
 
 
 def _strided_slice(op: Any) -> Shapes:
-    items = _spec_index(op, 1)
+    raw = op.inputs[0].raw_shape
+    items = None if raw is None else _spec_index(op, 1)
     if items is None:
         _check_spec(op, 1)
         return [None]
-    return [strided_slice_spec.result_shape(op.inputs[0].raw_shape, items)]
+    return [strided_slice_spec.result_shape(raw, items)]
 
 
 def _strided_slice_grad(op: Any) -> Shapes:

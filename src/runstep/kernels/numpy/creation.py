@@ -14,9 +14,17 @@ from runstep.kernels.registry import Kernel, Node, numpy_kernel
 # --- Fill, ZerosLike, OnesLike ------------------------------------------------------------------------------------
 
 
-def _fill(dims: tuple[int, ...], value: Any, dtype: Any) -> Any:
+def _single(value: Any) -> Any:
+    """A scalar; TensorFlow takes a vector of one element for one."""
     if shape_of(value):
-        invalid(f"value must be a scalar, got shape {text(value.shape)}")
+        if value.shape != (1,):
+            invalid(f"value must be a scalar, got shape {text(value.shape)}")
+        return value.reshape(())
+    return value
+
+
+def _fill(dims: tuple[int, ...], value: Any, dtype: Any) -> Any:
+    value = _single(value)
     if dims and min(dims) < 0:
         invalid(f"Dimension {min(dims)} must be >= 0")
     out = np.empty(dims, dtype)
@@ -25,8 +33,7 @@ def _fill(dims: tuple[int, ...], value: Any, dtype: Any) -> Any:
 
 
 def _fill_objects(dims: tuple[int, ...], value: Any, dtype: Any) -> Any:
-    if shape_of(value):
-        invalid(f"value must be a scalar, got shape {text(value.shape)}")
+    value = _single(value)
     if dims and min(dims) < 0:
         invalid(f"Dimension {min(dims)} must be >= 0")
     if isinstance(value, np.ndarray):
@@ -212,8 +219,8 @@ def diag(diagonal: Any) -> Any:
 @numpy_kernel("DiagPart")
 def diag_part(value: Any) -> Any:
     rank = value.ndim
-    if rank == 0 or rank % 2:
-        invalid(f"The rank of the tensor should be even and positive, got shape {text(value.shape)}")
+    if rank % 2:
+        invalid(f"The rank of the tensor should be even and not more than 8, got shape {text(value.shape)}")
     half = value.shape[: rank // 2]
     if half != value.shape[rank // 2 :]:
         axis = next(i for i in range(rank // 2) if half[i] != value.shape[i + rank // 2])

@@ -186,6 +186,8 @@ def _check_scatter(indices: Any, updates: Any, shape: Sequence[int]) -> int:
         invalid(f"Indices shape must have rank at least one. Found: {text(indices.shape)}")
     depth = indices.shape[-1]
     lead = indices.ndim - 1
+    if not depth:
+        invalid("Indices and updates specified for empty output shape")
     if depth > len(shape):
         invalid(f"indices.shape[-1] = {depth} must be <= the rank of the output, whose shape is {text(shape)}")
     if updates.shape != indices.shape[:-1] + tuple(shape[depth:]):
@@ -200,6 +202,10 @@ def _check_scatter(indices: Any, updates: Any, shape: Sequence[int]) -> int:
 def _scatter(out: Any, indices: Any, updates: Any, combine: Any, ignore: bool) -> Any:
     """Writes `updates` into `out`, or combines them with what is there by the ufunc `combine`."""
     shape = out.shape
+    if indices.ndim == 1:
+        if indices.size > 1:
+            invalid(f"Indices of shape {text(indices.shape)} need a further axis: they are one index vector")
+        indices = indices[:, None]  # TensorFlow takes a single index for a list of one
     depth = _check_scatter(indices, updates, shape)
     if not updates.size:
         return out
@@ -241,7 +247,7 @@ def scatter_nd(node: Node) -> Kernel:
 def _onto(combine: Any) -> Any:
     def make(node: Node) -> Kernel:
         ignore = _ignores(node)
-        return lambda tensor, indices, updates: _scatter(np.array(tensor), indices, updates, combine, ignore)
+        return lambda tensor, indices, updates: _scatter(np.array(tensor, order="C"), indices, updates, combine, ignore)
 
     return make
 
@@ -323,6 +329,14 @@ def unravel_index(indices: Any, dims: Any) -> Any:
     if any(size == 0 for size in sizes):
         invalid("input dims cannot contain a dim of zero, but dims contains zero at index " + str(sizes.index(0)))
     total = math.prod(sizes)
-    if indices.size and (indices.max() >= total or indices.min() < 0):
+    if not indices.size:
+        invalid("received empty tensor indices")
+    if indices.max() >= total:
         invalid("index is out of bound as with dims")
-    return np.array(np.unravel_index(indices, sizes), indices.dtype).reshape(len(sizes), *indices.shape)
+    out = np.empty((len(sizes), *indices.shape), indices.dtype)
+    for axis, size in enumerate(sizes):
+        total //= size
+        # Negative indices are let through; quotient and remainder are C's.
+        quotient = np.abs(indices) // total * np.sign(indices)
+        out[axis] = np.fmod(quotient, size)
+    return out

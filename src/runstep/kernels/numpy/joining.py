@@ -288,7 +288,7 @@ def split_v(node: Node) -> Kernel:
     return lambda value, sizes, dim: tuple([value[index] for index in indices])
 
 
-# --- Tile, TileGrad -----------------------------------------------------------------------------------------------
+# --- Tile ---------------------------------------------------------------------------------------------------------
 
 
 def _tile(value: Any, multiples: Sequence[int]) -> Any:
@@ -327,19 +327,6 @@ def tile(node: Node) -> Kernel:
     return lambda value, multiples: _tile(value, counts)
 
 
-@numpy_kernel("TileGrad")
-def tile_grad(value: Any, multiples: Any) -> Any:
-    if multiples.ndim != 1 or multiples.size != value.ndim:
-        invalid(f"Expected multiples to be a vector of length {value.ndim}, got shape {text(multiples.shape)}")
-    pairs: list[int] = []
-    for axis, (size, multiple) in enumerate(zip(value.shape, multiples.tolist(), strict=True)):
-        if multiple <= 0 or size % multiple:
-            invalid(f"Expected input_dim[{axis}] to be a multiple of multiples[{axis}], but {size} % {multiple} != 0")
-        pairs += (multiple, size // multiple)
-    axes = tuple(range(0, 2 * value.ndim, 2))
-    return value.reshape(pairs).sum(axes, dtype=value.dtype)
-
-
 # --- Pad, PadV2 ---------------------------------------------------------------------------------------------------
 
 
@@ -357,7 +344,8 @@ def _pad(value: Any, pads: list[list[int]], fill: Any) -> Any:
     else:
         out = np.empty(shape, value.dtype)
         out.fill(fill)
-    out[tuple([slice(before, before + size) for size, (before, _) in zip(value.shape, pads, strict=True)])] = value
+    inner = [slice(before, before + size) for size, (before, _) in zip(value.shape, pads, strict=True)]
+    out[(*inner, Ellipsis)] = value
     return out
 
 

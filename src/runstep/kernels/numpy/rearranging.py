@@ -86,6 +86,8 @@ def reverse(value: Any, flip: Any) -> Any:
             "'dims' must have the same number of values as 'input' has dimensions. "
             f"'input' has {value.ndim} and 'dims' has {flip.size} values"
         )
+    if value.ndim and not value.shape[0]:
+        invalid("Invalid input first dimension. Found 0.")
     return value[(*[slice(None, None, -1) if turned else slice(None) for turned in flip.tolist()], Ellipsis)]
 
 

@@ -62,13 +62,20 @@ def select_v2(node: Node) -> Kernel:
 
 @numpy_kernel("Where")
 def where(condition: Any) -> Any:
-    found = np.nonzero(condition) if condition.ndim else None
-    if found is None:
-        return np.empty((int(bool(condition)), 0), np.int64)
-    return np.stack(found, 1).astype(np.int64, copy=False)
+    if not 1 <= condition.ndim <= 8:
+        invalid(f"WhereOp : Unhandled input dimensions: {condition.ndim}")
+    return np.stack(np.nonzero(condition), 1).astype(np.int64, copy=False)
 
 
 # --- Unique and its relatives, ListDiff ---------------------------------------------------------------------------
+
+
+def _keys(x: Any) -> Any:
+    """What tells the elements of a vector of small floats apart in TensorFlow: their bits, so that the two zeros differ."""
+    bits = x.view(np.uint16).astype(np.int64)
+    different = np.flatnonzero(x != x)
+    bits[different] = (1 << 16) + different  # NaN differs from all, itself included
+    return bits
 
 
 def _first_places(x: Any) -> tuple[Any, Any, Any]:
@@ -80,8 +87,8 @@ def _first_places(x: Any) -> tuple[Any, Any, Any]:
         first = np.empty(len(seen), np.int64)
         first[number[::-1]] = np.arange(x.size)[::-1]
         return first, number, np.bincount(number, minlength=len(seen))
-    if x.dtype.kind not in "biufc":  # numpy cannot sort every type of ml_dtypes
-        x = x.astype(np.float32)
+    if x.dtype.itemsize == 2 and x.dtype.kind not in "iu":
+        x = _keys(x)
     _, first, inverse, counts = np.unique(
         x, return_index=True, return_inverse=True, return_counts=True, equal_nan=False
     )
@@ -106,7 +113,7 @@ def unique(node: Node) -> Kernel:
 
 
 def _slice_numbers(x: Any, axis: int) -> tuple[Any, Any, Any]:
-    rows = np.moveaxis(x, axis, 0).reshape(x.shape[axis], -1)
+    rows = np.moveaxis(x, axis, 0).reshape(x.shape[axis], x.size // max(x.shape[axis], 1))
     seen: dict[Any, int] = {}
     number = np.empty(len(rows), np.int64)
     first: list[int] = []
@@ -158,10 +165,10 @@ def list_diff(node: Node) -> Kernel:
         if x.dtype == object:
             known = set(y.tolist())
             kept = np.array([value not in known for value in x.tolist()], bool)
-        elif x.dtype.kind in "biufc":
-            kept = np.isin(x, y, invert=True)
+        elif x.dtype.itemsize == 2 and x.dtype.kind not in "iu":
+            kept = np.isin(_keys(x), y.view(np.uint16), invert=True)
         else:
-            kept = np.isin(x.astype(np.float32), y.astype(np.float32), invert=True)
+            kept = np.isin(x, y, invert=True)
         places = np.flatnonzero(kept)
         return x[places], places.astype(dtype)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -30,6 +31,16 @@ def text(dims: Sequence[int]) -> str:
 
 
 # --- Reshape ------------------------------------------------------------------------------------------------------
+
+
+def _other_reshape(tensor: Any, dims: tuple[int, ...]) -> Any:
+    """What numpy refuses: sizes that TensorFlow takes all the same, else its error."""
+    if dims.count(-1) == 1 and 0 in dims and 0 in tensor.shape and min(dims) == -1:
+        # The missing size follows from the sizes that are not zero.
+        missing, rest = divmod(math.prod(filter(None, tensor.shape)), -math.prod(filter(None, dims)))
+        if not rest:
+            return tensor.reshape([missing if dim == -1 else dim for dim in dims])
+    _refuse_reshape(tensor, dims)
 
 
 def _refuse_reshape(tensor: Any, dims: tuple[int, ...]) -> NoReturn:
@@ -62,7 +73,7 @@ def _reshape_to(tensor: Any, dims: tuple[int, ...]) -> Any:
     try:
         return tensor.reshape(dims)
     except ValueError:
-        _refuse_reshape(tensor, dims)
+        return _other_reshape(tensor, dims)
 
 
 @numpy_kernel.make("Reshape", view=True)
@@ -76,7 +87,7 @@ def reshape(node: Node) -> Kernel:
         try:
             return tensor.reshape(dims)
         except ValueError:
-            _refuse_reshape(tensor, dims)
+            return _other_reshape(tensor, dims)
 
     return kernel
 
