@@ -200,15 +200,14 @@ class TensorArray:
     def stack(self, name: str | None = None) -> Tensor:
         """All elements as one tensor: shape `[size] + element_shape`."""
         graph = self._handle.graph
-        with graph.as_default() if graph is not get_default_graph() else contextlib.nullcontext():
-            with graph.colocate_with(self._handle), name_scope(name, "TensorArrayStack", [self._handle]):
-                size = self.size()
-                value = self.gather(range_(0, size), name=name)
-                if self.element_shape.rank is not None:
-                    known = constant_value(size)
-                    count = None if known is None else int(known)
-                    value.set_shape(TensorShape([count]).concatenate(self.element_shape))
-                return value
+        with graph.as_default(), graph.colocate_with(self._handle), name_scope(name, "TensorArrayStack"):
+            size = self.size()
+            value = self.gather(range_(0, size), name=name)
+            if self.element_shape.rank is not None:
+                known = constant_value(size)
+                count = None if known is None else int(known)
+                value.set_shape(TensorShape([count]).concatenate(self.element_shape))
+            return value
 
     def gather(self, indices: TensorLike, name: str | None = None) -> Tensor:
         """The elements at `indices` (int32 vector), stacked."""

@@ -12,6 +12,7 @@ Every value that `api.run` fetched, the static shape of what it fetched, and the
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -99,12 +100,14 @@ class Api:
         return value
 
     def build(self, op_type: str, *inputs: Any, **attrs: Any) -> Any:
-        """As `op`, for a construction that may be refused: logs the error's class."""
+        """As `op`, for a construction that may be refused: logs whether it was."""
         try:
-            return self.op(op_type, *inputs, **attrs)
+            made = self.op(op_type, *inputs, **attrs)
         except Exception as error:  # noqa: BLE001 - every error is an outcome to compare
             self.log.append(Failed(error))
             return None
+        self.log.append("built")
+        return made
 
 
 def _shape(value: Any) -> list[int]:
@@ -206,8 +209,7 @@ def outcomes(api: Api, program: Callable[[Any], None]) -> list[Any]:
 
 def agree(theirs: list[Any], ours: list[Any], rtol: float = 1e-6, atol: float = 0.0, texts: bool = False) -> None:
     """Fails unless the outcomes are the same. See `compare`."""
-    assert len(ours) == len(theirs), f"TensorFlow: {theirs}\nrunstep: {ours}"
-    for i, (want, got) in enumerate(zip(theirs, ours, strict=True)):
+    for i, (want, got) in enumerate(itertools.zip_longest(theirs, ours, fillvalue="nothing")):
         note = f"outcome {i}: TensorFlow {want!r}, runstep {got!r}"
         if isinstance(want, Failed) or isinstance(got, Failed):
             assert isinstance(want, Failed) and isinstance(got, Failed) and want.kind == got.kind, note
