@@ -245,7 +245,7 @@ class TensorList:
         shape = merge(self.element_shape, element_shape)
         for position in positions:
             if not 0 <= position < self._length:
-                if shapes.is_fully_defined(shape):
+                if not shapes.is_fully_defined(shape):
                     raise invalid(f"Trying to gather element {position} in a list with {self._length} elements.")
                 raise invalid(f"Index {position} out o range; list only has {self._length} elements.")
         return self._stacked(
