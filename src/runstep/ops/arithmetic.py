@@ -145,12 +145,11 @@ op(
 
 def add(x: TensorLike, y: TensorLike, name: str | None = None) -> Tensor:
     """`x + y`; strings are joined. Source: `tf.add`."""
-    if isinstance(x, Tensor):
-        is_text = x.dtype.base_dtype is dtypes.string
-    else:
-        x = convert_to_tensor(x, dtype_hint=y.dtype.base_dtype if isinstance(y, Tensor) else None, name="x")
-        is_text = x.dtype is dtypes.string
-    return apply("Add" if is_text else "AddV2", x, y, name=name or "Add")
+    if isinstance(x, Tensor) and x.dtype is not dtypes.string:
+        return apply("AddV2", x, y, name=name or "Add")
+    with name_scope(name, "Add") as scope:
+        x = convert_to_tensor(x, name="x")
+        return apply("Add" if x.dtype is dtypes.string else "AddV2", x, y, name=scope)
 
 
 def add_v2(x: TensorLike, y: TensorLike, name: str | None = None) -> Tensor:

@@ -15,6 +15,7 @@ from runstep.graph.dtypes import DType
 from runstep.graph.graph import name_scope
 from runstep.graph.tensor import Tensor, TensorLike
 from runstep.ops.common import broadcast, unchanged
+from runstep.ops.creation import ones_like, zeros_like
 from runstep.ops.registry import op
 from runstep.ops.typesets import COMPLEX, REAL_OF_COMPLEX
 
@@ -182,7 +183,7 @@ def imag(input: TensorLike, name: str | None = None) -> Tensor:
         input = convert_to_tensor(input, name="input")
         if input.dtype.is_complex:
             return apply("Imag", input, Tout=_real_of(input.dtype), name=scope)
-        return apply("ZerosLike", input, name="zeros_like")
+        return zeros_like(input)
 
 
 def angle(input: TensorLike, name: str | None = None) -> Tensor:
@@ -191,9 +192,10 @@ def angle(input: TensorLike, name: str | None = None) -> Tensor:
         input = convert_to_tensor(input, name="input")
         if input.dtype.is_complex:
             return apply("Angle", input, Tout=_real_of(input.dtype), name=scope)
-        negative = apply("Less", input, convert_to_tensor(0, dtype=input.dtype, name="Less/y"))
-        pi = convert_to_tensor(math.pi, dtype=input.dtype, name="pi")
-        return apply("SelectV2", negative, pi, apply("ZerosLike", input, name="zeros_like"), name="Select")
+        negative = apply("Less", input, 0)
+        pi = apply("Mul", math.pi, ones_like(input), name="mul")
+        result: Tensor = apply("Select", negative, pi, zeros_like(input))
+        return result
 
 
 def conj(x: TensorLike, name: str | None = None) -> Tensor:

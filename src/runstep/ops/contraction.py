@@ -19,8 +19,11 @@ from runstep.graph.tensor import Tensor, TensorLike
 from runstep.ops import einsum_equation
 from runstep.ops.common import Shapes
 from runstep.ops.einsum_equation import ELLIPSIS
+from runstep.ops.elements import element
 from runstep.ops.matmul import matmul
+from runstep.ops.reduction import reduce_prod
 from runstep.ops.registry import op
+from runstep.ops.shape_ops import rank, shape
 
 __all__ = ["einsum", "tensordot"]
 
@@ -33,18 +36,18 @@ def _einsum(op: Any) -> Shapes:
         raise ValueError(f"Expected {len(inputs)} inputs for equation {equation} but got: {len(known)}")
     sizes: dict[str, int | None] = {}
     dots: RawShape = ()
-    for position, (subscript, shape) in enumerate(zip(inputs, known, strict=True)):
-        if shape is None:
+    for position, (subscript, extent) in enumerate(zip(inputs, known, strict=True)):
+        if extent is None:
             dots = None if ELLIPSIS in subscript else dots
             for label in subscript:
                 sizes.setdefault(label, None)
             continue
         try:
-            labels = einsum_equation.expanded(subscript, len(shape), len(shape) - len(subscript) + 1)
+            labels = einsum_equation.expanded(subscript, len(extent), len(extent) - len(subscript) + 1)
         except ValueError as error:
             raise ValueError(f"{error}\n\t for {position}th input and equation: {equation}") from None
         own = []
-        for label, size in zip(labels, shape, strict=True):
+        for label, size in zip(labels, extent, strict=True):
             if isinstance(label, str):
                 sizes[label] = shapes.merge_size(sizes.get(label), size)
             else:
@@ -182,15 +185,15 @@ def tensordot(a: TensorLike, b: TensorLike, axes: Any, name: str | None = None) 
 
 
 def _axes_of_both(a: Tensor, axes: Any) -> tuple[Any, Any]:
-    rank = None if a.raw_shape is None else len(a.raw_shape)
+    known = None if a.raw_shape is None else len(a.raw_shape)
     if isinstance(axes, (int, np.integer)):
         if axes < 0:
             raise ValueError(f"`axes` must be at least 0. Received: {axes}.")
-        if rank is not None:
-            if axes > rank:
+        if known is not None:
+            if axes > known:
                 raise ValueError(f"`axes` must not be larger than the number of dimensions of tensor {a}. Received {axes}.")
-            return list(range(rank - axes, rank)), list(range(axes))
-        count = apply("Rank", a)
+            return list(range(known - axes, known)), list(range(axes))
+        count = rank(a)
         start = apply("Sub", count, axes, name="sub")
         return apply("Range", start, count, 1, name="range"), apply("Range", 0, axes, 1, name="range")
     if isinstance(axes, (list, tuple)):
@@ -203,13 +206,7 @@ def _axes_of_both(a: Tensor, axes: Any) -> tuple[Any, Any]:
             )
         return list(both[0]), list(both[1])
     axes = convert_to_tensor(axes, name="axes", dtype=dtypes.int32)
-    return _row(axes, 0), _row(axes, 1)
-
-
-def _row(matrix: Tensor, index: int) -> Tensor:
-    masks = {"begin_mask": 0, "end_mask": 0, "ellipsis_mask": 0, "new_axis_mask": 0, "shrink_axis_mask": 1}
-    row: Tensor = apply("StridedSlice", matrix, [index], [index + 1], [1], name="strided_slice", **masks)
-    return row
+    return element(axes, 0), element(axes, 1)
 
 
 def _as_matrix(x: Tensor, axes: Any, *, axes_first: bool) -> tuple[Tensor, Any, RawShape]:
@@ -218,45 +215,46 @@ def _as_matrix(x: Tensor, axes: Any, *, axes_first: bool) -> tuple[Tensor, Any, 
     Returns:
       The matrix, the sizes of the free axes (a list, or a tensor where they are not all known), and their static shape.
     """
-    shape = x.raw_shape
-    if shape is not None and isinstance(axes, (list, tuple)):
-        summed = [int(axis) + len(shape) if axis < 0 else int(axis) for axis in axes]
-        free = [axis for axis in range(len(shape)) if axis not in summed]
+    known = x.raw_shape
+    if known is not None and isinstance(axes, (list, tuple)):
+        summed = [int(axis) + len(known) if axis < 0 else int(axis) for axis in axes]
+        free = [axis for axis in range(len(known)) if axis not in summed]
         order = summed + free if axes_first else free + summed
-        if None not in shape:
+        if None not in known:
             return _known_matrix(x, summed, free, order, axes_first)
-        static: RawShape = tuple(shape[axis] for axis in free)
+        static: RawShape = tuple(known[axis] for axis in free)
         summed_axes = convert_to_tensor(np.array(summed, np.int32), name="axes")
         free_axes = convert_to_tensor(np.array(free, np.int32), name="free")
-        sizes = apply("Shape", x)
+        sizes = shape(x)
     else:
         static = None
-        sizes = apply("Shape", x)
-        rank = apply("Rank", x)
+        sizes = shape(x)
+        count = rank(x)
         given = convert_to_tensor(axes, dtype=dtypes.int32, name="axes")
         positive = apply("GreaterEqual", given, 0)
-        summed_axes = apply("Select", positive, given, apply("AddV2", given, rank, name="add"))
-        free_axes = apply("ListDiff", apply("Range", 0, rank, 1, name="range"), summed_axes)[0]
+        summed_axes = apply("Select", positive, given, apply("AddV2", given, count, name="add"))
+        free_axes = apply("ListDiff", apply("Range", 0, count, 1, name="range"), summed_axes)[0]
     free_sizes = apply("GatherV2", sizes, free_axes, 0)
     summed_sizes = apply("GatherV2", sizes, summed_axes, 0)
-    free_count = apply("Prod", free_sizes, np.array([0], np.int32))
-    summed_count = apply("Prod", summed_sizes, np.array([0], np.int32))
+    free_count = reduce_prod(free_sizes)
+    summed_count = reduce_prod(summed_sizes)
     both = [free_axes, summed_axes], [free_count, summed_count]
     orders, counts = (both[0][::-1], both[1][::-1]) if axes_first else both
     order_tensor = apply("ConcatV2", orders, 0, name="concat")
-    matrix = apply("Reshape", apply("Transpose", x, order_tensor, name="transpose"), apply("Pack", counts, name="stack"))
+    matrix_sizes = apply("Pack", counts, name="stack")
+    matrix = apply("Reshape", apply("Transpose", x, order_tensor, name="transpose"), matrix_sizes)
     return matrix, free_sizes, static
 
 
 def _known_matrix(
     x: Tensor, summed: list[int], free: list[int], order: list[int], axes_first: bool
 ) -> tuple[Tensor, Any, RawShape]:
-    shape: Any = x.raw_shape
-    free_sizes = [shape[axis] for axis in free]
-    counts = [math.prod(free_sizes), math.prod(shape[axis] for axis in summed)]
+    known: Any = x.raw_shape
+    free_sizes = [known[axis] for axis in free]
+    counts = [math.prod(free_sizes), math.prod(known[axis] for axis in summed)]
     if axes_first:
         counts.reverse()
-    if order != list(range(len(shape))):
+    if order != list(range(len(known))):
         x = apply("Transpose", x, np.array(order, np.int32), name="transpose")
     if x.raw_shape != tuple(counts):
         x = apply("Reshape", x, np.array(counts, np.int32))

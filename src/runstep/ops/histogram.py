@@ -13,8 +13,10 @@ from runstep.graph.graph import name_scope
 from runstep.graph.tensor import Tensor, TensorLike
 from runstep.ops.cast import cast
 from runstep.ops.common import Shapes, unchanged, unknown
+from runstep.ops.elements import element
 from runstep.ops.reduction import reduce_max
 from runstep.ops.registry import op
+from runstep.ops.shape_ops import shape, size
 
 __all__ = ["bincount", "histogram_fixed_width", "histogram_fixed_width_bins"]
 
@@ -35,25 +37,25 @@ def _bins(op: Any) -> Shapes:
 
 
 def _dense_bins(op: Any) -> Shapes:
-    shape = shapes.with_rank_at_most(op.inputs[0].raw_shape, 2)
-    size = _size(op, 1)
-    if shape is None:
+    known = shapes.with_rank_at_most(op.inputs[0].raw_shape, 2)
+    length = _size(op, 1)
+    if known is None:
         return [None]
-    if not shape and size is None:
+    if not known and length is None:
         return [()]
-    if len(shape) < 2:
-        return [(size,)]
-    return [(shape[0] if size is not None else None, size)]
+    if len(known) < 2:
+        return [(length,)]
+    return [(known[0] if length is not None else None, length)]
 
 
 def _sparse_bins(op: Any) -> Shapes:
-    size = _size(op, 3)
+    length = _size(op, 3)
     dense = op.constant(2)
-    if dense is None or size is None:
+    if dense is None or length is None:
         return [None]
     if dense.size not in (1, 2):
         raise ValueError("Input must be less than rank 2")
-    return [(size,) if dense.size == 1 else (int(dense[0]), size)]
+    return [(length,) if dense.size == 1 else (int(dense[0]), length)]
 
 
 def _histogram(op: Any) -> Shapes:
@@ -115,7 +117,7 @@ def bincount(
         if arr.dtype.base_dtype not in (dtypes.int32, dtypes.int64):
             arr = cast(arr, dtypes.int32)
         kind = arr.dtype.base_dtype
-        is_filled = cast(apply("Greater", apply("Size", arr), 0), kind)
+        is_filled = cast(apply("Greater", size(arr), 0), kind)
         length = apply("Mul", is_filled, apply("AddV2", reduce_max(arr), 1, name="add"), name="mul")
         if minlength is not None:
             least = convert_to_tensor(minlength, dtype=kind, name="minlength")
@@ -159,20 +161,17 @@ def histogram_fixed_width_bins(
     """The bin, of `nbins` equal bins of `value_range`, that each value falls into. Source: `tf.histogram_fixed_width_bins`."""
     with name_scope(name, "histogram_fixed_width_bins"):
         values = convert_to_tensor(values, name="values")
-        shape = apply("Shape", values)
+        sizes = shape(values)
         values = apply("Reshape", values, [-1])
         value_range = convert_to_tensor(value_range, name="value_range")
         nbins = convert_to_tensor(nbins, dtype=dtypes.int32, name="nbins")
-        masks = {"begin_mask": 0, "end_mask": 0, "ellipsis_mask": 0, "new_axis_mask": 0, "shrink_axis_mask": 1}
-        low = apply("StridedSlice", value_range, [0], [1], [1], name="strided_slice", **masks)
-        high = apply("StridedSlice", value_range, [1], [2], [1], name="strided_slice", **masks)
         count = cast(nbins, values.dtype.base_dtype)
-        distance = apply("Sub", values, low, name="sub")
-        width = apply("Sub", high, low, name="sub")
+        distance = apply("Sub", values, element(value_range, 0), name="sub")
+        width = apply("Sub", element(value_range, 1), element(value_range, 0), name="sub")
         scaled = apply("RealDiv", distance, width, name="scaled_values")
         places = apply("Floor", apply("Mul", count, scaled, name="mul"), name="indices")
         last = apply("Sub", count, 1, name="sub")
         with name_scope(None, "clip_by_value") as scope:
             inside = apply("Maximum", apply("Minimum", places, last), 0, name=scope)
-        result: Tensor = apply("Reshape", cast(inside, dtype), shape)
+        result: Tensor = apply("Reshape", cast(inside, dtype), sizes)
         return result

@@ -177,7 +177,7 @@ def matvec(
 ) -> Tensor:
     """The product of matrices `a` and vectors `b` in the last axis. Source: `tf.linalg.matvec`."""
     with name_scope(name, "MatVec"):
-        column = apply("ExpandDims", convert_to_tensor(b), -1)
+        column = apply("ExpandDims", b, -1)
         product = matmul(a, column, transpose_a, False, adjoint_a, False, a_is_sparse, b_is_sparse)
         return apply("Squeeze", product, squeeze_dims=[-1])
 

@@ -14,7 +14,10 @@ from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import name_scope
 from runstep.graph.tensor import Tensor, TensorLike
 from runstep.ops.common import Shapes
+from runstep.ops.creation import ones
+from runstep.ops.elements import with_new_axis
 from runstep.ops.registry import op
+from runstep.ops.shape_ops import rank, shape_internal
 
 __all__ = [
     "segment_max",
@@ -142,12 +145,16 @@ def unsorted_segment_min(
 
 def _rows_per_segment(data: Tensor, ids: Tensor, number: Tensor) -> Tensor:
     """How many rows each segment has, at least 1, with as many axes as the sums have."""
-    ones = apply("Fill", apply("Shape", ids), convert_to_tensor(1, dtype=data.dtype.base_dtype), name="ones")
-    counts = unsorted_segment_sum(ones, ids, number)
-    masks = {"begin_mask": 0, "end_mask": 0, "ellipsis_mask": 0, "new_axis_mask": 1, "shrink_axis_mask": 0}
-    whole = apply("StridedSlice", number, [0], [0], [1], name="strided_slice", **masks)
-    more = apply("Sub", apply("Rank", data), apply("Rank", ids), name="sub")
-    tail = apply("Fill", apply("Pack", [more]), convert_to_tensor(1, dtype=number.dtype), name="ones")
+    if ids.raw_shape is not None and None not in ids.raw_shape:
+        with name_scope(None, "Shape"):
+            sizes = convert_to_tensor(ids.get_shape())
+    else:
+        sizes = shape_internal(ids)
+    each = ones(sizes, data.dtype.base_dtype)
+    counts = unsorted_segment_sum(each, ids, number)
+    whole = with_new_axis(number)
+    more = apply("Sub", rank(data), rank(ids), name="sub")
+    tail = ones([more], number.dtype)
     counts = apply("Reshape", counts, apply("ConcatV2", [whole, tail], 0, name="concat"))
     return apply("Maximum", counts, 1)
 
@@ -160,7 +167,7 @@ def unsorted_segment_mean(
         data, ids = convert_to_tensor(data), convert_to_tensor(segment_ids)
         number = convert_to_tensor(num_segments)
         counts = _rows_per_segment(data, ids, number)
-        return apply("RealDiv", unsorted_segment_sum(data, ids, number), counts, name="truediv")
+        return apply("RealDiv", unsorted_segment_sum(data, ids, num_segments), counts, name="truediv")
 
 
 def unsorted_segment_sqrt_n(
@@ -174,4 +181,4 @@ def unsorted_segment_sqrt_n(
         data, ids = convert_to_tensor(data), convert_to_tensor(segment_ids)
         number = convert_to_tensor(num_segments)
         counts = _rows_per_segment(data, ids, number)
-        return apply("RealDiv", unsorted_segment_sum(data, ids, number), apply("Sqrt", counts), name="truediv")
+        return apply("RealDiv", unsorted_segment_sum(data, ids, num_segments), apply("Sqrt", counts), name="truediv")
