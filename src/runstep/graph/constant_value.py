@@ -135,10 +135,12 @@ def known_shape(tensor: Tensor, depth: int = 0) -> RawShape:
             if int(value) == -1:
                 return None
             raise ValueError("Received a scalar with value different from -1 as a shape")
+        if value.ndim > 1:
+            raise ValueError(f"Shape must be rank 1 but is rank {value.ndim}")
         sizes = value.tolist()
-        if any(size < -1 for size in sizes):
-            bad = next(size for size in sizes if size < -1)
-            raise ValueError(f"Dimension {bad} must be >= 0" if bad >= -1 else f"Dimension {bad} must be >= -1")
+        for size in sizes:
+            if size < -1:
+                raise ValueError(f"Invalid value in tensor used for shape: {size}")
         return tuple(None if size == -1 else size for size in sizes)
     found: RawShape = None
     if depth < _DEPTH:

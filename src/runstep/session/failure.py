@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import TracebackType
 from typing import Any
 
@@ -12,6 +13,8 @@ from runstep.graph.operation import Operation
 from runstep.plan.emit import node_of_line
 from runstep.plan.node import PlanNode
 
+# A kernel that is a bare ufunc says so when its operands don't fit.
+_UFUNC_SHAPES = re.compile(r"operands could not be broadcast together with shapes (.*)")
 _NO_MEMORY = "OOM when computing it: the machine has no memory left."
 
 
@@ -45,6 +48,8 @@ def explained(error: BaseException) -> BaseException:
         op = node.op if node is not None else None
         if isinstance(error, MemoryError):
             found = errors.ResourceExhaustedError(None, op, message(op, f"{_NO_MEMORY} {error}".strip(), node))
+        elif type(error) is ValueError and (match := _UFUNC_SHAPES.match(str(error))):
+            found = errors.InvalidArgumentError(None, op, message(op, _incompatible(match[1]), node))
         else:
             text = f"{type(error).__name__}: {error}"
             found = errors.InternalError(None, op, message(op, text, node))
@@ -53,6 +58,12 @@ def explained(error: BaseException) -> BaseException:
     if node is not None and node.op is not None:
         found.add_note(f"{node.type} on {node.device} with inputs {_inputs(node)}")
     return found
+
+
+def _incompatible(numpy_shapes: str) -> str:
+    """numpy's "(2,3) (4,)" in TensorFlow's words."""
+    shapes = [shape.rstrip(",") for shape in re.findall(r"\(([\d,]*)\)", numpy_shapes)]
+    return f"Incompatible shapes: {' vs. '.join(f'[{shape}]' for shape in shapes)}"
 
 
 def message(op: Operation | None, text: str, node: PlanNode | None = None) -> str:
