@@ -22,7 +22,10 @@ CASES = [
             case(name, of([-1, -128, 127, 5]), of([3, 1, 7, 0]), types={"T": SIGNED}),
         )
     ],
-    *[case(name, of([5, 5, -5, 5, 1]), of([8, 31, 100, -1, 64]), types={"T": SIGNED}) for name in ("LeftShift", "RightShift")],
+    *[
+        case(name, of([5, 5, -5, 5, 1]), of([8, 31, 100, -1, 64]), types={"T": SIGNED})
+        for name in ("LeftShift", "RightShift")
+    ],
     *[case(name, ints(2, 3, high=100)) for name in ("Invert", "PopulationCount")],
     *[case(name, of([-1, -128, 0]), types={"T": SIGNED}) for name in ("Invert", "PopulationCount")],
     *[case(name, ints()) for name in ("Invert", "PopulationCount")],

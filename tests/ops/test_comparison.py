@@ -38,7 +38,11 @@ CASES = [
             case(name, real(2), real(1), incompatible_shape_error=False),
         )
     ],
-    *[row for name in ("LogicalAnd", "LogicalOr") for row in (case(name, bools(2, 3), bools(3)), case(name, bools(), bools()))],
+    *[
+        row
+        for name in ("LogicalAnd", "LogicalOr")
+        for row in (case(name, bools(2, 3), bools(3)), case(name, bools(), bools()))
+    ],
     case("LogicalNot", bools(2, 3)),
     case("LogicalNot", bools()),
     case("ApproximateEqual", of([1.0, 2.0, 3.0]), of([1.0, 2.000001, 3.1])),

@@ -160,8 +160,8 @@ def complex(real: TensorLike, imag: TensorLike, name: str | None = None) -> Tens
             out = dtypes.complex64
         else:
             raise TypeError(
-                f"The `real` and `imag` components have incorrect types: {real.dtype.name} {imag.dtype.name}. They must "
-                f"be consistent, and one of {[dtypes.float32, dtypes.float64]}"
+                f"The `real` and `imag` components have incorrect types: {real.dtype.name} {imag.dtype.name}. They "
+                f"must be consistent, and one of {[dtypes.float32, dtypes.float64]}"
             )
         return apply("Complex", real, imag, Tout=out, name=scope)
 

@@ -59,8 +59,8 @@ def _einsum(op: Any) -> Shapes:
             return [None]
     elif dots:
         raise ValueError(
-            f"Shape must be at most rank 0 but is rank {len(dots)}\n\t for einsum equation '{equation}' without ellipsis "
-            "(...) in the output subscripts where input(s) have non-empty broadcasting shape"
+            f"Shape must be at most rank 0 but is rank {len(dots)}\n\t for einsum equation '{equation}' without "
+            "ellipsis (...) in the output subscripts where input(s) have non-empty broadcasting shape"
         )
     result: list[int | None] = []
     for label in output:
@@ -176,7 +176,8 @@ def tensordot(a: TensorLike, b: TensorLike, axes: Any, name: str | None = None) 
             whole: Tensor = apply("Reshape", product, np.array(wanted, np.int32), name=scope)
             return whole
         sizes = [
-            free if isinstance(free, Tensor) else convert_to_tensor(np.array(free, np.int32)) for free in (free_a, free_b)
+            free if isinstance(free, Tensor) else convert_to_tensor(np.array(free, np.int32))
+            for free in (free_a, free_b)
         ]
         result: Tensor = apply("Reshape", product, apply("ConcatV2", sizes, 0, name="concat"), name=scope)
         if static_a is not None and static_b is not None:
@@ -191,7 +192,9 @@ def _axes_of_both(a: Tensor, axes: Any) -> tuple[Any, Any]:
             raise ValueError(f"`axes` must be at least 0. Received: {axes}.")
         if known is not None:
             if axes > known:
-                raise ValueError(f"`axes` must not be larger than the number of dimensions of tensor {a}. Received {axes}.")
+                raise ValueError(
+                    f"`axes` must not be larger than the number of dimensions of tensor {a}. Received {axes}."
+                )
             return list(range(known - axes, known)), list(range(axes))
         count = rank(a)
         start = apply("Sub", count, axes, name="sub")
@@ -201,9 +204,7 @@ def _axes_of_both(a: Tensor, axes: Any) -> tuple[Any, Any]:
             raise ValueError(f"`axes` must be an integer or have length 2. Received {axes}.")
         both = [[int(item)] if isinstance(item, (int, np.integer)) else item for item in axes]
         if len(both[0]) != len(both[1]):
-            raise ValueError(
-                f"Different number of contraction axes `a` and `b`, {len(both[0])} != {len(both[1])}."
-            )
+            raise ValueError(f"Different number of contraction axes `a` and `b`, {len(both[0])} != {len(both[1])}.")
         return list(both[0]), list(both[1])
     axes = convert_to_tensor(axes, name="axes", dtype=dtypes.int32)
     return element(axes, 0), element(axes, 1)

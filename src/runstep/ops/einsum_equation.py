@@ -16,7 +16,8 @@ def read_subscript(text: str) -> Subscript:
     head, dots, tail = text.partition(ELLIPSIS)
     if "." in head or "." in tail:
         raise ValueError(
-            f"Expected at most one ellipsis (...), but found {text.count('.')} periods (.) in the input subscript: {text}"
+            f"Expected at most one ellipsis (...), but found {text.count('.')} periods (.) in the input "
+            f"subscript: {text}"
         )
     return (*head, ELLIPSIS, *tail) if dots else tuple(head)
 

@@ -53,9 +53,9 @@ __all__ = [
 ]
 
 
-for _name in (
-    "Sigmoid Sqrt Log Exp Tanh Rsqrt Log1p Sin Cos Acos Expm1 Sinh Cosh Tan Asin Atan Asinh Acosh Atanh".split()
-):
+for (
+    _name
+) in "Sigmoid Sqrt Log Exp Tanh Rsqrt Log1p Sin Cos Acos Expm1 Sinh Cosh Tan Asin Atan Asinh Acosh Atanh".split():
     op(_name, "x: T -> y: T", FLOAT_COMPLEX, shape=unchanged)
 for _name in ("Neg", "Reciprocal", "Inv", "Sign", "Round"):
     op(_name, "x: T -> y: T", SIGNED_COMPLEX, shape=unchanged)

@@ -158,7 +158,10 @@ def histogram_fixed_width_bins(
     dtype: Any = dtypes.int32,
     name: str | None = None,
 ) -> Tensor:
-    """The bin, of `nbins` equal bins of `value_range`, that each value falls into. Source: `tf.histogram_fixed_width_bins`."""
+    """The bin, of `nbins` equal bins of `value_range`, that each value falls into.
+
+    Source: `tf.histogram_fixed_width_bins`.
+    """
     with name_scope(name, "histogram_fixed_width_bins"):
         values = convert_to_tensor(values, name="values")
         sizes = shape(values)

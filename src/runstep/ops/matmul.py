@@ -73,7 +73,8 @@ op(
 op(
     "BatchMatMulV2",
     "x: T, y: T -> output: T",
-    "T: {bfloat16, float16, float32, float64, int16, int32, int64, uint8, uint16, uint32, uint64, complex64, complex128}",
+    "T: {bfloat16, float16, float32, float64, int16, int32, int64, uint8, uint16, uint32, uint64, complex64, "
+    "complex128}",
     *_FLAGS,
     shape=_stretched_batch,
 )
@@ -153,11 +154,7 @@ def matmul(
             a, transpose_a = conj(a), True
         if adjoint_b:
             b, transpose_b = conj(b), True
-        if (
-            (a_is_sparse or b_is_sparse)
-            and a.dtype.base_dtype in _SPARSE_TYPES
-            and b.dtype.base_dtype in _SPARSE_TYPES
-        ):
+        if (a_is_sparse or b_is_sparse) and a.dtype.base_dtype in _SPARSE_TYPES and b.dtype.base_dtype in _SPARSE_TYPES:
             product = sparse_matmul(a, b, transpose_a, transpose_b, a_is_sparse, b_is_sparse, name=scope)
             both_short = a.dtype.base_dtype is dtypes.bfloat16 and b.dtype.base_dtype is dtypes.bfloat16
             return apply("Cast", product, DstT=dtypes.bfloat16) if both_short else product

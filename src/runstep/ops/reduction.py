@@ -1,7 +1,7 @@
 """Reductions over axes: op definitions and the `tf.*` functions.
 
-Every function takes TensorFlow 1's old argument names beside the new ones: `reduction_indices` for `axis`, `keep_dims` for
-`keepdims`, `dimension` for the axis of argmax; naming both is a ValueError.
+Every function takes TensorFlow 1's old argument names beside the new ones: `reduction_indices` for `axis`, `keep_dims`
+for `keepdims`, `dimension` for the axis of argmax; naming both is a ValueError.
 """
 
 from __future__ import annotations
@@ -289,7 +289,10 @@ def reduce_logsumexp(
 def reduce_variance(
     input_tensor: TensorLike, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
-    """The mean squared distance from the mean over `axis`. TypeError for integers. Source: `tf.math.reduce_variance`."""
+    """The mean squared distance from the mean over `axis`.
+
+    TypeError for integers. Source: `tf.math.reduce_variance`.
+    """
     with name_scope(name or "reduce_variance"):
         x = convert_to_tensor(input_tensor)
         mean = _reduce("Mean", x, axis, True, None)

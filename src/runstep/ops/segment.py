@@ -129,7 +129,10 @@ def unsorted_segment_prod(
 def unsorted_segment_max(
     data: TensorLike, segment_ids: TensorLike, num_segments: TensorLike, name: str | None = None
 ) -> Tensor:
-    """The maximum of each segment's rows; the type's lowest number for an empty one. Source: `tf.unsorted_segment_max`."""
+    """The maximum of each segment's rows; the type's lowest number for an empty one.
+
+    Source: `tf.unsorted_segment_max`.
+    """
     return apply("UnsortedSegmentMax", data, segment_ids, num_segments, name=name)
 
 

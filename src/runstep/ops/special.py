@@ -62,8 +62,8 @@ def _of_one_shape(op: Any) -> Shapes:
 
 
 for _name in (
-    "Lgamma Digamma Erf Erfc Erfinv Ndtri Dawsn Expint FresnelCos FresnelSin Spence BesselI0 BesselI0e BesselI1 BesselI1e "
-    "BesselJ0 BesselJ1 BesselK0 BesselK0e BesselK1 BesselK1e BesselY0 BesselY1"
+    "Lgamma Digamma Erf Erfc Erfinv Ndtri Dawsn Expint FresnelCos FresnelSin Spence BesselI0 BesselI0e BesselI1 "
+    "BesselI1e BesselJ0 BesselJ1 BesselK0 BesselK0e BesselK1 BesselK1e BesselY0 BesselY1"
 ).split():
     op(_name, "x: T -> y: T", FLOAT, shape=unchanged)
 for _name in ("Igamma", "Igammac"):

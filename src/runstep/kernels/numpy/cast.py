@@ -13,7 +13,9 @@ from runstep.graph.dtypes import DType
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 _PLAIN = frozenset(
-    "float32 float64 int32 uint8 int16 int8 complex64 int64 bool bfloat16 uint16 complex128 float16 uint32 uint64".split()
+    (
+        "float32 float64 int32 uint8 int16 int8 complex64 int64 bool bfloat16 uint16 complex128 float16 uint32 uint64"
+    ).split()
 )
 _QUANTIZED = frozenset(("qint8", "quint8", "qint32", "qint16", "quint16"))
 _INTEGERS = frozenset(("int32", "uint8", "int16", "int8", "int64", "uint16", "uint32", "uint64")) | _QUANTIZED
@@ -53,7 +55,8 @@ def _through(*steps: Any) -> Kernel:
 
 def truncated(x: Any, source: DType, target: DType) -> Any:
     """`x` with the low bits of its mantissa, which `target` has no room for, set to zero."""
-    bits = ml_dtypes.finfo(source.np).nmant - ml_dtypes.finfo(target.np).nmant
+    finfo: Any = ml_dtypes.finfo
+    bits = finfo(source.np).nmant - finfo(target.np).nmant
     word = np.dtype(f"u{source.size}")
     kept = word.type((1 << (8 * source.size)) - (1 << bits))
     return (np.asarray(x).view(word) & kept).view(source.np)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from runstep import errors
+from runstep.graph import dtypes
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 for _op, _ufunc in (
@@ -42,7 +43,7 @@ def _typed(ufunc: Kernel) -> Kernel:
 def _register(op: str, ufunc: Kernel, differ: np.bool_) -> None:
     @numpy_kernel.make(op)
     def make(node: Node) -> Kernel:
-        kernel = _typed(ufunc) if node.input_types[0].np == object else ufunc
+        kernel = _typed(ufunc) if node.input_types[0] is dtypes.string else ufunc
         return kernel if node.attrs["incompatible_shape_error"] else _tolerant(kernel, differ)
 
 

@@ -18,7 +18,7 @@ def _axis(x: Any, axis: Any) -> int:
     if not -x.ndim <= where < x.ndim:
         text = f"ScanOp: Expected scan axis in the range [{-x.ndim}, {x.ndim}), but got {where}"
         raise errors.InvalidArgumentError(None, None, text)
-    return where % x.ndim
+    return where + x.ndim if where < 0 else where
 
 
 def _register_scan(op: str, ufunc: np.ufunc, start: float) -> None:

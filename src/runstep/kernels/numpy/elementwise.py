@@ -104,7 +104,7 @@ def sign(node: Node) -> Kernel:
 
 
 def _conjugating(op: str, kernel: Kernel) -> None:
-    """Registers a gradient that conjugates a complex derivative. (Those of sigmoid and tanh get y conjugated already.)"""
+    """Registers a gradient that conjugates a complex derivative. (Sigmoid's and tanh's get y conjugated already.)"""
 
     @numpy_kernel.make(op)
     def make(node: Node) -> Kernel:

@@ -43,9 +43,7 @@ def _count(places: Any, weights: Any, total: int, dtype: DType, binary: bool) ->
     return out
 
 
-def _placed(
-    rows: Any, values: Any, weights: Any, row_count: int, size: int, dtype: DType, binary: bool
-) -> Any:
+def _placed(rows: Any, values: Any, weights: Any, row_count: int, size: int, dtype: DType, binary: bool) -> Any:
     """A (row_count, size) table of counts; values of `size` and more are dropped."""
     inside = values < size
     places = (rows * size + values)[inside]
@@ -59,8 +57,8 @@ def _weights_like(values: Any, weights: Any) -> Any:
         return None
     if weights.shape != values.shape:
         raise _invalid(
-            "`weights` must be the same shape as `arr` or a length-0 `Tensor`, in which case it acts as all weights equal "
-            f"to 1. Received {_shape(weights)}"
+            "`weights` must be the same shape as `arr` or a length-0 `Tensor`, in which case it acts as all weights "
+            f"equal to 1. Received {_shape(weights)}"
         )
     return weights.ravel()
 
@@ -129,7 +127,9 @@ def sparse_bincount(node: Node) -> Kernel:
             return _placed(0, flat, chosen, 1, length, dtype, binary)[0]
         rows = int(dense_shape[0])
         if indices.size and (indices[:, 0].max() >= rows or indices.min() < 0):
-            raise _invalid(f"Index out of bound. `batch` ({indices[:, 0].max()}) must be less than the dimension size ({rows}).")
+            raise _invalid(
+                f"Index out of bound. `batch` ({indices[:, 0].max()}) must be less than the dimension size ({rows})."
+            )
         return _placed(indices[:, 0], flat, chosen, rows, length, dtype, binary)
 
     return count
@@ -143,7 +143,9 @@ def ragged_bincount(node: Node) -> Kernel:
     def count(splits: Any, values: Any, size: Any, weights: Any) -> Any:
         length = _length(size)
         if splits.size < 2 or splits[0] != 0:
-            raise _invalid(f"Splits must start with 0, not with {splits[0]}" if splits.size else "Splits must be non-empty")
+            raise _invalid(
+                f"Splits must start with 0, not with {splits[0]}" if splits.size else "Splits must be non-empty"
+            )
         if splits[-1] != values.size:
             raise _invalid(f"Splits must end with the number of values, got {splits[-1]} instead of {values.size}")
         chosen = _weights_like(values, weights)

@@ -63,7 +63,7 @@ def _register_fold(op: str, ufunc: np.ufunc) -> None:
     def make(node: Node) -> Kernel:
         dtype = node.output_types[0]
         kept = node.attrs["keep_dims"]
-        fold = ufunc.reduce
+        fold: Any = ufunc.reduce
         wide = accumulator(dtype)
         if wide == dtype.np:
             return _over_axes(node, lambda x, axes: fold(x, axes, wide, None, kept))
@@ -82,11 +82,12 @@ def _register_extreme(op: str, ufunc: np.ufunc, lowest: bool) -> None:
     def make(node: Node) -> Kernel:
         dtype = node.output_types[0]
         kept = node.attrs["keep_dims"]
-        fold = ufunc.reduce
+        fold: Any = ufunc.reduce
         if dtype.is_floating:
             start = dtype.np.type(-np.inf if lowest else np.inf)
         else:
-            info = ml_dtypes.iinfo(dtype.np)
+            iinfo: Any = ml_dtypes.iinfo
+            info = iinfo(dtype.np)
             start = dtype.np.type(info.min if lowest else info.max)
 
         def extreme(x: Any, axes: tuple[int, ...]) -> Any:
@@ -106,7 +107,7 @@ def mean(node: Node) -> Kernel:
     dtype = node.output_types[0]
     kept = node.attrs["keep_dims"]
     kind = dtype.np
-    add = np.add.reduce
+    add: Any = np.add.reduce
     if dtype.is_integer:
         wide: Any = np.uint64 if dtype.is_unsigned else np.int64
 
@@ -144,10 +145,11 @@ def euclidean_norm(node: Node) -> Kernel:
     kept = node.attrs["keep_dims"]
     kind = dtype.np
     wide = accumulator(dtype)
-    add = np.add.reduce
+    add: Any = np.add.reduce
     if dtype.is_complex:
         return _over_axes(
-            node, lambda x, axes: np.sqrt(add(np.square(x.real) + np.square(x.imag), axes, None, None, kept)).astype(kind)
+            node,
+            lambda x, axes: np.sqrt(add(np.square(x.real) + np.square(x.imag), axes, None, None, kept)).astype(kind),
         )
     if dtype.is_integer:
         # The squares wrap around, as they do in TensorFlow.

@@ -37,7 +37,8 @@ def _check_sorted(data: Any, ids: Any) -> None:
         raise errors.InvalidArgumentError(None, None, "segment ids are not increasing")
     if ids[0] < 0:
         text = (
-            f"Segment id {ids[0]} out of range [0, {int(ids[-1]) + 1}), possibly because 'segment_ids' input is not sorted."
+            f"Segment id {ids[0]} out of range [0, {int(ids[-1]) + 1}), possibly because 'segment_ids' input is not "
+            "sorted."
         )
         raise errors.InvalidArgumentError(None, None, text)
 
@@ -108,7 +109,7 @@ def _check_unsorted(data: Any, ids: Any, number: Any) -> int:
 
 
 def unsorted(ufunc: np.ufunc, data: Any, ids: Any, count: int, empty: Any) -> Any:
-    """`ufunc` over the rows of each segment; `empty` where there are none. `data`, `ids` are arrays, checked already."""
+    """`ufunc` over the rows of each segment; `empty` where there are none. `data` and `ids` are checked arrays."""
     flat = ids.ravel()
     rows = data.reshape(flat.size, *data.shape[ids.ndim :])
     if flat.size and int(flat.max()) >= count:
@@ -133,7 +134,8 @@ def unsorted(ufunc: np.ufunc, data: Any, ids: Any, count: int, empty: Any) -> An
 
 
 def _limit(dtype: DType, lowest: bool) -> Any:
-    info = ml_dtypes.finfo(dtype.np) if dtype.is_floating else ml_dtypes.iinfo(dtype.np)
+    limits: Any = ml_dtypes.finfo if dtype.is_floating else ml_dtypes.iinfo
+    info = limits(dtype.np)
     return info.min if lowest else info.max
 
 

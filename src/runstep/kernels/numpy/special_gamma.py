@@ -260,5 +260,3 @@ def betainc(a: Array, b: Array, x: Array) -> Array:
     value = np.exp(log) * _beta_fraction(a, b, x) / a
     result[inside] = np.where(swap, 1 - value, value)
     return result
-
-

@@ -1,8 +1,10 @@
 """Chebyshev coefficients of the special functions, lowest order first.
 
-Each was computed with mpmath at 40 digits or more: the function that the comment names, sampled at the Chebyshev nodes of
-the interval, transformed, and cut where the coefficients fall below 1e-17 of the largest.
+Each was computed with mpmath at 40 digits or more: the function that the comment names, sampled at the Chebyshev nodes
+of the interval, transformed, and cut where the coefficients fall below 1e-17 of the largest.
 """
+
+# fmt: off
 
 from __future__ import annotations
 
