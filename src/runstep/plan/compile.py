@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -61,6 +61,12 @@ class Plan:
         if self.collect is None and not self.tasks[0].segment.is_async:
             return self.tasks[0].segment
         return None
+
+    @property
+    def straight(self) -> Callable[..., tuple[Any, ...]] | None:
+        """That function when nothing in it could be cancelled or asks for the step, which may then be None."""
+        segment = self.inline
+        return None if segment is None or segment.needs_step else segment.run
 
 
 class Compiler:

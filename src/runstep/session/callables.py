@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runstep import errors
+from runstep.quiet import begin, end
 from runstep.session import feeds
 from runstep.session.fetches import Fetches
 
@@ -62,13 +63,13 @@ def _check_open(session: BaseSession) -> None:
 
 
 def _direct(session: BaseSession, fetches: Any, request: Any, keys: list[Any]) -> Callable[..., Any]:
-    converters = [convert for _, convert in request.convert]
+    converters = request.convert
     single = converters[0] if len(converters) == 1 else None
     count = len(converters)
     engine = session._engine
     assert engine is not None
     run_step, plan, build, direct, timeout = engine.run_step, request.plan, request.build, request.direct, session._timeout
-    graph, edits = session.graph, request.edits
+    graph, edits, straight = session.graph, request.edits, request.straight
     if direct:
         return _through_run(session, fetches, keys, True)
 
@@ -82,7 +83,14 @@ def _direct(session: BaseSession, fetches: Any, request: Any, keys: list[Any]) -
             _check_open(session)
         fed = (single(values[0]),) if single is not None else [convert(v) for convert, v in zip(converters, values, strict=True)]
         try:
-            return build(run_step(plan, fed, None, timeout))
+            if straight is None:
+                return build(run_step(plan, fed, None, timeout))
+            token = begin()
+            try:
+                found = straight(None, *fed)
+            finally:
+                end(token)
+            return build(found)
         except BaseException as error:
             raise session._explained(error) from error.__cause__
 

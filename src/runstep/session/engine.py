@@ -16,9 +16,8 @@ from functools import partial
 from typing import Any
 
 import attrs
-import numpy as np
 
-from runstep import errors
+from runstep import errors, quiet
 from runstep.actors.device import DeviceActor
 from runstep.actors.driver import drive, drive_in_place
 from runstep.actors.loop import loop_thread
@@ -121,8 +120,11 @@ class LocalEngine:
         try:
             segment = plan.inline
             if segment is not None:
-                with np.errstate(all="ignore"):
+                token = quiet.begin()
+                try:
                     results = segment.run(context, *values)
+                finally:
+                    quiet.end(token)
             else:
                 results = self._run_tasks(plan, values, context)
             if context.cancelled:

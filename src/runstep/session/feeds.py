@@ -144,7 +144,7 @@ def converter(tensor: Tensor, keep: bool, strict: bool = False) -> Convert:
     ndarray = np.ndarray
 
     def convert(value: Any) -> Any:
-        if type(value) is ndarray and value.dtype == np_dtype and value.dtype.isnative:
+        if type(value) is ndarray and (value.dtype is np_dtype or (value.dtype == np_dtype and value.dtype.isnative)):
             array = value
         else:
             array = _cast(tensor, value, np_dtype, strict)

@@ -10,6 +10,7 @@ from typing import Any
 from runstep import errors
 from runstep.graph.graph import Graph, get_default_graph
 from runstep.graph.tensor import Tensor
+from runstep.quiet import begin, end
 from runstep.session import default, feeds, metadata
 from runstep.session.engine import LocalEngine, live_engines, open_engine
 from runstep.session.failure import explained, message
@@ -22,17 +23,18 @@ _EMPTY = "The Session graph is empty. Add operations to the graph before calling
 class _Request:
     """A request that has been analysed and compiled: what a repeated `run` needs."""
 
-    __slots__ = ("build", "convert", "direct", "edits", "plan")
+    __slots__ = ("build", "convert", "direct", "edits", "plan", "straight")
 
     def __init__(
         self,
         plan: Any,
         build: Build,
-        convert: Sequence[tuple[Any, feeds.Convert]],
+        convert: Sequence[feeds.Convert],
         direct: Sequence[tuple[int, int]],
         edits: int,
     ) -> None:
         self.plan = plan
+        self.straight = plan.straight if plan else None
         self.build = build
         self.convert = convert
         self.direct = direct  # fetches that are fed: (position of the fetch, position of the feed)
@@ -118,16 +120,25 @@ class BaseSession:
                 request = self._cache.get(key)
             except TypeError:
                 key, request = None, None
-            if request is not None and request.edits == self._graph._edits and request.convert is not None:
+            if request is not None and request.edits == self._graph._edits:
                 return self._run_request(request, feed_dict.values() if feed_dict else ())
         else:
             key = None
         return self._run_slowly(key, fetches, feed_dict, options, run_metadata)
 
     def _run_request(self, request: _Request, values: Any) -> Any:
-        fed = [convert(value) for (_, convert), value in zip(request.convert, values, strict=True)]
+        fed = [convert(value) for convert, value in zip(request.convert, values, strict=True)]
         try:
-            found = self._engine.run_step(request.plan, fed, None, self._timeout)  # type: ignore[union-attr]
+            if request.straight is not None:
+                token = begin()
+                try:
+                    found = request.straight(None, *fed)
+                finally:
+                    end(token)
+            elif request.plan:
+                found = self._engine.run_step(request.plan, fed, None, self._timeout)  # type: ignore[union-attr]
+            else:
+                found = ()
         except BaseException as error:
             raise self._explained(error) from error.__cause__
         if request.direct:
@@ -149,7 +160,7 @@ class BaseSession:
         if key is not None and len(given) == len(tensors) and all(not _is_handle(v) for v in values):
             if all(self._is_plain_key(k, t) for k, t in zip(given, tensors, strict=True)):
                 self._cache[key] = request
-        fed = [convert(value) for (_, convert), value in zip(request.convert, values, strict=True)]
+        fed = [convert(value) for convert, value in zip(request.convert, values, strict=True)]
         timeout = run_options.timeout_in_ms / 1000 if run_options is not None and run_options.timeout_in_ms > 0 else self._timeout
         if not request.plan:
             return request.build(_with_fed((), request, fed))
@@ -183,7 +194,7 @@ class BaseSession:
             except errors.OpError as error:
                 raise self._explained(error) from None
         kept = plan.kept_feeds if plan else frozenset()
-        convert = [(tensor, feeds.converter(tensor, i in kept)) for i, tensor in enumerate(fed)]
+        convert = [feeds.converter(tensor, i in kept) for i, tensor in enumerate(fed)]
         return _Request(plan, wanted.build, convert, direct, self._graph._edits)
 
     def _resolve_handles(self, pairs: list[tuple[Tensor, Any]]) -> list[tuple[Tensor, Any]]:
