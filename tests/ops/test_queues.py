@@ -12,8 +12,7 @@ from runstep import errors
 from runstep.graph import dtypes
 from runstep.graph.apply import apply
 from runstep.ops import data_flow
-from runstep.ops import queues as queues  # rows
-from runstep.ops import resource_state as resource_state
+from runstep.ops import table as table  # rows
 from runstep.testing.bench import Bench, compare
 from runstep.testing.building import compare_graphs
 

@@ -262,8 +262,8 @@ class Queue:
 
     # Shapes.
 
-    def check(self, components: Sequence[Any], actual: Sequence[tuple[int, ...]], batch: tuple[int | None, ...]) -> None:
-        """Raises InvalidArgumentError unless components of these shapes may go in; `batch` is the dimension in front."""
+    def check(self, actual: Sequence[tuple[int, ...]], batch: tuple[int | None, ...]) -> None:
+        """Raises InvalidArgumentError unless components of these shapes may go in; `batch` is what is in front."""
         if self.shapes is None:
             return
         for index, (shape, wanted) in enumerate(zip(actual, self.shapes, strict=True)):
@@ -281,7 +281,10 @@ class Queue:
 
 
 class PaddingQueue(Queue):
-    """A queue whose components have a rank but not all sizes; batches are filled up (source: tf.queue.PaddingFIFOQueue)."""
+    """A queue whose components have a rank but not all sizes; batches are filled up.
+
+    Source: tf.queue.PaddingFIFOQueue.
+    """
 
     batch_kind = "PaddingFIFOQueue"
 

@@ -76,13 +76,19 @@ def name_list(names: Any, dtypes: Sequence[Any]) -> list[str] | None:
 @contextmanager
 def _outermost() -> Iterator[None]:
     """A queue is made once, whatever branch, loop or control dependencies the caller is in."""
+    with get_default_graph().control_dependencies(None), on_host():
+        yield
+
+
+@contextmanager
+def on_host() -> Iterator[None]:
+    """On any CPU, unless the caller said a device."""
     graph = get_default_graph()
-    with graph.control_dependencies(None):
-        if graph._scope.device or graph._scope.device_functions:
+    if graph._scope.device or graph._scope.device_functions:
+        yield
+    else:
+        with graph.device("/device:CPU:*"):
             yield
-        else:
-            with graph.device("/device:CPU:*"):
-                yield
 
 
 # --- the classes --------------------------------------------------------------------------------------------------

@@ -110,8 +110,6 @@ class Bench:
           AssertionError: a node waits; `start` it instead.
         """
         values = dict(feeds or {})
-        if isinstance(fetches, list):
-            return [self._fetch(fetch, values) for fetch in fetches]
         return self._fetch(fetches, values)
 
     def start(self, fetch: Any, feeds: Mapping[Tensor, Any] | None = None) -> Pending:
@@ -120,6 +118,8 @@ class Bench:
         return self._start(op, dict(feeds or {}))
 
     def _fetch(self, fetch: Any, values: dict[Any, Any]) -> Any:
+        if isinstance(fetch, list | tuple):
+            return type(fetch)(self._fetch(item, values) for item in fetch)
         if isinstance(fetch, Operation):
             self._run(fetch, values)
             return None
@@ -169,7 +169,7 @@ class Bench:
 
 
 class BenchApi(stateful.RunstepApi):
-    """Runs the programs of `runstep.testing.stateful` on a bench: `compare(program, ours=BenchApi)`."""
+    """Runs the programs of `runstep.testing.stateful` on a bench: see `compare`."""
 
     def __init__(self) -> None:
         stateful.Api.__init__(self)
@@ -185,9 +185,10 @@ class BenchApi(stateful.RunstepApi):
         return self.bench.run(fetches, feeds)
 
 
-def compare(program: Callable[[Any], None], texts: bool = True, **how: Any) -> None:
+def compare(program: Callable[[Any], None], rtol: float = 1e-6, atol: float = 0.0, texts: bool = True) -> None:
     """`stateful.compare` on a bench, with the texts of errors."""
-    stateful.compare(program, texts=texts, ours=BenchApi, **how)
+    theirs = stateful.outcomes(stateful.TensorFlowApi(), program)
+    stateful.agree(theirs, stateful.outcomes(BenchApi(), program), rtol, atol, texts)
 
 
 def _takes_ref(op: Operation, index: int) -> bool:

@@ -188,14 +188,12 @@ def compare(
     rtol: float = 1e-6,
     atol: float = 0.0,
     texts: bool = False,
-    ours: Callable[[], Api] | None = None,
 ) -> None:
     """Fails unless `program` has the same outcomes on TensorFlow and on runstep.
 
     Args:
       rtol, atol: how far floats may differ.
       texts: also the first lines of the messages of errors must be contained in ours.
-      ours: makes what runs it on our side; a session by default.
     """
     agree(outcomes(TensorFlowApi(), program), outcomes(RunstepApi(), program), rtol, atol, texts)
 

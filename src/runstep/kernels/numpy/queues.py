@@ -175,7 +175,7 @@ def enqueue(node: Node) -> Kernel:
         queue = queue_of(handle)
         if queue.types != types:
             _check_signature(node, queue, True)
-        queue.check(components, [shared.shape_of(value) for value in components], ())
+        queue.check([shared.shape_of(value) for value in components], ())
         await queue.put([tuple(map(shared.kept, components))])
 
     return run
@@ -191,7 +191,7 @@ def enqueue_many(node: Node) -> Kernel:
             _check_signature(node, queue, True)
         sizes = [shared.shape_of(value) for value in components]
         count = sizes[0][0] if sizes[0] else None
-        queue.check(components, sizes, (count,))
+        queue.check(sizes, (count,))
         for index, shape in enumerate(sizes):
             if not shape:
                 raise invalid(f"Component {index} of an element batch is a scalar; it needs a dimension in front.")
