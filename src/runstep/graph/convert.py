@@ -141,12 +141,18 @@ def _pack(value: Any, dtype: DType | None, name: str | None) -> Tensor:
     dtype = dtype or _tensor_dtype(value)
     with get_default_graph().name_scope(name or "packed") as scope:
 
-        def packed(items: Any, inner: str | None) -> Tensor:
-            if not isinstance(items, list | tuple):
-                return convert_to_tensor(items, dtype)
-            if not _holds_tensors(items):
-                return constant_node(items, dtype, name="Const")
-            parts = [packed(item, str(i)) for i, item in enumerate(items)]
+        def converted(items: Any, inner: str) -> Any:
+            if isinstance(items, list | tuple):
+                with get_default_graph().name_scope(inner) as nested:
+                    return packed(items, nested) if _holds_tensors(items) else items
+            return items
+
+        def packed(items: Any, inner: str) -> Tensor:
+            parts = [converted(item, str(i)) for i, item in enumerate(items)]
+            parts = [
+                part if type(part) is Tensor else convert_to_tensor(part, dtype, name=str(i))
+                for i, part in enumerate(parts)
+            ]
             return apply("Pack", parts, name=inner)  # type: ignore[no-any-return]
 
         return packed(value, scope)
