@@ -141,7 +141,16 @@ def _convert_inputs(graph: Graph, op_def: OpDef, inputs: Sequence[Any], attrs: d
 
 def _convert_one(op_def: OpDef, arg: ArgDef, value: Any, expected: DType | None) -> Tensor:
     if expected is None and arg.type_attr is not None:
-        default = op_def.attrs[arg.type_attr].default
+        default, allowed = op_def.attrs[arg.type_attr].default, op_def.attrs[arg.type_attr].allowed
+        if allowed is not None:
+            # The value's own type counts. Only where that will not do (an empty list is a float) the default is tried.
+            try:
+                tensor = convert_to_tensor(value, name=arg.name, as_ref=arg.is_ref)
+            except TypeError:
+                pass
+            else:
+                if tensor.dtype.base_dtype in allowed:
+                    return tensor
         preferred = None if default is REQUIRED else default
         return convert_to_tensor(value, name=arg.name, as_ref=arg.is_ref, preferred_dtype=preferred)
     try:

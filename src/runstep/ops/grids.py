@@ -126,9 +126,8 @@ def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None =
         input = reshape(input, [-1])
         axis = 0
     with name_scope(name, "Repeat", [input, repeats]):
-        repeats = apply("Cast", convert_to_tensor(repeats, name="repeats"), DstT=dtypes.int32)
-        repeats.set_shape(repeats.op.inputs[0].raw_shape)
         data = convert_to_tensor(input, name="data")
+        repeats = apply("Cast", convert_to_tensor(repeats, name="repeats"), DstT=dtypes.int32)
         sizes = shape(data)
         raw = data.raw_shape
         if raw is None:
@@ -147,7 +146,8 @@ def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None =
         if counts is None or len(counts) != 1:
             repeats = reshape(repeats, [-1])
         repeats = broadcast_to(repeats, [sizes[at]])
-        longest = apply("Maximum", convert_to_tensor(0, dtypes.int32, name="zero"), apply("Max", repeats, _axis_zero()))
+        largest = apply("Max", repeats, _axis_zero())
+        longest = apply("Maximum", convert_to_tensor(0, dtypes.int32, name="zero"), largest)
         mask = sequence_mask(repeats, longest)
         tiled = tile(expand_dims(data, at + 1), [1] * (at + 1) + [longest] + [1] * (rank - at - 1))
         return boolean_mask(tiled, mask, axis=at)

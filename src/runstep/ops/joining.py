@@ -300,13 +300,10 @@ def stack(values: Any, axis: int = 0, name: str = "stack") -> Tensor:
     ValueError if `axis` is out of range.
     """
     if axis == 0:
-        try:  # a list of plain numbers is a constant
-            found = convert_to_tensor(values, name=name)
+        try:  # a list of plain numbers is a constant, one with tensors in it is packed
+            return convert_to_tensor(values, name=name)
         except (TypeError, ValueError):
             pass
-        else:
-            if found.op.name.startswith(name) or not isinstance(values, Tensor):
-                return found
     parts = values if isinstance(values, list | tuple) else unstack(values)
     first = convert_to_tensor(parts[0], name="values_0") if isinstance(parts[0], Tensor) else None
     raw = first.raw_shape if first is not None else _raw_of(parts[0])
@@ -407,7 +404,7 @@ def pad(
         result = apply("MirrorPad", tensor, paddings, mode=kind, name=name)
     else:
         raise ValueError(
-            f"Value of argument `mode` expected to be one of 'CONSTANT', 'REFLECT', or 'SYMMETRIC'. "
+            'Value of argument `mode` expected to be one of "CONSTANT", "REFLECT", or "SYMMETRIC". '
             f"Received `mode` = {mode}"
         )
     _keep_known_sizes(result)

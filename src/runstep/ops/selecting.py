@@ -259,7 +259,7 @@ def verify_tensor_all_finite(
     t: Any = None, msg: Any = None, name: str | None = None, x: Any = None, message: Any = None
 ) -> Tensor:
     """`t`, if it has neither NaN nor infinity; else the run fails. Mirrors `tf.compat.v1.verify_tensor_all_finite`."""
-    from runstep.ops.control_flow import with_dependencies
+    from runstep.ops.basic import with_dependencies
 
     x = x if x is not None else t
     message = message if message is not None else msg

@@ -7,7 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from runstep.graph import dtypes, shapes
+from runstep.graph import (
+    dtypes,
+    operators,  # noqa: F401  array functions index and add tensors
+    shapes,
+)
 from runstep.graph.apply import apply
 from runstep.graph.constant_value import constant_value
 from runstep.graph.convert import convert_to_tensor
