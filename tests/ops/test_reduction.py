@@ -42,6 +42,12 @@ CASES = [
     *[case(name, of([100, 100, 101]), 0, types={"T": INTEGERS}) for name in ("Sum", "Mean", "Prod", "EuclideanNorm")],
     *[case(name, of([-1, -1, -3]), 0, types={"T": INTEGERS[:4]}) for name in ("Mean", "Max", "Min")],
     *[case(name, real(40, 50, 3), [0, 1], types={"T": REAL}, atol=1e-4) for name in ("Sum", "Mean", "Max")],
+    # Many short rows take another way.
+    *[
+        case(name, real(2000, 5), axis, keep_dims=kept, types={"T": REAL})
+        for name in ("Sum", "Mean", "Max", "Min")
+        for axis, kept in ((1, False), (-1, True), ([1], False))
+    ],
     *[
         row
         for name in ("All", "Any")

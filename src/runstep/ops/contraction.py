@@ -46,10 +46,10 @@ def _einsum(op: Any) -> Shapes:
             labels = einsum_equation.expanded(subscript, len(extent), len(extent) - len(subscript) + 1)
         except ValueError as error:
             raise ValueError(f"{error}\n\t for {position}th input and equation: {equation}") from None
-        own = []
-        for label, size in zip(labels, extent, strict=True):
-            if isinstance(label, str):
-                sizes[label] = shapes.merge_size(sizes.get(label), size)
+        own: list[int | None] = []
+        for axis, size in zip(labels, extent, strict=True):
+            if isinstance(axis, str):
+                sizes[axis] = shapes.merge_size(sizes.get(axis), size)
             else:
                 own.append(size)
         if ELLIPSIS in subscript:

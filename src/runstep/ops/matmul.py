@@ -145,7 +145,13 @@ def matmul(
                 a, adjoint_a = conj(a), True
             if transpose_b:
                 b, adjoint_b = conj(b), True
-            flags = {"adj_x": adjoint_a, "adj_y": adjoint_b, "grad_x": grad_a, "grad_y": grad_b, "name": scope}
+            flags: dict[str, Any] = {
+                "adj_x": adjoint_a,
+                "adj_y": adjoint_b,
+                "grad_x": grad_a,
+                "grad_y": grad_b,
+                "name": scope,
+            }
             if wants_v3:
                 return apply("BatchMatMulV3", a, b, Tout=output_type, **flags)
             return apply("BatchMatMulV2", a, b, **flags)

@@ -371,9 +371,8 @@ def argmin(
 
 def _neighbours_satisfy(x: TensorLike, op_type: str) -> Tensor:
     flat = apply("Reshape", convert_to_tensor(x), [-1])
-    masks = {"ellipsis_mask": 0, "new_axis_mask": 0, "shrink_axis_mask": 0}
-    before = apply("StridedSlice", flat, [0], [-1], [1], begin_mask=1, end_mask=0, **masks)
-    after = apply("StridedSlice", flat, [1], [0], [1], begin_mask=0, end_mask=1, **masks)
+    before = apply("StridedSlice", flat, [0], [-1], [1], begin_mask=1)
+    after = apply("StridedSlice", flat, [1], [0], [1], end_mask=1)
     return reduce_all(apply(op_type, before, after))
 
 

@@ -106,8 +106,8 @@ def matmul(node: Node) -> Kernel:
 
 @numpy_kernel.make("SparseMatMul")
 def sparse_matmul(node: Node) -> Kernel:
-    left = _transposed if node.attrs["transpose_a"] else None
-    right = _transposed if node.attrs["transpose_b"] else None
+    left: Operand | None = _transposed if node.attrs["transpose_a"] else None
+    right: Operand | None = _transposed if node.attrs["transpose_b"] else None
     single = np.dtype(np.float32)
     if any(dtype.np != single for dtype in node.input_types):
         left, right = _in(single, left), _in(single, right)

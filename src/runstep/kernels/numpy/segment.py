@@ -121,9 +121,11 @@ def unsorted(ufunc: np.ufunc, data: Any, ids: Any, count: int, empty: Any) -> An
     if not rows.size:
         return out
     if (flat[1:] < flat[:-1]).any():
-        order = np.argsort(flat, kind="stable")
-        flat, rows = flat[order], rows[order]
-    first = int(np.searchsorted(flat, 0))
+        # Short keys are sorted by radix; one more makes room for the negative ids, which come first.
+        keys = (flat + 1).clip(0).astype(np.uint16) if count < 65535 else flat
+        order = np.argsort(keys, kind="stable")
+        flat, rows = flat.take(order), rows.take(order, 0)
+    first = int(np.count_nonzero(flat < 0))
     if first:
         flat, rows = flat[first:], rows[first:]
         if not flat.size:
