@@ -37,7 +37,7 @@ MODULES = [
 
 
 class Given:
-    """x [4, 5]; y [?, 5]; z of unknown rank; p int32 [2]; q int32 of unknown rank; b bool [4]; i int32; s string [4]."""
+    """x [4, 5]; y [?, 5]; z of unknown rank; p int32 [2]; q int32 of unknown rank; b bool [4]; i int32; s string."""
 
     def __init__(self, tf):
         self.x = tf.placeholder(tf.float32, [4, 5])

@@ -20,8 +20,10 @@ BOTH = (InvalidArgumentError, ValueError)
 
 
 def varying(value):
-    """A literal that static shape inference sees as unknown, as sizes are in TensorFlow when the axis is unknown: it takes
-    an unknown axis for -1 then, and infers wrong shapes."""
+    """A literal that static shape inference sees as unknown.
+
+    Where the axis is unknown TensorFlow takes it for -1, and infers wrong shapes from known sizes.
+    """
     spec = of(value)
     spec.is_literal = False
     return spec

@@ -162,7 +162,7 @@ def test_ops(row):
     check(row)
 
 
-# TensorFlow refuses these two ops with blocks of unknown shape, which is how rows are run. So they are run eagerly here.
+# TensorFlow refuses these ops with blocks of unknown shape, which is how rows are run. So they are run eagerly here.
 BLOCKS = [
     ("SpaceToBatchND", (1, 4, 4, 2), [2, 2], [[0, 0], [0, 0]]),
     ("SpaceToBatchND", (2, 3, 4, 1), [2, 2], [[0, 1], [2, 0]]),

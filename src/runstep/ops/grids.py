@@ -141,8 +141,7 @@ def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None =
             single = reshape(repeats, [])
             expanded = expand_dims(data, at + 1)
             tiled = tile(expanded, [1] * (at + 1) + [single] + [1] * (rank - at - 1))
-            total = apply("Mul", single, sizes[at], name="mul")
-            return reshape(tiled, concat([sizes[:at], [total], sizes[at + 1 :]], 0))
+            return reshape(tiled, concat([sizes[:at], [single * sizes[at]], sizes[at + 1 :]], 0))
         if counts is None or len(counts) != 1:
             repeats = reshape(repeats, [-1])
         repeats = broadcast_to(repeats, [sizes[at]])

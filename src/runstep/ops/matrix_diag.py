@@ -152,16 +152,9 @@ def _set_diag_v3(op: Any) -> Shapes:
 
 
 def _band_part(op: Any) -> Shapes:
-    raw = op.inputs[0].raw_shape
-    for index, what, axis in ((1, "num_lower", -2), (2, "num_upper", -1)):
-        shapes.with_rank(op.inputs[index].raw_shape, 0)
-        value = op.constant(index)
-        if value is not None and raw is not None and len(raw) >= 2 and raw[axis] is not None and value > raw[axis]:
-            raise ValueError(
-                f"{what} must be negative or less or equal to the number of "
-                f"{'rows' if axis == -2 else 'columns'} ({raw[axis]}) got: {value}"
-            )
-    return [raw]
+    for tensor in op.inputs[1:]:
+        shapes.with_rank(tensor.raw_shape, 0)
+    return [op.inputs[0].raw_shape]
 
 
 _ALIGN = "align: {'LEFT_RIGHT', 'RIGHT_LEFT', 'LEFT_LEFT', 'RIGHT_RIGHT'} = 'RIGHT_LEFT'"

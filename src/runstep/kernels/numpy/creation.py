@@ -160,6 +160,13 @@ def lin_space(node: Node) -> Kernel:
 # --- OneHot -------------------------------------------------------------------------------------------------------
 
 
+def _check_values(on: Any, off: Any) -> None:
+    if shape_of(on):
+        invalid(f"on_value must be a scalar, but got: {text(on.shape)}")
+    if shape_of(off):
+        invalid(f"off_value must be a scalar, but got: {text(off.shape)}")
+
+
 @numpy_kernel.make("OneHot")
 def one_hot(node: Node) -> Kernel:
     dtype, axis = node.output_types[0].np, node.attrs["axis"]
@@ -173,10 +180,7 @@ def one_hot(node: Node) -> Kernel:
             invalid(f"Expected axis to be -1 or between [0, {rank}).  But received: {axis}")
         if depth.ndim:
             invalid(f"depth must be a scalar, but got: {text(depth.shape)}")
-        if shape_of(on):
-            invalid(f"on_value must be a scalar, but got: {text(on.shape)}")
-        if shape_of(off):
-            invalid(f"off_value must be a scalar, but got: {text(off.shape)}")
+        _check_values(on, off)
         if counts is None:
             if depth < 0:
                 invalid(f"depth must be non-negative, got: {depth}")
@@ -193,6 +197,7 @@ def one_hot(node: Node) -> Kernel:
     if dtype.kind == "O":
 
         def objects(indices: Any, depth: Any, on: Any, off: Any) -> Any:
+            _check_values(on, off)
             hot = kernel(indices, depth, np.bool_(True), np.bool_(False))
             out = np.empty(hot.shape, object)
             out.fill(off.item() if isinstance(off, np.ndarray) else off)

@@ -71,7 +71,7 @@ def where(condition: Any) -> Any:
 
 
 def _keys(x: Any) -> Any:
-    """What tells the elements of a vector of small floats apart in TensorFlow: their bits, so that the two zeros differ."""
+    """What tells elements of two bytes apart in TensorFlow: their bits, so that the two zeros differ."""
     bits = x.view(np.uint16).astype(np.int64)
     different = np.flatnonzero(x != x)
     bits[different] = (1 << 16) + different  # NaN differs from all, itself included
