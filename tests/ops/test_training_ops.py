@@ -140,6 +140,18 @@ def test_refuses() -> None:
     compare(program)
 
 
+def test_large_variables() -> None:
+    values = np.random.default_rng(0).standard_normal((300, 300)).astype(np.float32)
+
+    def program(api: Any) -> None:
+        v, m, u = (api.resource(np.abs(values) + i, name=f"v{i}") for i in range(3))
+        api.run(api.op("ResourceApplyAdam", v, m, u, 0.9, 0.99, 0.1, 0.9, 0.99, 0.1, values))
+        for one in (v, m, u):
+            api.read(one)
+
+    compare(program, rtol=1e-5, atol=1e-6)
+
+
 def test_one_variable_in_two_roles() -> None:
     def program(api: Any) -> None:
         v = api.variable([1.0, 2.0])

@@ -110,6 +110,8 @@ def scatter_nd(function: Update | None, target: np.ndarray, indices: Any, update
     Raises:
       InvalidArgumentError: the shapes do not fit, or an index is outside.
     """
+    if function is np.subtract and target.dtype == np.bool_:
+        function = np.logical_xor
     outer, texts = indices.ndim - 1, (shape_text(indices.shape), shape_text(updates.shape))
     if outer < 0:
         raise invalid(

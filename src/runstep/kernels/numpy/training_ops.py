@@ -258,6 +258,9 @@ _UPDATES: dict[str, Update] = {
 # --- from inputs to arrays ----------------------------------------------------------------------------------------
 
 
+_TILE = 16384  # elements: the temporaries of one tile stay in the cache
+
+
 def _refs(inputs: Sequence[Any], dtype: Any) -> list[Variable]:
     for ref in inputs:
         if ref.value is None and ref.locked_read() is None:
@@ -320,7 +323,15 @@ def _dense(slots: list[str], rest: list[str], update: Update) -> Callable[..., N
     def mutate(values: Sequence[Any], arrays: list[np.ndarray]) -> None:
         _check_scalars(rest, values)
         _check_same(names, [*arrays, values[grad_at]])
-        update(*arrays, *values)
+        size = arrays[0].size
+        if size <= _TILE:
+            update(*arrays, *values)
+            return
+        before, after = values[:grad_at], values[grad_at + 1 :]
+        flat = [array.reshape(-1) for array in (*arrays, values[grad_at])]
+        for start in range(0, size, _TILE):
+            *parts, grad = [array[start : start + _TILE] for array in flat]
+            update(*parts, *before, grad, *after)
 
     return mutate
 
