@@ -171,6 +171,10 @@ CASES = [
         case("PadV2", real(*shape), of(pads), real(), types={} if i == 0 else FEW)
         for i, (shape, pads) in enumerate((((2, 3), [[1, 0], [0, 2]]), ((3,), [[2, 2]]), ((0, 2), [[1, 1], [1, 0]])))
     ],
+    *[
+        case("ParallelConcat", [real(*shape), real(*shape)], shape=[2, 3], types=FEW, error=ValueError)
+        for shape in ((1, 4), (2, 3), ())
+    ],
     case("Pad", special(8), of([[1, 1]]), types={"T": ["float32", "int8", "bfloat16"]}),
     *[
         case("Pad", real(2, 3), of(pads), types=FEW, error=error)

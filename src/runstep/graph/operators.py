@@ -182,7 +182,13 @@ class _Spec:
         self.begin: list[Any] = []
         self.end: list[Any] = []
         self.strides: list[Any] = []
-        self.masks = {"begin_mask": 0, "end_mask": 0, "ellipsis_mask": 0, "new_axis_mask": 0, "shrink_axis_mask": 0}
+        self.masks: dict[str, Any] = {
+            "begin_mask": 0,
+            "end_mask": 0,
+            "ellipsis_mask": 0,
+            "new_axis_mask": 0,
+            "shrink_axis_mask": 0,
+        }
         for place, item in enumerate(key if isinstance(key, list | tuple) else (key,)):
             bit = 1 << place
             if isinstance(item, slice):
@@ -245,7 +251,8 @@ def getitem(tensor: Tensor, key: Any) -> Tensor:
                 bounds = [cast(bound, dtypes.int64) for bound in bounds]
         else:
             bounds = [constant(np.zeros(0, np.int32))] * 3
-        return strided_slice(tensor, *bounds, **spec.masks, name=scope)
+        begin, end, strides = bounds
+        return strided_slice(tensor, begin, end, strides, name=scope, **spec.masks)
 
 
 # --- what a symbolic tensor cannot do -----------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def _reverse_v2(op: Any) -> Shapes:
     if rank is not None:
         if rank > 8:
             raise ValueError("reverse does not work on tensors with more than 8 dimensions")
-        seen = set()
+        seen: set[int] = set()
         for axis in axes.tolist():
             if not -rank <= axis < rank:
                 raise ValueError(f"'axis'[{len(seen)}] = {axis} is out of valid range [-{rank}, {rank - 1}]")

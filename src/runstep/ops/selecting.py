@@ -171,7 +171,7 @@ class UniqueWithCounts(NamedTuple):
 
     y: Tensor
     idx: Tensor
-    count: Tensor
+    count: Tensor  # type: ignore[assignment]  # the name is TensorFlow's
 
 
 class ListDiff(NamedTuple):

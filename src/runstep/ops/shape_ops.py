@@ -48,13 +48,13 @@ def _reshape(op: Any) -> Shapes:
         return [None]
     if source is None:
         return [target]
-    count: int | None = 1
+    count = 1
     unknown_sources = 0
     for dim in source:
         if dim is None:
             unknown_sources += 1
         else:
-            count *= dim  # type: ignore[operator]
+            count *= dim
     known, unknowns = 1, 0
     for dim in target:
         if dim is None:
@@ -67,9 +67,9 @@ def _reshape(op: Any) -> Shapes:
             raise ValueError(f"Dimension size must be evenly divisible by {count} but is {known}")
         return [target]
     if unknowns == 1 and known:
-        if count % known:  # type: ignore[operator]
+        if count % known:
             raise ValueError(f"Dimension size must be evenly divisible by {known} but is {count}")
-        return [tuple([count // known if dim is None else dim for dim in target])]  # type: ignore[operator]
+        return [tuple([count // known if dim is None else dim for dim in target])]
     if known != count and (not unknowns or not known):
         raise ValueError(
             f"Cannot reshape a tensor with {count} elements to shape {shapes.text(target)} ({known} elements)"
@@ -110,7 +110,7 @@ def squeezed(raw: RawShape, dims: Sequence[int]) -> RawShape:
     if not dims:
         # An unknown size may or may not vanish: then not even the rank is known.
         return None if None in raw else tuple([dim for dim in raw if dim != 1])
-    drop = set()
+    drop: set[int] = set()
     for dim in dims:
         if not -rank <= dim < rank:
             raise ValueError(f"squeeze_dims[{len(drop)}] not in [{-rank},{rank}).")
@@ -149,9 +149,8 @@ def _broadcast_to(op: Any) -> Shapes:
 
 def _broadcast_args(op: Any) -> Shapes:
     lengths = [shapes.with_rank(tensor.raw_shape, 1)[0] for tensor in op.inputs]
-    if None in lengths:
-        return [(None,)]
-    return [(max(lengths),)]
+    known = [length for length in lengths if length is not None]
+    return [(None if len(known) < 2 else max(known),)]
 
 
 def _broadcast_gradient_args(op: Any) -> Shapes:

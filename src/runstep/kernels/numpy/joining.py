@@ -195,7 +195,8 @@ def _cut(value: Any, axis: int, bounds: Sequence[tuple[int, int]]) -> tuple[Any,
 def _split_axis(value: Any, dim: Any) -> int:
     if dim.size != 1:
         invalid("split_dim_tensor must have exactly one element.")
-    axis, rank = int(dim.reshape(())), value.ndim
+    axis: int = int(dim.reshape(()))
+    rank: int = value.ndim
     if not -rank <= axis < rank:
         invalid(f"-input rank(-{rank}) <= split_dim < input rank ({rank}), but got {axis}")
     return axis % rank
@@ -344,7 +345,7 @@ def _pad(value: Any, pads: list[list[int]], fill: Any) -> Any:
     else:
         out = np.empty(shape, value.dtype)
         out.fill(fill)
-    inner = [slice(before, before + size) for size, (before, _) in zip(value.shape, pads, strict=True)]
+    inner: list[Any] = [slice(before, before + size) for size, (before, _) in zip(value.shape, pads, strict=True)]
     out[(*inner, Ellipsis)] = value
     return out
 

@@ -175,7 +175,7 @@ def expand_dims(node: Node) -> Kernel:
 
 def _squeeze(value: Any, axes: Sequence[int]) -> Any:
     rank = value.ndim
-    drop = set()
+    drop: set[int] = set()
     for axis in axes:
         if not -rank <= axis < rank:
             invalid(f"Tried to squeeze dim index {axis} for tensor with {rank} dimensions.")

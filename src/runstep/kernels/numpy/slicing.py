@@ -78,11 +78,11 @@ def _refuse(shape: tuple[int, ...], index: tuple[Any, ...]) -> NoReturn:
 
 
 def _constant_index(node: Node, first: int) -> tuple[Any, ...] | None:
-    spec = [node.constant(i) for i in range(first, first + 3)]
-    if any(part is None for part in spec):
+    begin, end, strides = [node.constant(i) for i in range(first, first + 3)]
+    if begin is None or end is None or strides is None:
         return None
     try:
-        return strided_slice.index(*[part.tolist() for part in spec if part is not None], node.attrs)
+        return strided_slice.index(begin.tolist(), end.tolist(), strides.tolist(), node.attrs)
     except (ValueError, TypeError):
         return None  # the error is raised when the node runs
 
