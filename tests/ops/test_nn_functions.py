@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from runstep.ops import activation, nn_convolution, nn_pooling
+from runstep.ops import activation, nn_convolution, nn_losses, nn_pooling, nn_statistics
 from runstep.testing.building import compare_graphs
 
-MODULES = [activation, nn_convolution, nn_pooling]
+MODULES = [activation, nn_convolution, nn_losses, nn_pooling, nn_statistics]
 
 
 def x(tf: Any, *shape: int | None, dtype: str = "float32") -> Any:
@@ -109,4 +109,76 @@ POOLS = [
 
 @pytest.mark.parametrize("build", CONVOLUTIONS + POOLS)
 def test_windows(build: Any) -> None:
+    same(build)
+
+
+STATISTICS = [
+    lambda tf, nn: nn.bias_add(x(tf, 2, 8, 8, 4), x(tf, 4)),
+    lambda tf, nn: nn.bias_add(x(tf, 2, 8, 8, 4), x(tf, 8), data_format="NCHW", name="b"),
+    lambda tf, nn: nn.bias_add(x(tf, 2, 4), x(tf, 4), data_format="NCHW"),
+    lambda tf, nn: nn.bias_add(x(tf, 2, 8, 8, 4), [1.0, 2.0, 3.0, 4.0]),
+    lambda tf, nn: nn.xw_plus_b(x(tf, 3, 4), x(tf, 4, 5), x(tf, 5)),
+    lambda tf, nn: nn.relu_layer(x(tf, 3, 4), x(tf, 4, 5), x(tf, 5)),
+    lambda tf, nn: nn.dropout(x(tf, 2, 8), 0.5),
+    lambda tf, nn: nn.dropout(x(tf, 2, 8), rate=0.25, seed=1),
+    lambda tf, nn: nn.dropout(x(tf, 2, 8), rate=0.25, noise_shape=[2, 1], name="d"),
+    lambda tf, nn: nn.dropout(x(tf, 2, 8), x(tf)),
+    lambda tf, nn: nn.dropout(x(tf, 2, 8), rate=x(tf)),
+    lambda tf, nn: nn.dropout(x(tf, 2, 8), rate=0.0),
+    lambda tf, nn: nn.dropout(x(tf, 2, 8), rate=1.0),
+    lambda tf, nn: nn.dropout(x(tf, None), rate=0.5),
+    lambda tf, nn: nn.moments(x(tf, 2, 8, 8, 4), [0, 1, 2]),
+    lambda tf, nn: nn.moments(x(tf, 2, 8, 8, 4), [0, 1], keep_dims=True, name="mm"),
+    lambda tf, nn: nn.moments(x(tf, 2, 3, dtype="float16"), [0]),
+    lambda tf, nn: nn.weighted_moments(x(tf, 2, 8, 8, 4), [0, 1, 2], x(tf, 2, 8, 8, 1)),
+    lambda tf, nn: nn.weighted_moments(x(tf, 2, 8, 8, 4), [0, 1, 2], 2.0, keep_dims=True),
+    lambda tf, nn: nn.sufficient_statistics(x(tf, 2, 8, 8, 4), [0, 1, 2]),
+    lambda tf, nn: nn.sufficient_statistics(x(tf, None), [0], shift=1.0),
+    lambda tf, nn: nn.sufficient_statistics(x(tf, None, 3), [0], keep_dims=True),
+    lambda tf, nn: nn.normalize_moments(x(tf), x(tf, 3), x(tf, 3), None),
+    lambda tf, nn: nn.normalize_moments(x(tf), x(tf, 3), x(tf, 3), x(tf, 3)),
+    lambda tf, nn: nn.batch_normalization(x(tf, 2, 8, 8, 4), x(tf, 4), x(tf, 4), x(tf, 4), x(tf, 4), 1e-3),
+    lambda tf, nn: nn.batch_normalization(x(tf, 2, 8, 8, 4), x(tf, 4), x(tf, 4), None, None, 1e-3),
+    lambda tf, nn: nn.batch_normalization(x(tf, 2, 8, 8, 4), x(tf, 4), x(tf, 4), x(tf, 4), None, 1e-3),
+    lambda tf, nn: nn.batch_norm_with_global_normalization(
+        x(tf, 2, 8, 8, 4), x(tf, 4), x(tf, 4), x(tf, 4), x(tf, 4), 1e-3, True
+    ),
+    lambda tf, nn: nn.fused_batch_norm(x(tf, 2, 8, 8, 4), x(tf, 4), x(tf, 4)),
+    lambda tf, nn: nn.fused_batch_norm(
+        x(tf, 2, 8, 8, 4), x(tf, 4), x(tf, 4), x(tf, 4), x(tf, 4), is_training=False, epsilon=1e-6
+    ),
+    lambda tf, nn: nn.l2_normalize(x(tf, 3, 4), 1),
+    lambda tf, nn: nn.l2_normalize(x(tf, 3, 4), dim=[0, 1]),
+    lambda tf, nn: nn.l2_normalize(x(tf, 3, 4)),
+    lambda tf, nn: nn.l2_loss(x(tf, 3, 4)),
+    lambda tf, nn: nn.lrn(x(tf, 2, 8, 8, 4), 3, bias=2.0),
+]
+LOSSES = [
+    lambda tf, nn: nn.sigmoid_cross_entropy_with_logits(labels=x(tf, 3), logits=x(tf, 3)),
+    lambda tf, nn: nn.sigmoid_cross_entropy_with_logits(labels=x(tf, 3), logits=x(tf, 4)),
+    lambda tf, nn: nn.weighted_cross_entropy_with_logits(x(tf, 3), x(tf, 3), 2.0),
+    lambda tf, nn: nn.log_poisson_loss(x(tf, 3), x(tf, 3)),
+    lambda tf, nn: nn.log_poisson_loss(x(tf, 3), x(tf, 3), True),
+    lambda tf, nn: nn.softmax_cross_entropy_with_logits(labels=x(tf, 3, 4), logits=x(tf, 3, 4)),
+    lambda tf, nn: nn.softmax_cross_entropy_with_logits_v2(labels=x(tf, 3, 4), logits=x(tf, 3, 4), name="loss"),
+    lambda tf, nn: nn.softmax_cross_entropy_with_logits_v2(labels=x(tf, 2, 3, 4), logits=x(tf, 2, 3, 4)),
+    lambda tf, nn: nn.softmax_cross_entropy_with_logits_v2(labels=x(tf, 3, 4), logits=x(tf, 3, 4), axis=0),
+    lambda tf, nn: nn.softmax_cross_entropy_with_logits_v2(labels=x(tf, None), logits=x(tf, None)),
+    lambda tf, nn: nn.softmax_cross_entropy_with_logits_v2(
+        labels=x(tf, 3, 4, dtype="float16"), logits=x(tf, 3, 4, dtype="float16")
+    ),
+    lambda tf, nn: nn.sparse_softmax_cross_entropy_with_logits(labels=x(tf, 3, dtype="int32"), logits=x(tf, 3, 4)),
+    lambda tf, nn: nn.sparse_softmax_cross_entropy_with_logits(
+        labels=x(tf, 2, 3, dtype="int32"), logits=x(tf, 2, 3, 4)
+    ),
+    lambda tf, nn: nn.sparse_softmax_cross_entropy_with_logits(labels=x(tf, dtype="int32"), logits=x(tf, 4)),
+    lambda tf, nn: nn.sparse_softmax_cross_entropy_with_logits(labels=x(tf, 2, 3, dtype="int32"), logits=x(tf, 3, 4)),
+    lambda tf, nn: nn.top_k(x(tf, 3, 4), 2),
+    lambda tf, nn: nn.top_k(x(tf, 3, 4)),
+    lambda tf, nn: nn.in_top_k(x(tf, 3, 4), x(tf, 3, dtype="int32"), 2),
+]
+
+
+@pytest.mark.parametrize("build", STATISTICS + LOSSES)
+def test_statistics_and_losses(build: Any) -> None:
     same(build)
