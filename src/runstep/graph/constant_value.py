@@ -24,7 +24,7 @@ _FOLDABLE = frozenset(
     "Pack Concat ConcatV2 Gather GatherV2 Fill Range Prod Sum Max Min All Any Equal NotEqual Less LessEqual Greater GreaterEqual "
     "LogicalAnd LogicalOr LogicalNot Select SelectV2 Identity Tile Transpose ReverseV2 Where InvertPermutation "
     "BroadcastTo BroadcastArgs ZerosLike OnesLike Split SplitV Unpack ConcatOffset Mod TruncateMod TruncateDiv OneHot "
-    "BroadcastGradientArgs Abs Square StopGradient".split()
+    "BroadcastGradientArgs ListDiff Abs Square StopGradient".split()
 )
 
 
