@@ -18,7 +18,7 @@ from runstep.kernels.resources import (
     resource_of,
 )
 from runstep.testing import case, check, real
-from runstep.testing.stateful import compare
+from runstep.testing.stateful import RunstepApi, compare
 
 CASES = [
     case("DeepCopy", real(2, 3)),
@@ -244,6 +244,44 @@ def test_updates_from_many_threads_all_count(size: int) -> None:
         thread.join()
     assert (variable.value == 800).all()
     assert not torn
+
+
+@pytest.mark.parametrize("kind", ["ref", "resource"])
+def test_assign_add_from_many_threads_of_one_session(kind: str) -> None:
+    """S59: 8 threads times 200 assign_add are exactly 1600."""
+    api = RunstepApi()
+    with api.graph.as_default(), api.session:
+        if kind == "ref":
+            value = variable = api.variable(0.0)
+            add = api.op("AssignAdd", variable, 1.0, use_locking=True)
+        else:
+            variable = api.resource(0.0)
+            value = api.op("ReadVariableOp", variable, dtype="float32")
+            add = api.op("AssignAddVariableOp", variable, 1.0)
+        session = api.session
+
+        def work() -> None:
+            for _ in range(200):
+                session.run(add.op if kind == "ref" else add)
+
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert session.run(value) == 1600
+
+
+def test_what_a_session_fetched_is_private() -> None:
+    """S76: changing a fetched variable changes neither the variable nor what others fetched."""
+    api = RunstepApi()
+    with api.graph.as_default(), api.session:
+        variable, handle = api.variable(big()), api.resource(big())
+        for value in (variable, api.op("Identity", variable), api.op("ReadVariableOp", handle, dtype="float32")):
+            fetched = api.session.run(value)
+            fetched[:] = 5
+            assert not api.session.run(value).any()
+            assert fetched.flags.writeable and fetched.flags.owndata
 
 
 def test_the_manager() -> None:

@@ -149,11 +149,12 @@ class RunstepApi(Api):
     name = "runstep"
 
     def __init__(self) -> None:
-        import runstep
+        from runstep.graph.graph import Graph
+        from runstep.session.session import Session
 
         super().__init__()
-        self.graph = runstep.Graph()
-        self.session = runstep.Session(graph=self.graph)
+        self.graph = Graph()
+        self.session = Session(graph=self.graph)
 
     def op(self, op_type: str, *inputs: Any, **attrs: Any) -> Any:
         from runstep.graph.apply import apply
