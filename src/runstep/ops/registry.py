@@ -203,7 +203,11 @@ def op(
 def get(name: str) -> OpDef | None:
     """The definition of op type `name`, or None when there is no such row."""
     found = _parsed.get(name)
-    if found is None and (row := _rows.get(name)) is not None:
+    if found is not None:
+        return found
+    if name not in _rows:
+        import runstep.ops.table  # noqa: F401 - all rows, when one is asked for that isn't there yet
+    if (row := _rows.get(name)) is not None:
         signature, attrs, shape, flags = row
         found = OpDef(name, signature, attrs, shape)
         for flag in flags:

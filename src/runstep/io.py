@@ -1,0 +1,12 @@
+"""`tf.io`: reading and writing (source: tf.compat.v1.io)."""
+
+from runstep.ops.data_flow import (
+    PaddingFIFOQueue as PaddingFIFOQueue,
+    PriorityQueue as PriorityQueue,
+    QueueBase as QueueBase,
+    RandomShuffleQueue as RandomShuffleQueue,
+)
+from runstep.ops.strings import (
+    decode_base64 as decode_base64,
+    encode_base64 as encode_base64,
+)

@@ -1,0 +1,5 @@
+"""`tf.summary`: summaries (source: tf.compat.v1.summary)."""
+
+from runstep.ops.control_flow import (
+    merge as merge,
+)

@@ -1,0 +1,143 @@
+"""The wire door: an engine reached by names and wire formats alone, so that any client can drive it.
+
+A harness can put it under a real TensorFlow client: the client builds graphs and checks results, this engine runs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from runstep import errors
+from runstep.graph.functions import add_library
+from runstep.graph.graph import Graph
+from runstep.graph.importer import NodeImporter, as_message
+from runstep.graph.tensor import Tensor
+from runstep.session.feeds import as_bytes
+from runstep.session.session import Session
+
+
+class EngineError(Exception):
+    """A failure of the engine.
+
+    Attributes:
+      code: TensorFlow's numeric error code. message: what went wrong. node: the name of the node where it did, "" if none.
+    """
+
+    def __init__(self, code: int, message: str, node: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.node = node
+
+
+class Engine:
+    """One graph and one session behind wire formats.
+
+    Args:
+      config_bytes: a serialised ConfigProto, b"" for the defaults.
+    """
+
+    def __init__(self, config_bytes: bytes = b"") -> None:
+        from runstep.protos import config_pb2
+
+        self._graph = Graph()
+        config = config_pb2.ConfigProto.FromString(config_bytes) if config_bytes else None
+        self._session = _translated(Session, "", self._graph, config)
+
+    def extend(self, graph_def_bytes: bytes) -> None:
+        """Adds the nodes of a serialised GraphDef; they may take inputs from nodes added before."""
+        _translated(self._extend, graph_def_bytes)
+
+    def _extend(self, graph_def_bytes: bytes) -> None:
+        graph = self._graph
+        message = as_message(graph_def_bytes)
+        if message.versions.producer:
+            graph._producer = message.versions.producer
+        add_library(graph, message.library)
+        before = dict(graph._nodes)
+
+        def lookup(ref: str) -> Tensor:
+            return graph.get_tensor_by_name(ref if ":" in ref else f"{ref}:0")
+
+        try:
+            with graph.as_default():
+                NodeImporter(graph).add_all(message.node, lookup, lambda ref: ref.partition(":")[0])
+        except BaseException:
+            graph._nodes.clear()
+            graph._nodes.update(before)
+            raise
+
+    def run(
+        self,
+        feeds: Mapping[str, Any],
+        fetches: Sequence[str],
+        targets: Sequence[str] = (),
+        options_bytes: bytes = b"",
+    ) -> tuple[list[Any], bytes]:
+        """Runs one step.
+
+        Args:
+          feeds: tensor names -> arrays. fetches: tensor names. targets: names of operations to run besides.
+          options_bytes: a serialised RunOptions, b"" for the defaults.
+
+        Returns:
+          The fetched arrays, and a serialised RunMetadata.
+        """
+        return _translated(self._run, feeds, fetches, targets, options_bytes)  # type: ignore[no-any-return]
+
+    def _run(
+        self, feeds: Mapping[str, Any], fetches: Sequence[str], targets: Sequence[str], options_bytes: bytes
+    ) -> tuple[list[Any], bytes]:
+        from runstep.protos import config_pb2
+
+        options = config_pb2.RunOptions.FromString(options_bytes) if options_bytes else None
+        metadata = config_pb2.RunMetadata() if options is not None else None
+        wanted = [*map(self._tensor, fetches), *map(self._operation, targets)]
+        fed = {self._tensor(name): value for name, value in feeds.items()}
+        values = self._session.run(wanted, fed, options, metadata)
+        arrays = [self._array(tensor, value) for tensor, value in zip(wanted, values[: len(fetches)], strict=False)]
+        return arrays, b"" if metadata is None else metadata.SerializeToString()
+
+    def _tensor(self, name: str) -> Tensor:
+        try:
+            return self._graph.get_tensor_by_name(name if ":" in name else f"{name}:0")
+        except (KeyError, ValueError) as error:
+            raise errors.NotFoundError(None, None, f"Tensor {name}: not found ({error.args[0]})") from None
+
+    def _operation(self, name: str) -> Any:
+        try:
+            return self._graph.get_operation_by_name(name.removeprefix("^"))
+        except (KeyError, ValueError) as error:
+            raise errors.NotFoundError(None, None, f"Operation {name}: not found ({error.args[0]})") from None
+
+    @staticmethod
+    def _array(tensor: Any, value: Any) -> Any:
+        if tensor.dtype.base_dtype.name == "string":
+            return as_bytes(np.asarray(value, dtype=object))
+        if tensor.dtype.base_dtype.name in ("resource", "variant"):
+            return value
+        return np.asarray(value)
+
+    def list_devices(self) -> list[tuple[str, str, int]]:
+        """(name, type, memory limit in bytes) of each device."""
+        return [(d.name, d.device_type, d.memory_limit_bytes) for d in _translated(self._session.list_devices)]
+
+    def close(self) -> None:
+        """Ends running steps and releases everything."""
+        self._session.close()
+
+
+def _translated(function: Any, *args: Any) -> Any:
+    """Calls a function; whatever it raises becomes an EngineError."""
+    try:
+        return function(*args)
+    except errors.OpError as error:
+        op = error.op
+        raise EngineError(error.error_code, error.message, op.name if op is not None else "") from error
+    except (TypeError, ValueError, KeyError) as error:
+        raise EngineError(errors.INVALID_ARGUMENT, str(error)) from error
+    except RuntimeError as error:
+        raise EngineError(errors.FAILED_PRECONDITION, str(error)) from error
