@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from runstep.graph.apply import apply
 from runstep.ops import (
     arithmetic,
     basic,
@@ -42,6 +43,8 @@ X = np.array([[0.5, -1.5, 2.0], [3.0, 0.25, -4.0]], np.float32)
 CUBE = np.arange(24, dtype=np.float32).reshape(2, 3, 4) / 7
 Z = np.array([[1 + 2j, -3j], [0.5, 2 - 1j]], np.complex64)
 N = np.array([3, 1, 1, 0, 7], np.int32)
+
+BY_HAND = {"AccumulateNV2": "here, below: TensorFlow has no kernel for it, it rewrites the graph."}
 
 # A function of tf and of placeholders, and what is fed. The placeholders' shapes are known, or not at all.
 VALUES: dict[str, tuple[Any, list[Any]]] = {
@@ -126,3 +129,16 @@ def test_values(build: Any, feeds: list[Any], known: bool) -> None:
         assert np.asarray(ours).dtype == np.asarray(theirs).dtype
         assert np.shape(ours) == np.shape(theirs)
         np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=1e-6)
+
+
+def test_accumulate_n() -> None:
+    """The op of TensorFlow 1's accumulate_n, which its session replaces before it runs."""
+    want = _run(
+        oracle.tensorflow().compat.v1,
+        oracle.tensorflow().compat.v1.Session,
+        lambda tf, x: tf.raw_ops.AccumulateNV2(inputs=[x, x, x], shape=[2, 3]),
+        [X],
+        True,
+    )
+    got = _run(_Ours((basic,)), Session, lambda tf, x: apply("AccumulateNV2", [x, x, x], shape=[2, 3]), [X], True)
+    np.testing.assert_array_equal(got, want)
