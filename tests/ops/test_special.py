@@ -49,6 +49,12 @@ ABOVE_ZERO = "Spence Expint BesselK0 BesselK0e BesselK1 BesselK1e BesselY0 Besse
 A = [0.01, 0.5, 1.0, 2.0, 3.7, 10.0, 50.0, 120.0, 900.0]
 X = [0.02, 0.3, 0.9, 1.0, 1.5, 4.0, 9.0, 30.0, 100.0, 1000.0]
 
+GAPS = {
+    "Erf": "erf of a float64 infinity is 1; TensorFlow says NaN",
+    "BesselY1": "-inf at a float32 0; TensorFlow says NaN",
+    "Polygamma": "at 0, -1, -2 ... not compared",
+}
+
 CASES = [
     *[case(name, of(GRID), rtol=NEAR, atol=SMALL, types=REAL) for name in ANYWHERE],
     *[case(name, of(POSITIVE), rtol=NEAR, atol=SMALL, types=REAL) for name in ABOVE_ZERO],
