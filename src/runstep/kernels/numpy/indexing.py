@@ -14,7 +14,7 @@ import numpy as np
 
 from runstep.graph import dtypes
 from runstep.kernels.numpy.creation import empty_strings
-from runstep.kernels.numpy.shape_ops import dims_of, invalid, text
+from runstep.kernels.numpy.shape_ops import also_of_handles, dims_of, invalid, text
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 # --- Gather, GatherV2 ---------------------------------------------------------------------------------------------
@@ -63,14 +63,14 @@ def _gather(params: Any, indices: Any, axis: int, batch: int) -> Any:
     return taken.transpose(0, 2, 1, 3).reshape(shape[:axis] + indices.shape[batch:] + shape[axis + 1 :])
 
 
-@numpy_kernel("Gather")
-def gather(params: Any, indices: Any) -> Any:
-    if params.ndim < 1:
-        invalid("params must be at least 1 dimensional")
-    return _gather(params, indices, 0, 0)
+@numpy_kernel.make("Gather")
+@also_of_handles
+def gather(node: Node) -> Kernel:
+    return lambda params, indices: _gather(params, indices, 0, 0)
 
 
 @numpy_kernel.make("GatherV2")
+@also_of_handles
 def gather_v2(node: Node) -> Kernel:
     batch, known, indices = node.attrs["batch_dims"], node.constant(2), node.constant(1)
     if known is None or known.size != 1:
@@ -151,6 +151,7 @@ def _ignores(node: Node) -> bool:
 
 
 @numpy_kernel.make("GatherNd")
+@also_of_handles
 def gather_nd(node: Node) -> Kernel:
     ignore = _ignores(node)
     is_string = node.input_types[0] is dtypes.string

@@ -9,10 +9,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from runstep.graph import dtypes
-from runstep.kernels.numpy.shape_ops import dims_of, invalid, text
+from runstep.kernels.numpy.shape_ops import HANDLES, boxed, dims_of, invalid, text
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
-
-_HANDLES = (dtypes.resource, dtypes.variant)
 
 # --- Concat, ConcatV2, ConcatOffset, ParallelConcat ---------------------------------------------------------------
 
@@ -121,18 +119,6 @@ def _refuse_pack(values: Sequence[Any], axis: int) -> NoReturn:
     invalid(f"axis = {axis} not in [{-rank - 1}, {rank + 1})")
 
 
-def _objects(values: Sequence[Any]) -> list[Any]:
-    """Resources and variants as object arrays, so that numpy can join them."""
-    found = []
-    for value in values:
-        if not isinstance(value, np.ndarray):
-            boxed = np.empty((), object)
-            boxed[()] = value
-            value = boxed
-        found.append(value)
-    return found
-
-
 @numpy_kernel.make("Pack")
 def pack(node: Node) -> Kernel:
     axis, dtype = node.attrs["axis"], node.output_types[0].np
@@ -151,8 +137,8 @@ def pack(node: Node) -> Kernel:
         except (ValueError, IndexError):
             _refuse_pack(values, axis)
 
-    if node.input_types[0] in _HANDLES:
-        return lambda *values: stack(*_objects(values))
+    if node.input_types[0] in HANDLES:
+        return lambda *values: stack(*map(boxed, values))
     if dtype.kind != "O" and axis in (0, -1) and all(shape == () for shape in node.input_shapes):
         return lambda *values: array(values, dtype)
     return stack

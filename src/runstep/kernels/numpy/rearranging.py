@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from runstep.kernels.numpy.shape_ops import dims_of, invalid, text
+from runstep.kernels.numpy.shape_ops import also_of_handles, dims_of, invalid, text
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 # --- Transpose, InvertPermutation ---------------------------------------------------------------------------------
@@ -33,6 +33,7 @@ def _transpose(value: Any, perm: Any) -> Any:
 
 
 @numpy_kernel.make("Transpose", view=True)
+@also_of_handles
 def transpose(node: Node) -> Kernel:
     known = node.constant(1)
     if known is None or known.ndim != 1:

@@ -6,19 +6,16 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from runstep.graph import dtypes
-from runstep.kernels.numpy.shape_ops import invalid, text
+from runstep.kernels.numpy.shape_ops import HANDLES, invalid, text
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 # --- Select, SelectV2, Where --------------------------------------------------------------------------------------
-
-_HANDLES = (dtypes.resource, dtypes.variant)
 
 
 @numpy_kernel.make("Select", view=True)
 def select(node: Node) -> Kernel:
     where = np.where
-    if node.input_types[1] in _HANDLES:
+    if node.input_types[1] in HANDLES:
         return lambda condition, x, y: x if bool(condition) else y
 
     def kernel(condition: Any, x: Any, y: Any) -> Any:
@@ -45,7 +42,7 @@ def select(node: Node) -> Kernel:
 @numpy_kernel.make("SelectV2", view=True)
 def select_v2(node: Node) -> Kernel:
     where = np.where
-    if node.input_types[1] in _HANDLES:
+    if node.input_types[1] in HANDLES:
         return lambda condition, x, y: x if bool(condition) else y
 
     def kernel(condition: Any, x: Any, y: Any) -> Any:

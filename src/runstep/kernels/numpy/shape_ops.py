@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
 from runstep.errors import InvalidArgumentError
-from runstep.graph import shapes
+from runstep.graph import dtypes, shapes
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 
@@ -28,6 +28,35 @@ def dims_of(vector: Any, what: str = "shape") -> tuple[int, ...]:
 def text(dims: Sequence[int]) -> str:
     """`[2,3]`, as TensorFlow prints a shape."""
     return "[" + ",".join(map(str, dims)) + "]"
+
+
+HANDLES = (dtypes.resource, dtypes.variant)
+
+
+def boxed(value: Any) -> Any:
+    """A resource or variant as an object array, so that numpy can move it."""
+    if isinstance(value, np.ndarray):
+        return value
+    out = np.empty((), object)
+    out[()] = value
+    return out
+
+
+def also_of_handles(factory: Callable[[Node], Kernel]) -> Callable[[Node], Kernel]:
+    """Lets a kernel that only moves elements of its first input move resources and variants too."""
+
+    def make(node: Node) -> Kernel:
+        kernel = factory(node)
+        if node.input_types[0] not in HANDLES:
+            return kernel
+
+        def of_handles(value: Any, *rest: Any) -> Any:
+            out = kernel(boxed(value), *rest)
+            return out[()] if isinstance(out, np.ndarray) and not out.ndim else out
+
+        return of_handles
+
+    return make
 
 
 # --- Reshape ------------------------------------------------------------------------------------------------------
@@ -77,6 +106,7 @@ def _reshape_to(tensor: Any, dims: tuple[int, ...]) -> Any:
 
 
 @numpy_kernel.make("Reshape", view=True)
+@also_of_handles
 def reshape(node: Node) -> Kernel:
     target = node.constant(1)
     if target is None or target.ndim != 1 or (target < -1).any():
@@ -103,7 +133,7 @@ def shape_of(value: Any) -> tuple[int, ...]:
 @numpy_kernel.make("Shape")
 def shape(node: Node) -> Kernel:
     dtype, array = node.output_types[0].np, np.array
-    if node.input_types[0].name in ("resource", "variant"):
+    if node.input_types[0] in HANDLES:
         return lambda value: array(shape_of(value), dtype)
     return lambda value: array(value.shape, dtype)
 
@@ -117,7 +147,7 @@ def shape_n(node: Node) -> Kernel:
 @numpy_kernel.make("Size")
 def size(node: Node) -> Kernel:
     kind = node.output_types[0].np.type
-    if node.input_types[0].name in ("resource", "variant"):
+    if node.input_types[0] in HANDLES:
         return lambda value: kind(value.size if isinstance(value, np.ndarray) else 1)
     return lambda value: kind(value.size)
 
@@ -141,19 +171,9 @@ def _insert(value: Any, dim: Any) -> Any:
     return value.reshape(dims)
 
 
-def _handles(value: Any) -> Any:
-    """A resource or variant as an object array, so that it can be reshaped."""
-    if isinstance(value, np.ndarray):
-        return value
-    out = np.empty((), object)
-    out[()] = value
-    return out
-
-
 @numpy_kernel.make("ExpandDims", view=True)
+@also_of_handles
 def expand_dims(node: Node) -> Kernel:
-    if node.input_types[0].name in ("resource", "variant"):
-        return lambda value, dim: _insert(_handles(value), dim)
     dim = node.constant(1)
     if dim is None or dim.size != 1:
         return _insert
@@ -187,6 +207,7 @@ def _squeeze(value: Any, axes: Sequence[int]) -> Any:
 
 
 @numpy_kernel.make("Squeeze", view=True)
+@also_of_handles
 def squeeze(node: Node) -> Kernel:
     axes = tuple(node.attrs["squeeze_dims"]) or None
 
@@ -196,8 +217,6 @@ def squeeze(node: Node) -> Kernel:
         except ValueError:  # numpy also refuses an axis named twice
             return _squeeze(value, axes or ())
 
-    if node.input_types[0].name in ("resource", "variant"):
-        return lambda value: kernel(_handles(value))
     return kernel
 
 

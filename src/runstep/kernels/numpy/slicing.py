@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from runstep.graph import dtypes, strided_slice
-from runstep.kernels.numpy.shape_ops import dims_of, invalid, text
+from runstep.kernels.numpy.shape_ops import also_of_handles, dims_of, invalid, text
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 # --- Slice --------------------------------------------------------------------------------------------------------
@@ -33,6 +33,7 @@ def _slice(value: Any, begins: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
 
 
 @numpy_kernel.make("Slice", view=True)
+@also_of_handles
 def slice_(node: Node) -> Kernel:
     begin, size = node.constant(1), node.constant(2)
     if begin is None or size is None or begin.ndim != 1 or size.ndim != 1:
@@ -88,6 +89,7 @@ def _constant_index(node: Node, first: int) -> tuple[Any, ...] | None:
 
 
 @numpy_kernel.make("StridedSlice", view=True)
+@also_of_handles
 def strided_slice_(node: Node) -> Kernel:
     found = _constant_index(node, 1)
     if found is None:
