@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import runstep.kernels.numpy
-import runstep.ops  # noqa: F401 - the tables that are reported on are filled by both
+import runstep.ops.table  # noqa: F401 - both fill the tables that are reported on
 from runstep.graph.dtypes import DType
 from runstep.kernels.registry import numpy_kernel
 from runstep.ops import registry

@@ -15,6 +15,7 @@ from runstep.graph.graph import Graph
 from runstep.graph.operation import Operation
 from runstep.graph.shapes import RawShape
 from runstep.graph.tensor import Tensor
+from runstep.session.session import Session
 from runstep.testing.rows import Instance
 
 Outcome = list[Any] | Exception
@@ -35,7 +36,8 @@ def _input(graph: Graph, instance: Instance, index: int, shape: RawShape) -> tup
     if held is None:
         placeholder = _add(graph, "Placeholder", dtype=kind, shape=shape)
         return placeholder, placeholder
-    made = _add(graph, "VariableV2" if kind.is_ref else "VarHandleOp", dtype=held, shape=shape)
+    name = graph.unique_name("variable")
+    made = _add(graph, "VariableV2" if kind.is_ref else "VarHandleOp", dtype=held, shape=shape, shared_name=name)
     return made, _add(graph, "Placeholder", dtype=held, shape=None)
 
 
@@ -72,8 +74,8 @@ class _Run:
         self.before: list[Operation] = []
         self.after: list[Tensor] = []
         tensors = []
-        for place, (value, kind, spec) in enumerate(zip(values, instance.input_types, instance.specs, strict=True)):
-            if constants and spec.is_literal and instance.held[place] is None:
+        for place, (value, kind) in enumerate(zip(values, instance.input_types, strict=True)):
+            if constants and instance.is_literal(place):
                 tensors.append(constant_node(value.copy(), kind))
                 continue
             tensor, placeholder = _input(graph, instance, place, value.shape if constants or kind.is_ref else None)
@@ -107,8 +109,6 @@ def run(instances: Sequence[Instance], values: Sequence[Sequence[Any]], *, const
 
     All instances share one graph and one session, and one step where none fails.
     """
-    from runstep.session.session import Session
-
     graph = Graph()
     outcomes: list[Any] = [None] * len(instances)
     runs: list[_Run] = []

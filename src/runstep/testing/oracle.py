@@ -44,7 +44,7 @@ def kernel_constraints(op: str) -> tuple[dict[str, frozenset[DType]], ...]:
     """One dict of allowed dtypes by type attribute for each of TensorFlow's CPU kernels of `op`."""
     found = []
     for kernel in _framework("kernels").get_registered_kernels_for_op(op).kernel:
-        if kernel.device_type == "CPU" and not kernel.label:
+        if kernel.device_type in ("CPU", "DEFAULT") and not kernel.label:
             found.append(
                 {
                     constraint.name: frozenset(map(dtypes.as_dtype, constraint.allowed_values.list.type))
@@ -84,8 +84,9 @@ def _input(instance: Instance, index: int, shape: RawShape) -> tuple[Any, Any]:
         return placeholder, placeholder
     if instance.input_types[index].is_ref:
         made = tf.raw_ops.VariableV2(shape=tf.TensorShape(shape), dtype=kind)
-    else:
-        made = tf.raw_ops.VarHandleOp(dtype=kind, shape=tf.TensorShape(shape))
+    else:  # without a name of its own all handles would name one variable
+        name = tf.compat.v1.get_default_graph().unique_name("variable")
+        made = tf.raw_ops.VarHandleOp(dtype=kind, shape=tf.TensorShape(shape), shared_name=name)
     return made, tf.compat.v1.placeholder(kind, None)
 
 

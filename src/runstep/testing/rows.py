@@ -169,6 +169,10 @@ class Instance:
             for spec, kind in zip(self.specs, self.input_types, strict=True)
         ]
 
+    def is_literal(self, index: int) -> bool:
+        """Whether input `index` is what a graph would hold as a constant."""
+        return self.specs[index].is_literal and self.held[index] is None
+
     def _held_by(self, spec: Spec) -> DType:
         found: DType = spec.dtype or self.attrs.get("dtype") or self.attrs.get("T") or spec.natural
         return found

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-import sys
 from collections.abc import Coroutine, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import runstep.ops.table  # noqa: F401 - fills the registry
 from runstep.graph import dtypes
 from runstep.graph.dtypes import DType
 from runstep.graph.shapes import RawShape
+from runstep.kernels import cpu_kernels
 from runstep.kernels.registry import Kernel, KernelDef, KernelTable, numpy_kernel
 from runstep.kernels.resources import VARIABLE, RefVariable, ResourceManager, ResourceVariable, Variable
 from runstep.ops import registry
@@ -25,28 +23,11 @@ Arrays = list[np.ndarray[Any, Any]]
 
 def op_def(op: str) -> registry.OpDef:
     """The row of `op`; LookupError when there is none."""
-    for name in (op, "Const", "Placeholder", "VariableV2", "VarHandleOp"):
-        if registry.get(name) is None:
-            _load(name)
-    if not numpy_kernel.rows(op):
-        _load(op)
+    cpu_kernels()
     found = registry.get(op)
     if found is None:
-        raise LookupError(f"runstep has no row for op {op} (is its module imported in runstep/ops/__init__.py?)")
+        raise LookupError(f"runstep has no row for op {op} (is its module imported in runstep/ops/table.py?)")
     return found
-
-
-def _load(op: str) -> None:
-    """Imports the rows and kernels, also of modules that the packages don't import yet."""
-    for package_name in ("runstep.ops", "runstep.kernels.numpy"):
-        package = importlib.import_module(package_name)
-        for module in pkgutil.iter_modules(package.__path__):
-            source = Path(package.__path__[0], module.name + ".py")
-            if source.exists() and f'"{op}"' in source.read_text("utf-8"):
-                try:
-                    importlib.import_module(f"{package_name}.{module.name}")
-                except Exception as error:  # half-written modules of others
-                    print(f"{module.name}: {error!r}", file=sys.stderr)
 
 
 class FakeNode:
@@ -66,7 +47,7 @@ class FakeNode:
         self._constants: list[Any] = [None] * len(values)
         if known:
             self._constants = [
-                value if spec.is_literal else None for value, spec in zip(values, instance.specs, strict=True)
+                value if instance.is_literal(index) else None for index, value in enumerate(values)
             ]
             shapes = graphs.static_shapes(instance, values, self.known(values))
             if not isinstance(shapes, Exception):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from runstep import errors
+from runstep.graph import dtypes
 from runstep.kernels.numpy.ref_scatter import UPDATES, slice_index
 from runstep.kernels.numpy.rows import (
     Update,
@@ -293,9 +294,12 @@ def _register(kind: str, function: Update | None) -> None:
 
 def _register_nd(kind: str, function: Update | None) -> None:
     def make(node: Node) -> Kernel:
+        # Bools are subtracted as numbers are: what is not zero is True.
+        update = np.not_equal if function is np.subtract and node.attrs["T"] is dtypes.bool else function
+
         def run(handle: Any, indices: Any, updates: Any) -> None:
             ignore = ignores_bad_indices(node.attrs["bad_indices_policy"])
-            change(handle, lambda target: scatter_nd(function, target, indices, updates, ignore))
+            change(handle, lambda target: scatter_nd(update, target, indices, updates, ignore))
 
         return run
 
