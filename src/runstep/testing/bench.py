@@ -17,13 +17,15 @@ from typing import Any
 
 import numpy as np
 
+import runstep.ops.table  # noqa: F401 - fills the registry
 from runstep.graph.graph import Graph
 from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
-from runstep.kernels.registry import KernelTable, numpy_kernel
+from runstep.kernels import cpu_kernels
+from runstep.kernels.registry import KernelTable
 from runstep.kernels.resources import RefVariable, ResourceManager, read_ref
 from runstep.kernels.waiting import Waiter
-from runstep.testing import stateful, subject
+from runstep.testing import stateful
 
 DEVICE = "/job:localhost/replica:0/task:0/device:CPU:0"
 
@@ -97,10 +99,10 @@ class Pending:
 class Bench:
     """A graph, the resources of one device, and a kernel for each node, made when the node first runs."""
 
-    def __init__(self, table: KernelTable = numpy_kernel) -> None:
+    def __init__(self, table: KernelTable | None = None) -> None:
         self.graph = Graph()
         self.resources = ResourceManager(DEVICE)
-        self._table = table
+        self._table = table or cpu_kernels()
         self._kernels: dict[Operation, tuple[Any, bool]] = {}
 
     def run(self, fetches: Any, feeds: Mapping[Tensor, Any] | None = None) -> Any:
@@ -148,7 +150,6 @@ class Bench:
         for control in op.control_inputs:
             self._run(control, values)
         if op not in self._kernels:
-            subject._load(op.type)
             row = self._table.find(op.type, op.attrs)
             assert row is not None, f"no kernel for {op.type} {op.attrs}"
             self._kernels[op] = row.make(_Node(op, self.resources)), row.is_async
@@ -176,10 +177,6 @@ class BenchApi(stateful.RunstepApi):
         self.bench = Bench()
         self.graph = self.bench.graph
         self.session = contextlib.nullcontext()
-
-    def op(self, op_type: str, *inputs: Any, **attrs: Any) -> Any:
-        subject._load(op_type)
-        return super().op(op_type, *inputs, **attrs)
 
     def _run(self, fetches: Any, feeds: dict[Any, Any] | None) -> Any:
         return self.bench.run(fetches, feeds)
