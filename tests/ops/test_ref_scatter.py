@@ -10,7 +10,31 @@ import pytest
 from runstep.testing.stateful import compare
 
 TABLE = np.arange(1, 13).reshape(4, 3)
-NUMBERS = "float16 bfloat16 float32 float64 int8 uint8 int16 uint16 int32 uint32 int64 uint64".split()
+NUMBERS = [
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+    "int8",
+    "uint8",
+    "int16",
+    "uint16",
+    "int32",
+    "uint32",
+    "int64",
+    "uint64",
+]
+
+
+BY_HAND = {
+    f"{resource}{op}": "programs in this file"
+    for resource in ("", "Resource")
+    for op in (
+        "StridedSliceAssign",
+        *[f"Scatter{kind}" for kind in ("Add", "Sub", "Mul", "Div", "Min", "Max", "Update")],
+        *[f"ScatterNd{kind}" for kind in ("Add", "Sub", "Min", "Max", "Update")],
+    )
+}
 
 
 def on_both_kinds(api: Any, op: str, value: Any, dtype: str, *rest: Any, **attrs: Any) -> None:

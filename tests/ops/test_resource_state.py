@@ -9,6 +9,24 @@ import pytest
 
 from runstep.testing.stateful import compare
 
+BY_HAND = dict.fromkeys(
+    [
+        "VarHandleOp",
+        "VarIsInitializedOp",
+        "ReadVariableOp",
+        "AssignVariableOp",
+        "AssignAddVariableOp",
+        "AssignSubVariableOp",
+        "VariableShape",
+        "DestroyResourceOp",
+        "DisableCopyOnRead",
+        "ResourceCountUpTo",
+        "ResourceGather",
+        "ResourceGatherNd",
+    ],
+    "programs in this file",
+)
+
 
 def test_assign_read_update() -> None:
     def program(api: Any) -> None:
@@ -33,7 +51,9 @@ def test_assign_read_update() -> None:
     compare(program, texts=True)
 
 
-@pytest.mark.parametrize("dtype", "float16 bfloat16 float64 int8 uint8 uint16 int32 uint32 int64 complex64".split())
+@pytest.mark.parametrize(
+    "dtype", ["float16", "bfloat16", "float64", "int8", "uint8", "uint16", "int32", "uint32", "int64", "complex64"]
+)
 @pytest.mark.parametrize("shape", [(), (3,), (0,)])
 def test_updates_of_every_dtype(dtype: str, shape: tuple[int, ...]) -> None:
     def program(api: Any) -> None:

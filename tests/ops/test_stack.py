@@ -6,6 +6,12 @@ from typing import Any
 
 from runstep.testing.stateful import RunstepApi, agree, compare, outcomes
 
+BY_HAND = {
+    f"Stack{stem}{generation}": "programs in this file"
+    for stem in ("", "Push", "Pop", "Close")
+    for generation in ("V2", "")
+}
+
 
 def pushed_and_popped(api: Any, generation: str = "V2") -> None:
     def op(stem: str, *inputs: Any, **attrs: Any) -> Any:

@@ -17,14 +17,38 @@ from runstep.kernels.resources import (
     ResourceManager,
     resource_of,
 )
-from runstep.testing import case, check, real
-from runstep.testing.stateful import RunstepApi, compare
+from runstep.ops import ref_scatter, state
+from runstep.testing import case, check, oracle, real
+from runstep.testing.stateful import RunstepApi, TensorFlowApi, compare
 
 CASES = [
     case("DeepCopy", real(2, 3)),
     case("DeepCopy", real()),
     case("GuaranteeConst", real(2, 3)),
 ]
+
+
+BY_HAND = dict.fromkeys(
+    [
+        "Variable",
+        "VariableV2",
+        "TemporaryVariable",
+        "DestroyTemporaryVariable",
+        "Assign",
+        "AssignAdd",
+        "AssignSub",
+        "IsVariableInitialized",
+        "CountUpTo",
+        "InplaceUpdate",
+        "InplaceAdd",
+        "InplaceSub",
+        "Empty",
+        "MutexV2",
+        "MutexLock",
+        "ConsumeMutexLock",
+    ],
+    "programs in this file",
+)
 
 
 @pytest.mark.parametrize("row", CASES, ids=str)
@@ -52,7 +76,22 @@ def test_assign_and_update() -> None:
 
 
 @pytest.mark.parametrize(
-    "dtype", "float16 bfloat16 float64 int8 uint8 int16 uint16 int32 uint32 int64 uint64 complex64 complex128".split()
+    "dtype",
+    [
+        "float16",
+        "bfloat16",
+        "float64",
+        "int8",
+        "uint8",
+        "int16",
+        "uint16",
+        "int32",
+        "uint32",
+        "int64",
+        "uint64",
+        "complex64",
+        "complex128",
+    ],
 )
 @pytest.mark.parametrize("shape", [(), (3,), (0,)])
 def test_updates_of_every_dtype(dtype: str, shape: tuple[int, ...]) -> None:
@@ -178,6 +217,53 @@ def test_mutex() -> None:
             api.run(api.op("ConsumeMutexLock", lock))
 
     compare(program)
+
+
+# --- functions ----------------------------------------------------------------------------------------------------
+
+FUNCTIONS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
+    ("assign", ([1.0, 2.0],), {}),
+    ("assign", ([1.0, 2.0, 3.0],), {"validate_shape": False, "use_locking": False, "name": "n"}),
+    ("assign_add", ([1.0, 2.0],), {}),
+    ("assign_sub", ([1.0, 2.0],), {"use_locking": True, "name": "n"}),
+    ("is_variable_initialized", (), {}),
+    ("scatter_update", ([0], [1.0]), {}),
+    ("scatter_add", ([0], [1.0]), {"name": "n"}),
+    ("scatter_sub", ([0], [1.0]), {"use_locking": True}),
+    ("scatter_mul", ([0], [1.0]), {}),
+    ("scatter_div", ([0], [1.0]), {}),
+    ("scatter_min", ([0], [1.0]), {}),
+    ("scatter_max", ([0], [1.0]), {}),
+    ("scatter_nd_update", ([[0]], [1.0]), {}),
+    ("scatter_nd_add", ([[0]], [1.0]), {}),
+    ("scatter_nd_sub", ([[0]], [1.0]), {}),  # TensorFlow passes a name here on as bad_indices_policy
+]
+
+
+@pytest.mark.parametrize("name,args,options", FUNCTIONS)
+def test_functions_make_the_nodes_that_tensorflow_makes(name: str, args: Any, options: Any) -> None:
+    graphs = []
+    for api, function in (
+        (TensorFlowApi(), lambda *a, **kw: getattr(oracle.tensorflow().compat.v1, name)(*a, **kw)),
+        (RunstepApi(), getattr(state if hasattr(state, name) else ref_scatter, name)),
+    ):
+        with api.graph.as_default():
+            function(api.op("VariableV2", shape=[2], dtype="float32", name="v"), *args, **options)
+        graphs.append(
+            [
+                (op.name, op.type, [tensor.name for tensor in op.inputs], op.node_def.attr["use_locking"].b)
+                for op in api.graph.get_operations()
+            ]
+        )
+    assert graphs[1] == graphs[0]
+
+
+def test_count_up_to_and_guarantee_const() -> None:
+    api = RunstepApi()
+    with api.graph.as_default():
+        count = state.count_up_to(api.op("VariableV2", shape=[], dtype="int32"), 3, name="c")
+        same = state.guarantee_const([1.0])
+    assert (count.op.name, count.op.type, same.op.type) == ("c", "CountUpTo", "GuaranteeConst")
 
 
 # --- what holds whoever reads and writes --------------------------------------------------------------------------

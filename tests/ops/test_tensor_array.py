@@ -18,6 +18,13 @@ from runstep.testing.stateful import RunstepApi, agree, compare, outcomes
 PAIRS = [[1.0, 2.0], [3.0, 4.0]]
 
 
+BY_HAND = {
+    f"TensorArray{stem}{generation}": "programs in this file"
+    for stem in ("", "Grad", "Write", "Read", "Gather", "Scatter", "Concat", "Split", "Size", "Close")
+    for generation in ("V3", "V2", "")
+} | dict.fromkeys(["TensorArrayGradWithShape", "TensorArrayPack", "TensorArrayUnpack"], "programs in this file")
+
+
 class Arrays:
     """Writes programs over one generation of the TensorArray ops."""
 

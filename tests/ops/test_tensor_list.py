@@ -15,6 +15,33 @@ PAIRS = [[1.0, 2.0], [3.0, 4.0]]
 UNKNOWN = -1
 
 
+BY_HAND = dict.fromkeys(
+    [
+        "EmptyTensorList",
+        "TensorListReserve",
+        "TensorListFromTensor",
+        "TensorListSplit",
+        "TensorListScatter",
+        "TensorListScatterV2",
+        "TensorListScatterIntoExistingList",
+        "TensorListPushBack",
+        "TensorListPushBackBatch",
+        "TensorListPopBack",
+        "TensorListSetItem",
+        "TensorListResize",
+        "TensorListConcatLists",
+        "TensorListLength",
+        "TensorListElementShape",
+        "TensorListGetItem",
+        "TensorListStack",
+        "TensorListGather",
+        "TensorListConcat",
+        "TensorListConcatV2",
+    ],
+    "programs in this file",
+)
+
+
 class Lists:
     """Writes programs over the TensorList ops."""
 
@@ -274,6 +301,19 @@ def test_concat_lists() -> None:
         api.build("TensorListConcatLists", lists.of(PAIRS), lists.of([[3]]), element_dtype="float32")
 
     compare(program, texts=True)
+
+
+def test_push_batch() -> None:
+    def program(api: Any) -> None:
+        lists = Lists(api)
+        batch = api.op("Pack", [lists.empty([2]), lists.of([[9.0, 9.0]], [2])])
+        for rows in (PAIRS, api.hidden(PAIRS), api.hidden(PAIRS[:1]), api.hidden(1.0)):
+            pushed = api.op("TensorListPushBackBatch", batch, rows)
+            for one in (0, 1):
+                picked = api.op("StridedSlice", pushed, [one], [one + 1], [1], shrink_axis_mask=1)
+                api.run(api.op("TensorListStack", picked, [2], element_dtype="float32"))
+
+    compare(program)
 
 
 def test_static_shapes() -> None:

@@ -11,6 +11,20 @@ from runstep.testing.stateful import compare
 KEYS = [("int32", 2, 3), ("string", "a", "b"), ("float32", [1.0, 2.0], [2.0, 1.0]), ("bool", True, False)]
 
 
+BY_HAND = dict.fromkeys(
+    [
+        "EmptyTensorMap",
+        "TensorMapSize",
+        "TensorMapLookup",
+        "TensorMapInsert",
+        "TensorMapErase",
+        "TensorMapHasKey",
+        "TensorMapStackKeys",
+    ],
+    "programs in this file",
+)
+
+
 def insert(api: Any, handle: Any, key: Any, value: Any, dtype: str | None = None) -> Any:
     return api.op("TensorMapInsert", handle, api.constant(key, dtype), api.constant(value))
 

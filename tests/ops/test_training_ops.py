@@ -45,6 +45,9 @@ def op_name(name: str, sparse: bool, resource: bool) -> str:
     return f"{'Resource' if resource else ''}{'Sparse' if sparse else ''}Apply{name}"
 
 
+BY_HAND = {op_name(*variant, resource): "programs in this file" for variant in VARIANTS for resource in (False, True)}
+
+
 def dtypes_of(name: str, sparse: bool) -> set[str]:
     found: set[str] = set()
     for constraints in oracle.kernel_constraints(op_name(name, sparse, True)):

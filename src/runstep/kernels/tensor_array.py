@@ -54,7 +54,8 @@ def unstack_value(value: np.ndarray, dtype: DType) -> list[Any]:
         return list(value)
     if dtype is dtypes.string:
         return [value[i, ...] for i in range(len(value))]
-    return value.tolist()  # resources and variants travel as themselves
+    items: list[Any] = value.tolist()  # resources and variants travel as themselves
+    return items
 
 
 class TensorArray:
@@ -284,7 +285,8 @@ class TensorArray:
                     f"TensorArray has size zero, but element shape {partial_text(element_shape)} is not fully defined. "
                     "Currently only static shapes are supported when packing zero-size TensorArrays.",
                 )
-            return zeros((0, *element_shape), self.dtype)  # type: ignore[misc, return-value]
+            empty: np.ndarray = zeros((0, *element_shape), self.dtype)  # type: ignore[misc]
+            return empty
         values = [self.read(index) for index in indices]
         shape = shape_of(values[0])
         if not shapes.is_compatible(element_shape, shape):

@@ -7,7 +7,7 @@ from typing import Any
 from runstep.graph import shapes
 from runstep.graph.apply import apply
 from runstep.graph.shapes import RawShape
-from runstep.graph.tensor import Tensor, TensorLike
+from runstep.graph.tensor import TensorLike
 from runstep.ops.common import Shapes
 from runstep.ops.registry import op
 from runstep.ops.state import is_ref, ref_of
@@ -140,7 +140,7 @@ def _scattered(kind: str, ref: Any, indices: Any, updates: Any, use_locking: boo
 
 def scatter_update(
     ref: Any, indices: TensorLike, updates: TensorLike, use_locking: bool = True, name: str | None = None
-) -> Tensor:
+) -> Any:
     """Sets rows: `ref[indices] = updates`; updates have shape `indices.shape + ref.shape[1:]` or are a scalar
     (source: tf.compat.v1.scatter_update)."""
     return _scattered("Update", ref, indices, updates, use_locking, name)
@@ -148,49 +148,49 @@ def scatter_update(
 
 def scatter_add(
     ref: Any, indices: TensorLike, updates: TensorLike, use_locking: bool = False, name: str | None = None
-) -> Tensor:
+) -> Any:
     """Adds to rows; rows named several times are added to several times (source: tf.compat.v1.scatter_add)."""
     return _scattered("Add", ref, indices, updates, use_locking, name)
 
 
 def scatter_sub(
     ref: Any, indices: TensorLike, updates: TensorLike, use_locking: bool = False, name: str | None = None
-) -> Tensor:
+) -> Any:
     """Subtracts from rows (source: tf.compat.v1.scatter_sub)."""
     return _scattered("Sub", ref, indices, updates, use_locking, name)
 
 
 def scatter_mul(
     ref: Any, indices: TensorLike, updates: TensorLike, use_locking: bool = False, name: str | None = None
-) -> Tensor:
+) -> Any:
     """Multiplies rows (source: tf.compat.v1.scatter_mul)."""
     return _scattered("Mul", ref, indices, updates, use_locking, name)
 
 
 def scatter_div(
     ref: Any, indices: TensorLike, updates: TensorLike, use_locking: bool = False, name: str | None = None
-) -> Tensor:
+) -> Any:
     """Divides rows (source: tf.compat.v1.scatter_div)."""
     return _scattered("Div", ref, indices, updates, use_locking, name)
 
 
 def scatter_min(
     ref: Any, indices: TensorLike, updates: TensorLike, use_locking: bool = False, name: str | None = None
-) -> Tensor:
+) -> Any:
     """Takes the elementwise least of rows and updates (source: tf.compat.v1.scatter_min)."""
     return _scattered("Min", ref, indices, updates, use_locking, name)
 
 
 def scatter_max(
     ref: Any, indices: TensorLike, updates: TensorLike, use_locking: bool = False, name: str | None = None
-) -> Tensor:
+) -> Any:
     """Takes the elementwise greatest of rows and updates (source: tf.compat.v1.scatter_max)."""
     return _scattered("Max", ref, indices, updates, use_locking, name)
 
 
 def scatter_nd_update(
     ref: Any, indices: TensorLike, updates: TensorLike, use_locking: bool = True, name: str | None = None
-) -> Tensor:
+) -> Any:
     """Sets slices: the last axis of indices holds positions along the first axes of ref
     (source: tf.compat.v1.scatter_nd_update)."""
     return _scattered("NdUpdate", ref, indices, updates, use_locking, name)
@@ -198,13 +198,13 @@ def scatter_nd_update(
 
 def scatter_nd_add(
     ref: Any, indices: TensorLike, updates: TensorLike, use_locking: bool = False, name: str | None = None
-) -> Tensor:
+) -> Any:
     """Adds to slices, as `scatter_nd_update` names them (source: tf.compat.v1.scatter_nd_add)."""
     return _scattered("NdAdd", ref, indices, updates, use_locking, name)
 
 
 def scatter_nd_sub(
     ref: Any, indices: TensorLike, updates: TensorLike, use_locking: bool = False, name: str | None = None
-) -> Tensor:
+) -> Any:
     """Subtracts from slices, as `scatter_nd_update` names them (source: tf.compat.v1.scatter_nd_sub)."""
     return _scattered("NdSub", ref, indices, updates, use_locking, name)

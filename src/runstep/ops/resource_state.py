@@ -64,7 +64,7 @@ def _gather(op: Any) -> Shapes:
     if indices is None or params is None or batch < 0:
         return [None]
     shapes.with_rank_at_least(params, batch + 1)
-    return [shapes.merge(params[:batch], indices[:batch]) + indices[batch:] + params[batch + 1 :]]  # type: ignore[operator]
+    return [shapes.merge(params[:batch], indices[:batch]) + indices[batch:] + params[batch + 1 :]]
 
 
 def _gather_nd(op: Any) -> Shapes:

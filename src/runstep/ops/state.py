@@ -171,20 +171,20 @@ def assign_sub(ref: Any, value: TensorLike, use_locking: bool | None = None, nam
     return ref.assign_sub(value)
 
 
-def count_up_to(ref: Any, limit: int, name: str | None = None) -> Tensor:
+def count_up_to(ref: Any, limit: int, name: str | None = None) -> Any:
     """The scalar variable's value, which is then raised by one; OutOfRangeError at `limit` (source: tf.count_up_to)."""
     if is_ref(ref):
         return apply("CountUpTo", ref_of(ref), limit=limit, name=name)
     return apply("ResourceCountUpTo", ref.handle, limit=limit, T=ref.dtype, name=name)
 
 
-def is_variable_initialized(ref: Any, name: str | None = None) -> Tensor:
+def is_variable_initialized(ref: Any, name: str | None = None) -> Any:
     """A boolean scalar: whether the variable has a value (source: tf.compat.v1.is_variable_initialized)."""
     if is_ref(ref):
         return apply("IsVariableInitialized", ref_of(ref), name=name)
     return ref.is_initialized(name=name)
 
 
-def guarantee_const(input: TensorLike, name: str | None = None) -> Tensor:
+def guarantee_const(input: TensorLike, name: str | None = None) -> Any:
     """`input`, which the caller promises never changes (source: tf.guarantee_const)."""
     return apply("GuaranteeConst", input, name=name)

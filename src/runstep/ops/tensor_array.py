@@ -246,7 +246,7 @@ class TensorArray:
     def unstack(self, value: TensorLike, name: str | None = None) -> TensorArray:
         """Sets all elements: element k to `value[k]`."""
         with name_scope(name, "TensorArrayUnstack", [self._handle, value]):
-            indices = range_(0, shape_of(value)[0])  # type: ignore[index]
+            indices = range_(0, shape_of(value)[0])
             return self.scatter(indices, value, name=name)
 
     def scatter(self, indices: TensorLike, value: TensorLike, name: str | None = None) -> TensorArray:

@@ -37,6 +37,8 @@ class Api:
     """What a program sees of one of the two libraries. `log` collects the outcomes in order."""
 
     name = ""
+    graph: Any
+    session: Any
 
     def __init__(self) -> None:
         self.log: list[Any] = []

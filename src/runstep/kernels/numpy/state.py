@@ -111,7 +111,7 @@ def assign(node: Node) -> Kernel:
         if ref.shape != value.shape:
             raise invalid(
                 "Assign requires shapes of both tensors to match. "
-                f"lhs shape= {shape_text(ref.shape)} rhs shape= {shape_text(value.shape)}"
+                f"lhs shape= {shape_text(ref.shape or ())} rhs shape= {shape_text(value.shape)}"
             )
         with ref.lock:
             ref.store(value)

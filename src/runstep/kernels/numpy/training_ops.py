@@ -188,7 +188,7 @@ def ftrl_v2(
     two = var.dtype.type(2)
     shrunk = grad + two * l2_shrinkage * var
     total = accum + grad * grad
-    root = (lambda x: np.sqrt(x)) if lr_power == -0.5 else (lambda x: np.power(x, -lr_power))
+    root: Callable[[Any], Any] = np.sqrt if lr_power == -0.5 else lambda x: np.power(x, -lr_power)
     new_root = root(total)
     if multiply_linear_by_lr:
         linear += shrunk * lr - (new_root - root(accum)) * var
