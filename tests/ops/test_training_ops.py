@@ -11,7 +11,7 @@ from runstep.graph.apply import apply_op
 from runstep.graph.graph import Graph
 from runstep.ops import registry
 from runstep.ops.basic import constant
-from runstep.ops.training_ops import OPTIMIZERS, SPARSE
+from runstep.ops.training_ops import OPTIMIZERS, RESOURCE_ONLY, SPARSE
 from runstep.testing import oracle
 from runstep.testing.stateful import compare
 
@@ -45,7 +45,11 @@ def op_name(name: str, sparse: bool, resource: bool) -> str:
     return f"{'Resource' if resource else ''}{'Sparse' if sparse else ''}Apply{name}"
 
 
-BY_HAND = {op_name(*variant, resource): "programs in this file" for variant in VARIANTS for resource in (False, True)}
+BY_HAND = {
+    op_name(name, sparse, resource): "programs in this file"
+    for name, sparse in VARIANTS
+    for resource in ((True,) if name in RESOURCE_ONLY else (False, True))
+}
 
 
 def dtypes_of(name: str, sparse: bool) -> set[str]:

@@ -34,7 +34,7 @@ OPTIMIZERS: dict[str, tuple[str, str, str]] = {
     "PowerSign": ("var m", "lr logbase sign_decay beta grad", ""),
 }
 
-_RESOURCE_ONLY = ("KerasMomentum", "AdamWithAmsgrad")
+RESOURCE_ONLY = ("KerasMomentum", "AdamWithAmsgrad")
 
 SPARSE = (
     "ProximalGradientDescent",
@@ -105,7 +105,7 @@ def _row(name: str, sparse: bool, resource: bool) -> None:
 
 for _name in OPTIMIZERS:
     for _resource in (False, True):
-        if _resource or _name not in _RESOURCE_ONLY:
+        if _resource or _name not in RESOURCE_ONLY:
             _row(_name, False, _resource)
             if _name in SPARSE:
                 _row(_name, True, _resource)

@@ -16,7 +16,7 @@ from runstep import errors
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 from runstep.kernels.resources import VARIABLE, ResourceVariable, Variable, resource_of, uninitialized
 from runstep.kernels.texts import invalid, shape_text, type_text
-from runstep.ops.training_ops import OPTIMIZERS, SPARSE
+from runstep.ops.training_ops import OPTIMIZERS, RESOURCE_ONLY, SPARSE
 
 Update = Callable[..., None]
 
@@ -411,7 +411,7 @@ def _register(name: str, sparse: bool, resource: bool) -> None:
 
 
 for _name in OPTIMIZERS:
-    for _resource in (False, True):
+    for _resource in (True,) if _name in RESOURCE_ONLY else (False, True):
         _register(_name, False, _resource)
         if _name in SPARSE:
             _register(_name, True, _resource)
