@@ -143,6 +143,7 @@ BUILDERS = {
         tf.pad(g.x, [[1, 1], [0, 2]], "REFLECT"),
         tf.pad(g.x, [[1, 1], [0, 2]], "symmetric", name="pp"),
     ],
+    "pad partly known": lambda tf, g: [tf.pad(g.x, [[1, 1], [0, g.i]]), tf.pad(g.y, [[1, 1], [0, 2]])],
     "pad otherwise": lambda tf, g: tf.pad(g.x, [[1, 1], [0, 2]], "WRAP"),
     "transpose": lambda tf, g: [tf.transpose(g.x), tf.transpose(g.y, [1, 0]), tf.transpose(g.z), tf.transpose([[1]])],
     "transpose of conjugates": lambda tf, g: [

@@ -236,7 +236,7 @@ def ones_like(tensor: Any, dtype: Any = None, name: str | None = None, optimize:
         return ones(sizes, wanted, name=scope)
 
 
-def fill(dims: Any, value: Any, name: str | None = None) -> Tensor:
+def fill(dims: Any, value: Any, name: str | None = None, layout: Any = None) -> Tensor:
     """`value`, a scalar, repeated to the sizes `dims`. Mirrors `tf.fill`."""
     return apply("Fill", dims, value, name=name)
 

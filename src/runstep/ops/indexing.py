@@ -323,41 +323,39 @@ def _batch_gather_nd(params: Any, indices: Any, batch: int, name: str | None, po
         return apply("GatherNd", params, concat([places, indices], -1), bad_indices_policy=policy)
 
 
-def scatter_nd(indices: Any, updates: Any, shape: Any, name: str | None = None, bad_indices_policy: str = "") -> Tensor:
+def scatter_nd(indices: Any, updates: Any, shape: Any, bad_indices_policy: str = "", name: str | None = None) -> Tensor:
     """Zeros of `shape` with `updates` added at the index vectors in `indices`. Mirrors `tf.scatter_nd`."""
     return apply("ScatterNd", indices, updates, shape, bad_indices_policy=bad_indices_policy, name=name)
 
 
-def tensor_scatter_nd_update(
-    tensor: Any, indices: Any, updates: Any, name: str | None = None, bad_indices_policy: str = ""
-) -> Tensor:
+def tensor_scatter_nd_update(tensor: Any, indices: Any, updates: Any, name: str | None = None) -> Tensor:
     """`tensor` with `updates` written at the index vectors. Mirrors `tf.tensor_scatter_nd_update`."""
-    return apply("TensorScatterUpdate", tensor, indices, updates, bad_indices_policy=bad_indices_policy, name=name)
+    return apply("TensorScatterUpdate", tensor, indices, updates, name=name)
 
 
 def tensor_scatter_nd_add(
-    tensor: Any, indices: Any, updates: Any, name: str | None = None, bad_indices_policy: str = ""
+    tensor: Any, indices: Any, updates: Any, bad_indices_policy: str = "", name: str | None = None
 ) -> Tensor:
     """`tensor` with `updates` added at the index vectors. Mirrors `tf.tensor_scatter_nd_add`."""
     return apply("TensorScatterAdd", tensor, indices, updates, bad_indices_policy=bad_indices_policy, name=name)
 
 
 def tensor_scatter_nd_sub(
-    tensor: Any, indices: Any, updates: Any, name: str | None = None, bad_indices_policy: str = ""
+    tensor: Any, indices: Any, updates: Any, bad_indices_policy: str = "", name: str | None = None
 ) -> Tensor:
     """`tensor` with `updates` subtracted at the index vectors. Mirrors `tf.tensor_scatter_nd_sub`."""
     return apply("TensorScatterSub", tensor, indices, updates, bad_indices_policy=bad_indices_policy, name=name)
 
 
 def tensor_scatter_nd_max(
-    tensor: Any, indices: Any, updates: Any, name: str | None = None, bad_indices_policy: str = ""
+    tensor: Any, indices: Any, updates: Any, bad_indices_policy: str = "", name: str | None = None
 ) -> Tensor:
     """`tensor`, or `updates` where larger, at the index vectors. Mirrors `tf.tensor_scatter_nd_max`."""
     return apply("TensorScatterMax", tensor, indices, updates, bad_indices_policy=bad_indices_policy, name=name)
 
 
 def tensor_scatter_nd_min(
-    tensor: Any, indices: Any, updates: Any, name: str | None = None, bad_indices_policy: str = ""
+    tensor: Any, indices: Any, updates: Any, bad_indices_policy: str = "", name: str | None = None
 ) -> Tensor:
     """`tensor`, or `updates` where smaller, at the index vectors. Mirrors `tf.tensor_scatter_nd_min`."""
     return apply("TensorScatterMin", tensor, indices, updates, bad_indices_policy=bad_indices_policy, name=name)

@@ -7,7 +7,7 @@ from typing import Any
 
 from runstep.graph import shapes
 from runstep.graph.apply import apply
-from runstep.graph.constant_value import constant_value
+from runstep.graph.constant_value import known_shape
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import name_scope
 from runstep.graph.shapes import RawShape
@@ -395,27 +395,30 @@ def pad(
     `mode` is CONSTANT, REFLECT or SYMMETRIC in any case; ValueError for another.
     """
     kind = mode.upper()
-    if kind == "CONSTANT":
-        if not isinstance(constant_values, Tensor) and constant_values == 0:
-            result = apply("Pad", tensor, paddings, name=name)
-        else:
-            result = apply("PadV2", tensor, paddings, constant_values, name=name)
-    elif kind in ("REFLECT", "SYMMETRIC"):
+    if kind in ("REFLECT", "SYMMETRIC"):
         result = apply("MirrorPad", tensor, paddings, mode=kind, name=name)
-    else:
+    elif kind != "CONSTANT":
         raise ValueError(
             'Value of argument `mode` expected to be one of "CONSTANT", "REFLECT", or "SYMMETRIC". '
             f"Received `mode` = {mode}"
         )
-    _keep_known_sizes(result)
+    elif not isinstance(constant_values, Tensor) and constant_values == 0:
+        result = apply("Pad", tensor, paddings, name=name)
+    else:
+        result = apply("PadV2", tensor, paddings, constant_values, name=name)
+    _set_known_sizes(result)
     return result  # type: ignore[no-any-return]
 
 
-def _keep_known_sizes(result: Tensor) -> None:
-    """A size stays known where its paddings are, though the others be computed at run time."""
-    raw, source = result.raw_shape, result.op.inputs[0].raw_shape
-    pads = constant_value(result.op.inputs[1], partial=True)
-    if raw is None or source is None or None not in raw or pads is None or pads.dtype == object:
+def _set_known_sizes(padded_: Tensor) -> None:
+    """Axes whose paddings are known keep a known size, though those of others be computed when it runs."""
+    source, paddings = padded_.op.inputs[0].raw_shape, padded_.op.inputs[1]
+    rows = paddings.op.inputs
+    if source is None or paddings.op.type != "Pack" or len(rows) != len(source):
         return
-    sizes = [None if size is None else size + int(b) + int(a) for size, (b, a) in zip(source, pads, strict=True)]
-    result.set_shape(tuple(sizes))
+    sizes: list[int | None] = []
+    for size, row in zip(source, rows, strict=True):
+        pair = known_shape(row)
+        known = size is not None and pair is not None and len(pair) == 2 and None not in pair
+        sizes.append(size + sum(pair) if known else None)  # type: ignore[operator, arg-type]
+    padded_.set_shape(sizes)

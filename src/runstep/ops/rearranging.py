@@ -466,16 +466,12 @@ def required_space_to_batch_paddings(
         return paddings, crops
 
 
-def space_to_depth(
-    input: Any, block_size: int | None = None, name: str | None = None, data_format: str = "NHWC"
-) -> Tensor:
+def space_to_depth(input: Any, block_size: int, name: str | None = None, data_format: str = "NHWC") -> Tensor:
     """Blocks of space moved into the channels. Mirrors `tf.compat.v1.space_to_depth`."""
     return apply("SpaceToDepth", input, block_size=block_size, data_format=data_format, name=name)
 
 
-def depth_to_space(
-    input: Any, block_size: int | None = None, name: str | None = None, data_format: str = "NHWC"
-) -> Tensor:
+def depth_to_space(input: Any, block_size: int, name: str | None = None, data_format: str = "NHWC") -> Tensor:
     """Channels moved into blocks of space. Mirrors `tf.compat.v1.depth_to_space`."""
     return apply("DepthToSpace", input, block_size=block_size, data_format=data_format, name=name)
 

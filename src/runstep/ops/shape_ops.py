@@ -216,9 +216,9 @@ def shape_n(input: Sequence[Any], out_type: Any = dtypes.int32, name: str | None
     return apply("ShapeN", input, out_type=out_type, name=name)
 
 
-def size(input: Any, name: str | None = None, out_type: Any = dtypes.int32) -> Tensor:
+def size(input: Any, name: str | None = None, out_type: Any = None) -> Tensor:
     """The number of elements of `input`, a scalar; a constant where it is known. Mirrors `tf.size`."""
-    out_type = dtypes.as_dtype(out_type)
+    out_type = dtypes.int32 if out_type is None else dtypes.as_dtype(out_type)
     with name_scope(name, "Size", [input]) as scope:
         if hasattr(input, "dense_shape"):
             from runstep.ops.cast import cast
