@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,25 @@ from runstep.testing import coverage
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 
-BY_HAND: dict[str, str] = {}
+_STRUCTURE = "Switch Merge Enter Exit NextIteration RefSwitch RefMerge RefEnter RefExit RefNextIteration _SwitchN"
+_CALLS = (
+    "If StatelessIf Case StatelessCase While StatelessWhile For PartitionedCall StatefulPartitionedCall RemoteCall _Arg "
+    "_Retval DeviceIndex"
+)
+
+BY_HAND: dict[str, str] = {
+    **dict.fromkeys(_STRUCTURE.split(), "control flow needs a graph around it: the tests of plan and session"),
+    **dict.fromkeys(_CALLS.split(), "needs functions: the tests of plan and session"),
+    **dict.fromkeys(("Placeholder", "PlaceholderV2"), "every row feeds them"),
+    "FakeParam": "stands for an input that no function body reads",
+}
 """Ops that are tested outside of tests/ops, with the place and why no row can do it."""
 
-NO_KERNEL: dict[str, str] = {}
+NO_KERNEL: dict[str, str] = {
+    **dict.fromkeys(_STRUCTURE.split(), "compiled into the plan"),
+    **dict.fromkeys(_CALLS.split(), "compiled into the plan"),
+    **dict.fromkeys(("Placeholder", "PlaceholderV2"), "must be fed"),
+}
 """Ops that no kernel computes, with what does it instead."""
 
 
@@ -37,6 +54,22 @@ def test_every_kernel_and_every_row_has_an_op(covered: coverage.Coverage) -> Non
     known = set(registry.names())
     assert sorted(set(numpy_kernel.ops()) - known) == []
     assert sorted(set(covered.cases) - known) == []
+
+
+def test_every_module_of_ops_and_kernels_is_imported() -> None:
+    code = (
+        "import pkgutil, runstep.ops.table, runstep.kernels.numpy, importlib\n"
+        "from runstep.ops import registry\n"
+        "from runstep.kernels.registry import numpy_kernel\n"
+        "before = {*registry.names()}, {*numpy_kernel.ops()}\n"
+        "for package in (runstep.ops, runstep.kernels.numpy):\n"
+        "    for module in pkgutil.iter_modules(package.__path__, package.__name__ + '.'):\n"
+        "        importlib.import_module(module.name)\n"
+        "after = {*registry.names()}, {*numpy_kernel.ops()}\n"
+        "print(*[sorted(late - early) for early, late in zip(before, after, strict=True)])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[] []"
 
 
 def test_remarks_are_about_ops_that_exist(covered: coverage.Coverage) -> None:

@@ -15,7 +15,7 @@ from runstep.graph.graph import Graph, get_default_graph
 from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
 from runstep.ops import registry
-from runstep.ops.registry import REQUIRED, ArgDef, AttrDef, OpDef
+from runstep.ops.registry import REQUIRED, ArgDef, AttrDef, OpDef, single
 
 
 def apply(op_type: str, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
@@ -289,7 +289,7 @@ def _scalar(op_def: OpDef, attr: AttrDef, kind: str, value: Any) -> Any:
         if isinstance(value, str | bytes) or (kind == "int" and isinstance(value, float | np.floating)):
             raise TypeError(f"Expected {kind} for argument '{attr.name}' not {value!r}.")
         try:
-            return int(value) if kind == "int" else float(value)
+            return int(value) if kind == "int" else single(value)
         except (TypeError, ValueError):
             raise TypeError(f"Expected {kind} for argument '{attr.name}' not {value!r}.") from None
     if kind == "shape":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from runstep.graph import shapes
 from runstep.graph.apply import apply
 from runstep.graph.shapes import RawShape
 from runstep.graph.tensor import Tensor
@@ -36,6 +37,14 @@ def _both(op: Any) -> Shapes:
     return [op.inputs[0].raw_shape] * len(op.outputs)
 
 
+def _ref_select(op: Any) -> Shapes:
+    shapes.with_rank(op.inputs[0].raw_shape, 0)
+    first, *others = (tensor.raw_shape for tensor in op.inputs[1:])
+    if not shapes.is_fully_defined(first) or any(other != first for other in others):
+        return [None]
+    return [first]
+
+
 def _loop_cond(op: Any) -> Shapes:
     return [()]
 
@@ -60,7 +69,7 @@ op("NextIteration", "data: T -> output: T", "T: type", shape=unchanged)
 op("RefNextIteration", "data: Ref(T) -> output: Ref(T)", "T: type", shape=unchanged)
 op("LoopCond", "input: bool -> output: bool", shape=_loop_cond)
 op("RefIdentity", "input: Ref(T) -> output: Ref(T)", "T: type", shape=unchanged, uninitialized=True)
-op("RefSelect", "index: int32, inputs: Ref(N * T) -> output: Ref(T)", "T: type", "N: int >= 1")
+op("RefSelect", "index: int32, inputs: Ref(N * T) -> output: Ref(T)", "T: type", "N: int >= 1", shape=_ref_select)
 
 
 def switch(data: Any, pred: Any, name: str | None = None) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,9 @@ hundreds of rows keeps the import fast.
 from __future__ import annotations
 
 import ast
+import math
 import re
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -25,6 +27,7 @@ ShapeFunction = Callable[[Any], Sequence[RawShape]]
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
 """Default of an attribute that must be given or inferred."""
 
+_SINGLE = struct.Struct("f")
 _TYPE_SETS: dict[str, tuple[DType, ...]] = {
     "numbertype": tuple(
         dtypes.as_dtype(name)
@@ -72,6 +75,14 @@ class ArgDef:
         return self.number_attr is not None or self.type_list_attr is not None
 
 
+def single(value: Any) -> float:
+    """`value` as an attribute holds it: attributes of kind float are stored in 32 bits."""
+    try:
+        return _SINGLE.unpack(_SINGLE.pack(value))[0]  # type: ignore[no-any-return]
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
 class AttrDef:
     """One attribute: its kind (`type`, `int`, `list(shape)`, `func`...), default, allowed values and least value or length."""
 
@@ -110,7 +121,7 @@ class AttrDef:
         if kind == "int":
             return int(text)
         if kind == "float":
-            return float(text)
+            return single(float(text))
         if kind == "string":
             return ast.literal_eval(text).encode()
         if kind == "shape":

@@ -60,6 +60,18 @@ def _tf_attr(kind: str, value: Any) -> Any:
     return tensorflow().compat.v1.AttrValue.FromString(message.SerializeToString())
 
 
+def _graph(op: str) -> Any:
+    """An empty graph; for an op that TensorFlow has retired, one as old as is needed for it."""
+    tf = tensorflow()
+    graph = tf.Graph()
+    if retired := op_def(op).deprecation.version:
+        old = tf.compat.v1.GraphDef()
+        old.versions.producer = retired - 1
+        with graph.as_default():
+            tf.import_graph_def(old, name="")
+    return graph
+
+
 def _node(graph: Any, instance: Instance, tensors: Sequence[Any]) -> Any:
     attrs = {name: _tf_attr(attr.kind, instance.attrs[name]) for name, attr in instance.op_def.attrs.items()}
     return graph.create_op(
@@ -97,7 +109,7 @@ def static_shapes(instance: Instance, values: Sequence[Any], known: Sequence[Any
     building raised is returned, not raised.
     """
     tf = tensorflow()
-    graph = tf.Graph()
+    graph = _graph(instance.row.op)
     with graph.as_default(), tf.device("/cpu:0"):
         tensors = []
         for index, (kind, value, what) in enumerate(zip(instance.input_types, values, known, strict=True)):
@@ -173,7 +185,7 @@ def run(instances: Sequence[Instance], values: Sequence[Sequence[Any]]) -> list[
     variant) is None.
     """
     tf = tensorflow()
-    graph = tf.Graph()
+    graph = _graph(instances[0].row.op)
     outcomes: list[Any] = [None] * len(instances)
     runs: list[_Run] = []
     with graph.as_default(), tf.device("/cpu:0"):

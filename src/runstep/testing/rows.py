@@ -10,7 +10,7 @@ import numpy as np
 
 from runstep.graph import dtypes, shapes
 from runstep.graph.dtypes import DType
-from runstep.ops.registry import REQUIRED, OpDef
+from runstep.ops.registry import REQUIRED, OpDef, single
 from runstep.testing.values import Spec, as_spec
 
 Tolerance = float | Mapping[str, float] | None
@@ -123,7 +123,7 @@ def attr_value(kind: str, value: Any) -> Any:
         return None if value is None else shapes.as_raw([None if size == -1 else size for size in value])
     if kind == "tensor":
         return np.asarray(value)
-    return {"int": int, "float": float, "bool": bool}.get(kind, lambda item: item)(value)
+    return {"int": int, "float": single, "bool": bool}.get(kind, lambda item: item)(value)
 
 
 class Instance:
