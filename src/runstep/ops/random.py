@@ -10,7 +10,7 @@ from runstep.graph import dtypes, shapes
 from runstep.graph.apply import apply
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.dtypes import DType
-from runstep.graph.graph import name_scope
+from runstep.graph.graph import get_default_graph, name_scope
 from runstep.graph.shapes import Dimension, RawShape
 from runstep.graph.tensor import Tensor, TensorLike
 from runstep.ops.common import Shapes, unchanged
@@ -368,7 +368,8 @@ def random_crop(value: TensorLike, size: TensorLike, seed: int | None = None, na
             text = "Need value.shape >= size, got "
             convert_to_tensor(text)  # TensorFlow's graph has this node too
             check = apply("Assert", fits, [text, dims, sizes], summarize=1000)
-        dims = with_dependencies([check], dims)
+        with get_default_graph().colocate_with(dims):
+            dims = with_dependencies([check], dims)
         places = apply("AddV2", apply("Sub", dims, sizes, name="sub"), 1, name="add")
         highest = np.iinfo(sizes.dtype.np).max
         drawn = random_uniform(shape_of(dims), maxval=highest, dtype=sizes.dtype, seed=seed)

@@ -94,18 +94,18 @@ def parameterized_truncated_normal(node: Node) -> Kernel:
             invalid("Shape tensor must not be empty, got Tensor<type: int32 shape: [0] values: >")
         dims = output_shape(shape)
         vectors = bounded_parameters(parameters, names)
+        for vector, name in zip(vectors, names, strict=True):
+            if vector.size not in (1, dims[0]):
+                invalid(f"Input {name} should have length 1 or shape[0], got shape: {text(vector.shape)}")
         out = np.empty(dims, dtype)
         if not out.size:
             return out
-        batches = dims[0]
         if all(vector.size == 1 for vector in vectors):
             rows = rejection.BATCH
             batches = -(-out.size // rows)
         else:
+            batches = dims[0]
             rows = out.size // batches
-            for vector, name in zip(vectors, names, strict=True):
-                if vector.size not in (1, batches):
-                    invalid(f"Input {name} should have length 1 or shape[0], got shape: {text(vector.shape)}")
         counter = stream.reserve(rejection.bounded_blocks(batches, rows))
         rejection.bounded_normal(stream.key, counter, out.reshape(-1), rows, vectors)
         return out
@@ -212,7 +212,7 @@ def multinomial_of(key: int, counter: int, logits: Array, count: int, dtype: np.
     uniforms = distributions.uniform(words(key, counter, rows * count * 2), np.dtype(np.float64)).reshape(rows, count)
     values = logits.astype(np.float64)
     finite = np.isfinite(values)
-    most = np.where(finite, values, np.finfo(logits.dtype).min).max(axis=1, keepdims=True)
+    most = np.where(finite, values, -np.inf).max(axis=1, keepdims=True)
     weights = np.cumsum(np.where(finite, np.exp(values - most), 0), axis=1)
     wanted = uniforms * weights[:, -1:]
     for row in range(rows):

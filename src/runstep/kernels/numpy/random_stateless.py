@@ -91,10 +91,16 @@ def stateless_integers_v2(shape: Any, key: Any, counter: Any, alg: Any, low: Any
     return _integers(output_shape(shape), given(key, counter, alg), low, high)
 
 
+def _seeded_by_signed(seed: Any) -> tuple[int, int]:
+    if seed.dtype.kind == "u":
+        invalid(f"Invalid seed type: {seed.dtype}")
+    return seeded(seed)
+
+
 @numpy_kernel.make("StatelessRandomUniformFullInt", "StatelessRandomUniformFullIntV2")
 def stateless_full_integers(node: Node) -> Kernel:
     dtype = node.output_types[0].np
-    start = given if node.type.endswith("V2") else seeded
+    start: Any = given if node.type.endswith("V2") else _seeded_by_signed
 
     def kernel(shape: Any, *source: Any) -> Array:
         return distributions.full_integers(*start(*source), output_shape(shape), dtype)
