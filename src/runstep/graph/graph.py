@@ -123,6 +123,9 @@ class Graph:
             name = name[:-1]
         else:
             name = self.unique_name(name or op_type)
+        context = scope.control_flow_context
+        if context is not None and inputs:
+            inputs = context.prepare(name, inputs)
         op = Operation(self, name, op_type, op_def, inputs, attrs)
         if output_types is None:
             output_types = output_types_of(op_def, attrs)
@@ -147,9 +150,8 @@ class Graph:
         if op_def is not None and op_def.shape is not None:
             self.infer_shapes(op)
         self._nodes[name] = op
-        if scope.control_flow_context is not None:
-            op._control_flow_context = scope.control_flow_context
-            scope.control_flow_context.add_op(op)
+        if context is not None:
+            context.added(op)
         return op
 
     @staticmethod

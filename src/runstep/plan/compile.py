@@ -17,10 +17,22 @@ from runstep.graph.tensor import Tensor
 from runstep.ops import registry
 from runstep.plan import calls
 from runstep.plan.device import Placement, PlanDevice
-from runstep.plan.emit import PASS, Emitter, Segment, root
+from runstep.plan.emit import Emitter, Segment
 from runstep.plan.fold import NO_REWRITES, Rewriter, Rewrites, is_pure, resolve
-from runstep.plan.frames import ENTERS, EXITS, MERGES, NEVER, NEXTS, SWITCHES, ControlFlow, Item
-from runstep.plan.node import ALWAYS, Guard, PlanNode, Ref
+from runstep.plan.frames import NEVER, ControlFlow, Item
+from runstep.plan.node import (
+    ALWAYS,
+    ENTERS,
+    EXITS,
+    MERGES,
+    NEXTS,
+    PASS,
+    SWITCHES,
+    Guard,
+    PlanNode,
+    Ref,
+    root,
+)
 from runstep.plan.prune import PASS as PASS_TYPES
 from runstep.plan.prune import Pruned, prune
 from runstep.plan.tasks import Task, cut

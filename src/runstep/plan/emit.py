@@ -20,10 +20,9 @@ from typing import Any
 import numpy as np
 
 from runstep.kernels.resources import read_ref
-from runstep.plan.frames import ENTERS, EXITS, MERGES, NEVER, NEXTS, SWITCHES, ControlFlow, Frame, Item
-from runstep.plan.node import ALWAYS, Guard, PlanNode, Ref
+from runstep.plan.frames import MERGES, NEVER, NEXTS, ControlFlow, Frame, Item
+from runstep.plan.node import ALIASES, ALWAYS, PASS, Guard, PlanNode, Ref, root
 
-_ALIASES = ENTERS | NEXTS | SWITCHES | {"_Alias"}
 _serial = itertools.count(1)
 
 # numpy's operators do what these ufuncs do, and on scalars ten times faster.
@@ -63,26 +62,6 @@ class Segment:
 
     def __del__(self) -> None:
         node_of_line.pop(self.filename, None)
-
-
-def root(ref: Ref) -> Ref:
-    """The output that really holds the value: Switch, Enter, NextIteration and plain Exits only pass it on."""
-    node, index = ref
-    while True:
-        if node.known is not None or node.feed >= 0:
-            return node, index
-        kind = node.type
-        if kind in _ALIASES or node.kernel is _PASS or (kind in EXITS and node.frame is not None and node.frame.structured):
-            node, index = node.inputs[0]
-        else:
-            return node, index
-
-
-def _PASS() -> None:  # noqa: N802 - a mark, never called
-    """The kernel of nodes that the plan has turned into aliases of their input."""
-
-
-PASS = _PASS
 
 
 class Emitter:
@@ -265,7 +244,7 @@ class Emitter:
                 if self._flow is not None:
                     found |= self.guard_reads(self._flow.guard_after(ref))
         else:
-            if item.type not in _ALIASES and item.kernel is not _PASS and item.known is None:
+            if item.type not in ALIASES and item.kernel is not PASS and item.known is None:
                 found = {root(ref) for ref in item.inputs}
             if item.guard:
                 found |= self.guard_reads(item.guard)
@@ -481,7 +460,7 @@ class Emitter:
 
 
 def _no_code(node: PlanNode) -> bool:
-    return node.kernel is None or node.kernel is _PASS
+    return node.kernel is None or node.kernel is PASS
 
 
 def produced(item: Item) -> set[PlanNode]:

@@ -10,8 +10,7 @@ import numpy as np
 from runstep.graph.attr_value import NameAttrs
 from runstep.graph.operation import Operation
 from runstep.graph.shapes import num_elements
-from runstep.plan.emit import PASS
-from runstep.plan.node import PlanNode, Ref
+from runstep.plan.node import PASS, PlanNode, Ref
 from runstep.plan.prune import PASS as PASS_TYPES
 
 _SMALL = 64  # bytes: constants up to this size are compared by value
@@ -67,6 +66,7 @@ class Rewriter:
             source, output = node.inputs[0]
             if source.known is not None:
                 node.known = [source.known[output]]
+                _inherit_controls(node)
             return True
         return False
 
@@ -100,7 +100,16 @@ class Rewriter:
             if value.flags.owndata:
                 value.flags.writeable = False
         node.known = values
+        _inherit_controls(node)
         return True
+
+
+def _inherit_controls(node: PlanNode) -> None:
+    """A known node lets go of its inputs, but is there no earlier than they, and only in their frame and branch."""
+    found = dict.fromkeys(node.controls)
+    for source, _ in node.inputs:
+        found.update(dict.fromkeys(source.controls))
+    node.controls = list(found)
 
 
 def is_pure(op: Operation | None) -> bool:

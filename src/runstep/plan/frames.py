@@ -16,13 +16,18 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from runstep import errors
-from runstep.plan.node import ALWAYS, Guard, PlanNode, Ref
-
-ENTERS = frozenset(("Enter", "RefEnter"))
-EXITS = frozenset(("Exit", "RefExit"))
-NEXTS = frozenset(("NextIteration", "RefNextIteration"))
-MERGES = frozenset(("Merge", "RefMerge"))
-SWITCHES = frozenset(("Switch", "RefSwitch", "_SwitchN"))
+from runstep.plan.node import (
+    ALWAYS,
+    ENTERS,
+    EXITS,
+    MERGES,
+    NEXTS,
+    SWITCHES,
+    Guard,
+    PlanNode,
+    Ref,
+    root,
+)
 
 
 class Frame:
@@ -263,7 +268,7 @@ class ControlFlow:
         """The symbol that says whether a loop variable is alive in the current iteration."""
         key = ("merge", node)
         if key not in self.symbols._by_key:
-            self.symbols._by_key[key] = self.symbols.flag("a")
+            self.symbols._by_key[key] = self.symbols.flag("m")
         return self.symbols._by_key[key]
 
     def is_structured(self, frame: Frame) -> bool:
@@ -273,11 +278,10 @@ class ControlFlow:
     def loop_symbol(self, frame: Frame) -> int:
         """The symbol of the condition that an ordinary loop goes on by."""
         condition = next(node for node in frame.region.nodes if node.type == "LoopCond")
-        return self.symbols.predicate((condition, 0))
+        return self.symbols.predicate(root((condition, 0)))
 
     def _branch(self, node: PlanNode, index: int) -> Guard:
-        predicate = node.inputs[1]
-        source, output = predicate
+        predicate = source, output = root(node.inputs[1])
         if source.known is not None:
             value = int(source.known[output])
             wanted = min(value, len(node.op.outputs) - 1) if node.type == "_SwitchN" else value  # type: ignore[union-attr]

@@ -23,6 +23,13 @@ Guard = frozenset[int]
 
 ALWAYS: Guard = frozenset()
 
+ENTERS = frozenset(("Enter", "RefEnter"))
+EXITS = frozenset(("Exit", "RefExit"))
+NEXTS = frozenset(("NextIteration", "RefNextIteration"))
+MERGES = frozenset(("Merge", "RefMerge"))
+SWITCHES = frozenset(("Switch", "RefSwitch", "_SwitchN"))
+ALIASES = ENTERS | NEXTS | SWITCHES
+
 
 class PlanNode:
     """One node of a plan. Implements the `Node` protocol that kernels are made for.
@@ -110,3 +117,20 @@ class PlanNode:
 
     def __repr__(self) -> str:
         return f"<PlanNode {self.name} ({self.type})>"
+
+
+def PASS() -> None:  # noqa: N802 - a mark, never called
+    """The kernel of nodes that the plan has turned into aliases of their input."""
+
+
+def root(ref: Ref) -> Ref:
+    """The output that really holds the value: Switch, Enter, NextIteration and Exits of plain loops only pass it on."""
+    node, index = ref
+    while True:
+        if node.known is not None or node.feed >= 0:
+            return node, index
+        kind = node.type
+        if kind in ALIASES or node.kernel is PASS or (kind in EXITS and node.frame is not None and node.frame.structured):
+            node, index = node.inputs[0]
+        else:
+            return node, index

@@ -13,9 +13,9 @@ from typing import Any
 import attrs
 
 from runstep.plan.device import PlanDevice
-from runstep.plan.emit import PASS, Emitter, Segment, produced, root
-from runstep.plan.frames import MERGES, ControlFlow, Frame, Item
-from runstep.plan.node import ALWAYS, Guard, PlanNode, Ref
+from runstep.plan.emit import Emitter, Segment, produced
+from runstep.plan.frames import ControlFlow, Frame, Item
+from runstep.plan.node import ALWAYS, MERGES, PASS, Guard, PlanNode, Ref, root
 
 
 @attrs.frozen(eq=False)

@@ -1,0 +1,203 @@
+"""The contexts that graph-building branches and loops put around operations.
+
+An operation made inside takes outer values through a Switch (in a branch) or an Enter (in a loop); one without inputs
+waits for the context's pivot, so that it runs only when, and each time that, the branch or the turn is taken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from runstep.graph.dtypes import bool as bool_
+from runstep.graph.graph import Graph
+from runstep.graph.operation import Operation
+from runstep.graph.tensor import Tensor
+from runstep.ops import registry
+
+
+class ControlFlowContext:
+    """A branch or a loop under construction, inside of `outer`."""
+
+    def __init__(self, graph: Graph, name: str) -> None:
+        self.graph = graph
+        self.name = name
+        self.outer_context: ControlFlowContext | None = graph._scope.control_flow_context
+        self._inside: set[Tensor] = set()
+        self._captured: dict[Tensor, Tensor] = {}
+
+    @property
+    def pivot(self) -> Operation:
+        """What operations without inputs wait for."""
+        raise NotImplementedError
+
+    def add_value(self, tensor: Tensor) -> Tensor:
+        """The tensor to use inside for `tensor`, which may be from outside."""
+        if tensor in self._inside:
+            return tensor
+        found = self._captured.get(tensor)
+        if found is None:
+            outer = tensor if self.outer_context is None else self.outer_context.add_value(tensor)
+            with self.graph._in(controllers=(), control_flow_context=None, device="", device_functions=()):
+                found = self._capture(outer)
+            self._captured[tensor] = found
+            self._hide(found)
+            self._adopt(found.op)
+        return found
+
+    def _capture(self, tensor: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def _hide(self, tensor: Tensor) -> None:
+        raise NotImplementedError
+
+    def _adopt(self, op: Operation) -> None:
+        """Counts the outputs of an operation as values of this context and of those around it."""
+        context: ControlFlowContext | None = self
+        while context is not None:
+            context._inside.update(op.outputs)
+            context = context.outer_context
+        op._control_flow_context = self
+
+    def prepare(self, name: str, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """The inputs of an operation about to be made inside."""
+        with self.graph._in(name=name):
+            return tuple([self.add_value(tensor) for tensor in inputs])
+
+    def added(self, op: Operation) -> None:
+        """Takes in an operation that was just made inside."""
+        self._inside_controls(op)
+        self._adopt(op)
+        for tensor in op.outputs:
+            self.graph.prevent_feeding(tensor)
+        self.graph.prevent_fetching(op)
+
+    def _inside_controls(self, op: Operation) -> None:
+        if not op.inputs:
+            op.control_inputs = [control for control in op.control_inputs if self.contains(control)]
+            if not op.control_inputs:
+                op.control_inputs.append(self.pivot)
+
+    def contains(self, op: Operation) -> bool:
+        """Whether an operation was made inside, or inside of something that is."""
+        context = op._control_flow_context
+        while context is not None:
+            if context is self:
+                return True
+            context = context.outer_context
+        return False
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """Operations made in the `with` block are made inside."""
+        controllers: tuple[Any, ...] = ()
+        with self.graph._in(control_flow_context=self, controllers=controllers):
+            yield
+
+    def GetControlPivot(self) -> Operation:  # noqa: N802 - TensorFlow's name
+        return self.pivot
+
+
+class CondContext(ControlFlowContext):
+    """One branch of a `cond`.
+
+    Attributes:
+      pred: the predicate. branch: 1 for the true branch, 0 for the false one.
+    """
+
+    def __init__(self, graph: Graph, pred: Tensor, pivot: Tensor, branch: int, name: str) -> None:
+        super().__init__(graph, name)
+        self.pred = pred
+        self.branch = branch
+        self._pivot = pivot
+        self._inside.update((pred, pivot))
+
+    @property
+    def pivot(self) -> Operation:
+        return self._pivot.op
+
+    def _capture(self, tensor: Tensor) -> Tensor:
+        return switched(tensor, self.pred)[self.branch]
+
+    def _hide(self, tensor: Tensor) -> None:
+        self.graph.prevent_feeding(tensor)
+        self.graph.prevent_fetching(tensor.op)
+
+
+class WhileContext(ControlFlowContext):
+    """A loop.
+
+    Attributes:
+      frame_name: the name of its frame. pivot_for_pred, pivot_for_body: what constants of its two parts wait for.
+    """
+
+    def __init__(self, graph: Graph, name: str, parallel_iterations: int) -> None:
+        super().__init__(graph, name)
+        self.frame_name = name
+        self.parallel_iterations = parallel_iterations
+        self.pivot_for_pred: Operation | None = None
+        self.pivot_for_body: Operation | None = None
+        self.loop_enters: list[Tensor] = []
+        self.loop_exits: list[Tensor] = []
+
+    @property
+    def pivot(self) -> Operation:
+        found = self.pivot_for_body or self.pivot_for_pred
+        assert found is not None, "operations are made inside of a loop before it has variables"
+        return found
+
+    def _capture(self, tensor: Tensor) -> Tensor:
+        return enter(tensor, self.frame_name, True, self.parallel_iterations)
+
+    def _hide(self, tensor: Tensor) -> None:
+        self.graph.prevent_feeding(tensor)
+
+    def _inside_controls(self, op: Operation) -> None:
+        op.control_inputs = [control for control in op.control_inputs if self.contains(control)]
+        super()._inside_controls(op)
+
+
+def switched(tensor: Tensor, pred: Tensor) -> tuple[Tensor, Tensor]:
+    """A Switch (RefSwitch for a reference) of `tensor` on the device of `tensor`."""
+    graph = tensor.graph
+    kind = "RefSwitch" if tensor.dtype.is_ref else "Switch"
+    with graph.colocate_with(tensor.op, ignore_existing=True):
+        attrs = {"T": tensor.dtype.base_dtype}
+        op = graph._create(registry.get(kind), kind, (tensor, pred), attrs, "Switch")
+    for output in op.outputs:
+        output._handle_data = tensor._handle_data
+    return op.outputs[0], op.outputs[1]
+
+
+def enter(tensor: Tensor, frame_name: str, is_constant: bool, parallel_iterations: int, name: str = "Enter") -> Tensor:
+    """An Enter (RefEnter for a reference) of `tensor` into a frame."""
+    graph = tensor.graph
+    kind = "RefEnter" if tensor.dtype.is_ref else "Enter"
+    attrs = {
+        "T": tensor.dtype.base_dtype,
+        "frame_name": frame_name.encode(),
+        "is_constant": is_constant,
+        "parallel_iterations": parallel_iterations,
+    }
+    op = graph._create(registry.get(kind), kind, (tensor,), attrs, name)
+    op.outputs[0]._handle_data = tensor._handle_data
+    if op.outputs[0].raw_shape is None:
+        op.outputs[0].raw_shape = tensor.raw_shape
+    return op.outputs[0]
+
+
+def checked_predicate(pred: Any) -> Tensor:
+    """A predicate as a tensor.
+
+    Raises:
+      TypeError: it is a Python bool, or not boolean.
+    """
+    if isinstance(pred, bool):
+        raise TypeError("'pred' must not be a Python bool.")
+    from runstep.graph.convert import convert_to_tensor
+
+    tensor = convert_to_tensor(pred)
+    if tensor.dtype.base_dtype is not bool_:
+        raise TypeError(f"'pred' must be a bool tensor, found a tensor of dtype {tensor.dtype.name}.")
+    return tensor

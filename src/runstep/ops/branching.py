@@ -1,0 +1,192 @@
+"""Branches in Python: `cond`, `case`, and assertions on them."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from runstep.graph import nest
+from runstep.graph.composite import IndexedSlices, SparseTensor
+from runstep.graph.control_flow import CondContext, checked_predicate
+from runstep.graph.convert import convert_to_tensor
+from runstep.graph.graph import get_default_graph, name_scope
+from runstep.graph.operation import Operation
+from runstep.graph.tensor import Tensor
+from runstep.ops.basic import identity, no_op
+from runstep.ops.control_flow import merge
+from runstep.ops.tensor_array import TensorArray
+
+__all__ = ["case", "cond", "smart_cond"]
+
+Branch = Callable[[], Any]
+
+
+def cond(
+    pred: Any,
+    true_fn: Branch | None = None,
+    false_fn: Branch | None = None,
+    strict: bool = False,
+    name: str | None = None,
+    fn1: Branch | None = None,
+    fn2: Branch | None = None,
+) -> Any:
+    """The outputs of `true_fn` when `pred` holds, else of `false_fn`; only one of them runs (source: tf.cond).
+
+    Args:
+      pred: a boolean scalar tensor.
+      true_fn, false_fn: functions of no arguments that return tensors in one nested structure.
+      strict: keep a list of one output a list. fn1, fn2: old names of true_fn and false_fn.
+
+    Raises:
+      TypeError: `pred` is a Python bool, or a function is not callable. ValueError: the branches differ in structure or
+      dtypes.
+    """
+    true_fn, false_fn = true_fn or fn1, false_fn or fn2
+    if not callable(true_fn):
+        raise TypeError("'true_fn' must be callable.")
+    if not callable(false_fn):
+        raise TypeError("'false_fn' must be callable.")
+    if isinstance(pred, bool):
+        raise TypeError("'pred' must not be a Python bool.")
+    graph = get_default_graph()
+    with name_scope(name, "cond", [pred]):
+        pred = checked_predicate(pred)
+        chosen_false, chosen_true = _pivots(pred)
+        pivots = identity(chosen_true, name="switch_t"), identity(chosen_false, name="switch_f")
+        pred = identity(pred, name="pred_id")
+        for tensor in (chosen_false, chosen_true, *pivots, pred):
+            graph.prevent_fetching(tensor.op)
+        true_out, true_flat = _branch(CondContext(graph, pred, pivots[0], 1, f"{graph.get_name_scope()}/cond_text"), true_fn)
+        false_out, false_flat = _branch(CondContext(graph, pred, pivots[1], 0, f"{graph.get_name_scope()}/cond_text"), false_fn)
+        nest.assert_same_structure(true_out, false_out, check_types=False)
+        merged = [_merged(f, t) for f, t in zip(false_flat, true_flat, strict=True)]
+        if not strict and isinstance(true_out, list | tuple) and not hasattr(true_out, "_fields") and len(merged) == 1:
+            return merged[0]
+        return nest.pack_sequence_as(true_out, merged)
+
+
+def _pivots(pred: Tensor) -> tuple[Tensor, Tensor]:
+    from runstep.graph.apply import apply
+
+    return apply("Switch", pred, pred, name="Switch")  # type: ignore[no-any-return]
+
+
+def _branch(context: CondContext, function: Branch) -> tuple[Any, list[Any]]:
+    with context.entered():
+        outputs = function()
+        flat = []
+        for leaf in nest.flatten(outputs):
+            flat.append(_branch_output(context, leaf))
+    return outputs, flat
+
+
+def _branch_output(context: CondContext, leaf: Any) -> Any:
+    if leaf is None:
+        return None
+    if isinstance(leaf, Operation):
+        with context.graph.control_dependencies([leaf]):
+            return no_op()
+    if isinstance(leaf, SparseTensor | IndexedSlices):
+        parts = [context.add_value(part) for part in leaf._component_tensors()]
+        return SparseTensor(*parts) if isinstance(leaf, SparseTensor) else IndexedSlices(*parts)
+    if isinstance(leaf, TensorArray):
+        return leaf._with_flow(context.add_value(leaf.flow))
+    return context.add_value(convert_to_tensor(leaf, as_ref=True))
+
+
+def _merged(false: Any, true: Any) -> Any:
+    if (false is None) != (true is None):
+        raise ValueError("One branch of a cond returns None where the other returns a value.")
+    if false is None:
+        return None
+    if isinstance(false, Operation) or isinstance(true, Operation):
+        if not (isinstance(false, Operation) and isinstance(true, Operation)):
+            raise TypeError("One branch of a cond returns an Operation where the other returns a Tensor.")
+        return _merged_operations(false, true)
+    if isinstance(false, SparseTensor | IndexedSlices):
+        parts = [_merged(a, b) for a, b in zip(false._component_tensors(), true._component_tensors(), strict=True)]
+        return SparseTensor(*parts) if isinstance(false, SparseTensor) else IndexedSlices(*parts)
+    if isinstance(false, TensorArray):
+        return false._with_flow(_merged(false.flow, true.flow))
+    if false.dtype.base_dtype is not true.dtype.base_dtype:
+        raise ValueError(
+            f"Outputs of true_fn and false_fn must have the same type(s). Received {true.dtype.name} from true_fn and "
+            f"{false.dtype.name} from false_fn."
+        )
+    output, _ = merge([false, true], name="Merge")
+    output._handle_data = true._handle_data
+    return output
+
+
+def _merged_operations(false: Operation, true: Operation) -> Tensor:
+    context_false, context_true = false._control_flow_context, true._control_flow_context
+    with context_false.graph.control_dependencies([false]):
+        a = identity(context_false._pivot)
+    with context_true.graph.control_dependencies([true]):
+        b = identity(context_true._pivot)
+    return merge([a, b], name="Merge")[0]
+
+
+def smart_cond(pred: Any, true_fn: Branch, false_fn: Branch, name: str | None = None) -> Any:
+    """As `cond`; where the graph knows `pred`, only that branch is built."""
+    from runstep.graph.constant_value import constant_value
+
+    value = pred if isinstance(pred, bool | int) else constant_value(convert_to_tensor(pred))
+    if value is not None:
+        return true_fn() if value else false_fn()
+    return cond(pred, true_fn, false_fn, name=name)
+
+
+def case(
+    pred_fn_pairs: Any,
+    default: Branch | None = None,
+    exclusive: bool = False,
+    strict: bool = False,
+    name: str = "case",
+) -> Any:
+    """The outputs of the first function whose predicate holds, else of `default` (source: tf.case).
+
+    Args:
+      pred_fn_pairs: a list of pairs (boolean scalar tensor, function), or a dict of these.
+      exclusive: more than one true predicate is an error when it runs.
+
+    Raises:
+      TypeError: a pair is malformed.
+    """
+    pairs = list(pred_fn_pairs.items()) if isinstance(pred_fn_pairs, dict) else list(pred_fn_pairs)
+    if not pairs and default is None:
+        raise ValueError("pred_fn_pairs must not be empty without a default.")
+    for pair in pairs:
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise TypeError(f"Each entry in pred_fn_pairs must be a 2-tuple. Received {pair}.")
+        if not callable(pair[1]):
+            raise TypeError(f"fn for pred {pair[0]} must be callable.")
+    if default is not None and not callable(default):
+        raise TypeError("default must be callable.")
+    with get_default_graph().name_scope(name):
+        if default is None:
+            (_, default), *pairs = reversed(pairs)
+            pairs.reverse()
+        preds = [pred for pred, _ in pairs]
+        with _exclusive(preds, exclusive):
+            chosen = functools.reduce(lambda rest, pair: _nested(pair, rest, strict), reversed(pairs), default)
+            return chosen()
+
+
+def _exclusive(preds: Sequence[Any], exclusive: bool) -> Any:
+    """Makes what is built inside wait for the assertion that at most one predicate holds, if that was asked for."""
+    if not exclusive:
+        return contextlib.nullcontext()
+    from runstep.ops import cast, comparison, logging, reduction
+    from runstep.ops.joining import stack
+
+    counted = reduction.reduce_sum(cast.cast(stack([convert_to_tensor(p) for p in preds]), "int32"))
+    check = logging.Assert(comparison.less_equal(counted, 1), ["More than one condition evaluated as True but exclusive=True."])
+    return get_default_graph().control_dependencies([check])
+
+
+def _nested(pair: Any, rest: Branch, strict: bool) -> Branch:
+    pred, function = pair
+    return lambda: cond(pred, function, rest, strict=strict)
