@@ -131,23 +131,23 @@ def _along(x: Array, axis: int, low: Array, high: Array, share: Array) -> Array:
     return y
 
 
+def resize_bilinear(x: Array, size: Array, align: bool, half: bool) -> Array:
+    """Floats `[n, h, w, c]`, resized; a new array."""
+    height, width = _checked(x, size)
+    if (height, width) == x.shape[1:3]:
+        return x.copy()
+    # Across first: there the copies are short, and there are fewer rows before than after (in enlarging).
+    if width != x.shape[2]:
+        x = _along(x, 2, *_linear(x.shape[2], width, align, half))
+    if height != x.shape[1]:
+        x = _along(x, 1, *_linear(x.shape[1], height, align, half))
+    return x
+
+
 @numpy_kernel.make("ResizeBilinear")
 def bilinear(node: Node) -> Kernel:
     align, half = _flags(node)
-
-    def kernel(x: Array, size: Array) -> Array:
-        height, width = _checked(x, size)
-        x = x.astype(np.float32, copy=False)
-        if (height, width) == x.shape[1:3]:
-            return x.copy()
-        # Across first: there the copies are short, and there are fewer rows before than after (in enlarging).
-        if width != x.shape[2]:
-            x = _along(x, 2, *_linear(x.shape[2], width, align, half))
-        if height != x.shape[1]:
-            x = _along(x, 1, *_linear(x.shape[1], height, align, half))
-        return x
-
-    return kernel
+    return lambda x, size: resize_bilinear(x.astype(np.float32, copy=False), size, align, half)
 
 
 @numpy_kernel.make("ResizeBicubic")
