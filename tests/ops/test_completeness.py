@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,14 +18,16 @@ ROOT = HERE.parent.parent
 
 _STRUCTURE = "Switch Merge Enter Exit NextIteration RefSwitch RefMerge RefEnter RefExit RefNextIteration _SwitchN"
 _CALLS = (
-    "If StatelessIf Case StatelessCase While StatelessWhile For PartitionedCall StatefulPartitionedCall RemoteCall _Arg "
-    "_Retval DeviceIndex"
+    "If StatelessIf Case StatelessCase While StatelessWhile For PartitionedCall StatefulPartitionedCall RemoteCall "
+    "_Arg _Retval DeviceIndex"
 )
 
 BY_HAND: dict[str, str] = {
     **dict.fromkeys(_STRUCTURE.split(), "control flow needs a graph around it: the tests of plan and session"),
     **dict.fromkeys(_CALLS.split(), "needs functions: the tests of plan and session"),
     **dict.fromkeys(("Placeholder", "PlaceholderV2"), "every row feeds them"),
+    **dict.fromkeys(filter(re.compile("Queue").search, registry.names()), "needs a queue: tests/ops/test_queues.py"),
+    **dict.fromkeys(filter(re.compile("Table").search, registry.names()), "needs a table: tests/ops/test_lookup.py"),
     "FakeParam": "stands for an input that no function body reads",
 }
 """Ops that are tested outside of tests/ops, with the place and why no row can do it."""

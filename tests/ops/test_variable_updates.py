@@ -9,7 +9,8 @@ from runstep.testing import Case, case, check, ints, of, positive, real, variabl
 
 INVALID = errors.InvalidArgumentError
 GATHERED = (
-    "float32 float64 int32 int64 float16 bfloat16 bool string complex64 complex128 uint8 int8 uint16 int16 uint32 uint64"
+    "float32 float64 int32 int64 float16 bfloat16 bool string complex64 complex128 "
+    "uint8 int8 uint16 int16 uint32 uint64"
 ).split()
 SCATTERS = ("Add", "Sub", "Mul", "Div", "Min", "Max", "Update")
 SCATTERS_ND = ("Add", "Sub", "Min", "Max", "Update")

@@ -151,6 +151,7 @@ def test_errors_must_be_of_the_same_class() -> None:
     wrong = case("AddV2", real(3), real(3), types=FLOATS, error=errors.InvalidArgumentError)
     fails(wrong, np.add, "TensorFlow does not raise InvalidArgumentError")
     fails(ADD, kernel, "raised InternalError.*TensorFlow gives")
+    fails(case("AddV2", real(2), real(3), types=FLOATS), np.add, "TensorFlow raises in every dtype")
 
 
 def test_building_errors_are_compared_too() -> None:

@@ -217,7 +217,16 @@ def run(instances: Sequence[Instance], values: Sequence[Sequence[Any]]) -> list[
                 fetch([one])
             except tf.errors.OpError as error:
                 outcomes[one.index] = error
+    if len(instances) > 1:
+        for index, outcome in enumerate(outcomes):
+            if no_kernel(outcome):  # a node without a kernel spoils the whole graph
+                outcomes[index] = run([instances[index]], [values[index]])[0]
     return outcomes
+
+
+def no_kernel(outcome: Any) -> bool:
+    """Whether an outcome says that TensorFlow has no kernel for these dtypes."""
+    return isinstance(outcome, Exception) and "No OpKernel" in str(outcome)
 
 
 @functools.cache
