@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 
 import runstep.ops.table  # noqa: F401 - fills the registry
-from runstep.graph import op_def_proto
+from runstep.graph import dtypes, op_def_proto, tensor_proto
 from runstep.ops import registry
 from runstep.protos import op_def_pb2
 from runstep.testing import oracle
+
+def _decoded(proto: Any) -> Any:
+    return tensor_proto.decode(proto), dtypes.as_dtype(proto.dtype)
+
 
 NAMES = sorted(registry.names())
 NOT_IN_TENSORFLOW: dict[str, str] = {}
@@ -27,6 +31,8 @@ def interface(proto: Any) -> Any:
             part.ClearField(field)
     for attr in message.attr:
         attr.ClearField("description")
+        if attr.default_value.HasField("tensor"):  # there are several ways to write a tensor
+            attr.default_value.tensor.CopyFrom(tensor_proto.encode(*_decoded(attr.default_value.tensor)))
         for values in (attr.allowed_values.list.type, attr.allowed_values.list.s):
             values.sort()
         if not attr.allowed_values.ByteSize():

@@ -17,6 +17,8 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from runstep.graph import dtypes
 from runstep.graph.dtypes import DType
 from runstep.graph.shapes import RawShape
@@ -124,6 +126,9 @@ class AttrDef:
             return single(float(text))
         if kind == "string":
             return ast.literal_eval(text).encode()
+        if kind == "tensor":
+            element, _, items = text.partition(" ")
+            return np.array(ast.literal_eval(items), dtypes.as_dtype(element).np)
         if kind == "shape":
             value = ast.literal_eval(text)  # None (unknown rank) or a list of sizes, -1 where unknown
             return None if value is None else tuple(None if size == -1 else int(size) for size in value)
@@ -191,7 +196,8 @@ def op(
         "N * T" (N tensors), a list(type) attribute, or any of these in Ref(...).
       attrs: attributes in TensorFlow's order, `"name: kind"`, optionally with `>= minimum` and `= default`; kind is
         type, int, float, bool, string, shape, tensor, func, a set such as {float, double} or {'SAME', 'VALID'},
-        numbertype, realnumbertype, or list(...) of one of these. A shape default is None or [2, -1].
+        numbertype, realnumbertype, or list(...) of one of these. A shape default is None or [2, -1],
+        a tensor default "uint8 [255, 0]".
       shape: the static shape rule; without one every output's shape is unknown.
       stateful, commutative, aggregate, uninitialized: the flags of TensorFlow's OpDef (uninitialized is
         allows_uninitialized_input).
