@@ -1,0 +1,213 @@
+"""Linear algebra that numpy has no routine for: LU factors, functions of matrices, bands, and monotone regression."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from runstep.kernels.numpy.linalg import check_matrix, check_square, solve_triangular
+from runstep.kernels.numpy.shape_ops import invalid, text
+from runstep.kernels.registry import Kernel, Node, numpy_kernel
+
+Array = np.ndarray[Any, Any]
+
+
+@numpy_kernel.make("Lu")
+def lu(node: Node) -> Kernel:
+    index_type = node.output_types[1].np
+
+    def kernel(value: Any) -> tuple[Array, Array]:
+        check_square(value)
+        size = value.shape[-1]
+        factors = np.array(value, order="C").reshape(int(np.prod(value.shape[:-2])), size, size)
+        order = np.tile(np.arange(size, dtype=index_type), (len(factors), 1))
+        every = np.arange(len(factors))
+        for step in range(size if factors.size else 0):
+            pivot = np.abs(factors[:, step:, step]).argmax(axis=1) + step
+            for rows in (factors, order):
+                kept = rows[every, pivot].copy()
+                rows[every, pivot] = rows[:, step]
+                rows[:, step] = kept
+            if (factors[:, step, step] == 0).any():
+                invalid("Input is not invertible.")
+            factors[:, step + 1 :, step] /= factors[:, step, step, None]
+            factors[:, step + 1 :, step + 1 :] -= (
+                factors[:, step + 1 :, step, None] * factors[:, step, None, step + 1 :]
+            )
+        return factors.reshape(value.shape), order.reshape(value.shape[:-1])
+
+    return kernel
+
+
+# --- functions of matrices ----------------------------------------------------------------------------------------
+
+
+def _of_eigenvalues(value: Array, function: Any) -> Array:
+    """`function` applied to the eigenvalues. Matrices without a full set of eigenvectors lose digits."""
+    values, vectors = np.linalg.eig(value.astype(np.complex128))
+    result = np.linalg.solve(np.swapaxes(vectors, -1, -2), np.swapaxes(vectors * function(values)[..., None, :], -1, -2))
+    result = np.swapaxes(result, -1, -2)
+    return np.ascontiguousarray((result if value.dtype.kind == "c" else result.real).astype(value.dtype))
+
+
+@numpy_kernel("MatrixSquareRoot")
+def square_root(value: Any) -> Array:
+    check_square(value)
+    return _of_eigenvalues(value, np.sqrt)
+
+
+@numpy_kernel("MatrixLogarithm")
+def logarithm(value: Any) -> Array:
+    check_square(value)
+    return _of_eigenvalues(value, np.log)
+
+
+# --- bands --------------------------------------------------------------------------------------------------------
+
+
+def _dense(bands: Array, lower: bool) -> Array:
+    """Triangular matrices from their bands, the main diagonal first if lower, last if upper."""
+    count, size = bands.shape[-2:]
+    out = np.zeros((*bands.shape[:-2], size, size), bands.dtype)
+    for band in range(count):
+        offset = band if lower else count - 1 - band
+        places = np.arange(offset, size) if lower else np.arange(size - offset)
+        out[..., places, places - offset if lower else places + offset] = bands[..., band, places]
+    return out
+
+
+@numpy_kernel.make("BandedTriangularSolve")
+def banded_triangular_solve(node: Node) -> Kernel:
+    lower, adjoint = node.attrs["lower"], node.attrs["adjoint"]
+
+    def kernel(bands: Any, rhs: Any) -> Array:
+        check_matrix(bands)
+        check_matrix(rhs)
+        count, size = bands.shape[-2:]
+        if count <= 0:
+            invalid("bands size must be positive")
+        if size != rhs.shape[-2]:
+            invalid(f"Input matrix and rhs are incompatible, got {text(bands.shape)} and {text(rhs.shape)}")
+        try:
+            batch = np.broadcast_shapes(bands.shape[:-2], rhs.shape[:-2])
+        except ValueError:
+            invalid(f"Incompatible shapes: {text(bands.shape)} vs. {text(rhs.shape)}")
+        if not rhs.size:
+            return np.zeros((*batch, *rhs.shape[-2:]), rhs.dtype)
+        if (bands[..., 0 if lower else -1, :] == 0).any():
+            invalid("Input matrix is not invertible.")
+        return np.ascontiguousarray(solve_triangular(_dense(bands, lower), rhs, lower=lower, adjoint=adjoint))
+
+    return kernel
+
+
+@numpy_kernel("TridiagonalMatMul")
+def tridiagonal_product(above: Any, main: Any, below: Any, rhs: Any) -> Array:
+    size = rhs.shape[-2]
+    for diagonal, what in ((above, "superdiag"), (main, "maindiag"), (below, "subdiag")):
+        if diagonal.shape != (*rhs.shape[:-2], 1, size):
+            invalid(f"{what} and rhs are incompatible, got {text(diagonal.shape)} and {text(rhs.shape)}")
+    out = main[..., 0, :, None] * rhs
+    out[..., :-1, :] += above[..., 0, :-1, None] * rhs[..., 1:, :]
+    out[..., 1:, :] += below[..., 0, 1:, None] * rhs[..., :-1, :]
+    return out  # type: ignore[no-any-return]
+
+
+@numpy_kernel.make("TridiagonalSolve")
+def tridiagonal_solve(node: Node) -> Kernel:
+    pivoting = node.attrs["partial_pivoting"]
+
+    def kernel(diagonals: Any, rhs: Any) -> Array:
+        check_matrix(diagonals)
+        if diagonals.ndim != rhs.ndim or diagonals.shape[:-2] != rhs.shape[:-2]:
+            invalid("All input tensors must have the same outer dimensions.")
+        if diagonals.shape[-2] != 3:
+            invalid(f"Expected diagonals to have 3 rows, got {diagonals.shape[-2]}")
+        size = diagonals.shape[-1]
+        if rhs.shape[-2] != size:
+            invalid(f"Expected the same number of left-hand sides and right-hand sides, got {size} and {rhs.shape[-2]}.")
+        if not rhs.size:
+            return rhs.copy()  # type: ignore[no-any-return]
+        return _eliminated(diagonals, rhs, pivoting)
+
+    return kernel
+
+
+def _eliminated(diagonals: Array, rhs: Array, pivoting: bool) -> Array:
+    """Gaussian elimination, with one row held back to swap with."""
+    size = diagonals.shape[-1]
+    above, main, below = (diagonals[..., row, :] for row in range(3))
+    # Row i of the eliminated system: u0[i] x[i] + u1[i] x[i+1] + u2[i] x[i+2] = right[i].
+    u = np.zeros((3, *main.shape), main.dtype)
+    right = np.array(rhs)
+    held = [main[..., 0], above[..., 0] if size > 1 else np.zeros_like(main[..., 0])]
+    for row in range(size - 1):
+        nothing = np.zeros_like(held[0])
+        first = [held[0], held[1], nothing]
+        second = [below[..., row + 1], main[..., row + 1], above[..., row + 1] if row + 2 < size else nothing]
+        b_first, b_second = right[..., row, :].copy(), right[..., row + 1, :].copy()
+        if pivoting:
+            swap = np.abs(second[0]) > np.abs(first[0])
+            first, second = (
+                [np.where(swap, y, x) for x, y in zip(first, second, strict=True)],
+                [np.where(swap, x, y) for x, y in zip(first, second, strict=True)],
+            )
+            b_first, b_second = (
+                np.where(swap[..., None], b_second, b_first),
+                np.where(swap[..., None], b_first, b_second),
+            )
+        _check_pivot(first[0])
+        factor = second[0] / first[0]
+        held = [second[1] - factor * first[1], second[2] - factor * first[2]]
+        right[..., row, :] = b_first
+        right[..., row + 1, :] = b_second - factor[..., None] * b_first
+        u[:, ..., row] = first
+    u[0, ..., size - 1] = held[0]
+    _check_pivot(held[0])
+    for row in range(size - 1, -1, -1):
+        if row + 1 < size:
+            right[..., row, :] -= u[1, ..., row, None] * right[..., row + 1, :]
+        if row + 2 < size:
+            right[..., row, :] -= u[2, ..., row, None] * right[..., row + 2, :]
+        right[..., row, :] /= u[0, ..., row, None]
+    return right
+
+
+def _check_pivot(pivot: Array) -> None:
+    if (pivot == 0).any():
+        invalid("The matrix is singular; it cannot be solved for.")
+
+
+# --- monotone regression ------------------------------------------------------------------------------------------
+
+
+@numpy_kernel.make("IsotonicRegression")
+def isotonic_regression(node: Node) -> Kernel:
+    """The closest decreasing sequence to each row: neighbours out of order are pooled to their mean."""
+    dtype = node.output_types[0].np
+
+    def kernel(value: Any) -> tuple[Array, Array]:
+        if not np.ndim(value):
+            invalid("input must be at least rank 1")
+        size = value.shape[-1]
+        out = np.empty(value.shape, dtype)
+        segments = np.empty(value.shape, np.int32)
+        if not value.size:
+            return out, segments
+        rows = value.reshape(-1, size).astype(np.float64)
+        for row, values, places in zip(rows.tolist(), out.reshape(-1, size), segments.reshape(-1, size), strict=True):
+            sums: list[float] = []
+            counts: list[int] = []
+            for number in row:
+                total, count = number, 1
+                while sums and sums[-1] * count < total * counts[-1]:
+                    total += sums.pop()
+                    count += counts.pop()
+                sums.append(total)
+                counts.append(count)
+            values[:] = np.repeat(np.array(sums) / np.array(counts), counts)
+            places[:] = np.repeat(np.arange(len(counts)), counts)
+        return out, segments
+
+    return kernel
