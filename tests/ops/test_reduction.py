@@ -38,7 +38,7 @@ CASES = [
             case(name, real(2, 3), 2, types={"T": REAL}, error=ValueError),
             case(name, real(2, 3), [0, -2], types={"T": REAL}, error=errors.InvalidArgumentError),
             case(name, real(), 0, types={"T": REAL}, error=errors.InvalidArgumentError),
-            case(name, special(), 0, types={"T": REAL}),
+            case(name, special(24), 0, types={"T": REAL}),
         )
     ],
     *[case(name, of([100, 100, 101]), 0, types={"T": INTEGERS}) for name in ("Sum", "Mean", "Prod", "EuclideanNorm")],
@@ -71,7 +71,7 @@ CASES = [
             case(name, bools(3, 4), 1, types={"T": [dtypes.bool], **INDEX}),
             case(name, distinct(5), 0, types=INDEX),
             case(name, real(0, 3), 1, types=INDEX),
-            case(name, special(), 0, types={"T": REAL, **INDEX}),
+            case(name, special(24), 0, types={"T": REAL, **INDEX}),
             case(name, of([[1.0, float("nan"), 2.0], [float("nan")] * 3]), 1, types={"T": REAL, **INDEX}),
             case(name, distinct(3, 4), 2, types={"T": REAL, **INDEX}, error=errors.InvalidArgumentError),
             case(name, distinct(3, 4), 2, types={"T": REAL, **INDEX}, error=ValueError),

@@ -123,7 +123,9 @@ def attr_value(kind: str, value: Any) -> Any:
         return None if value is None else shapes.as_raw([None if size == -1 else size for size in value])
     if kind == "tensor":
         return np.asarray(value)
-    return {"int": int, "float": single, "bool": bool}.get(kind, lambda item: item)(value)
+    if kind == "float":
+        return single(value)
+    return int(value) if kind == "int" else bool(value) if kind == "bool" else value
 
 
 class Instance:
