@@ -56,7 +56,9 @@ class Coverage:
         for module in _modules(folder):
             for row in _rows(module):
                 self.cases.setdefault(row.op, []).append(row)
-            self.by_hand.update(getattr(module, "BY_HAND", {}))
+            for name, text in getattr(module, "BY_HAND", {}).items():
+                place = Path(module.__file__).as_posix()
+                self.by_hand[name] = text if "tests" in text else f"{place[place.rindex('tests/') :]}: {text}"
             self.gaps.update(getattr(module, "GAPS", {}))
             self.no_kernel.update(getattr(module, "NO_KERNEL", {}))
 
