@@ -10,6 +10,7 @@ import numpy as np
 
 from runstep import errors
 from runstep.graph import shapes
+from runstep.io.failures import failed
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 from runstep.kernels.shared import invalid, shape_of
 from runstep.kernels.summarize import summarized
@@ -56,7 +57,7 @@ def print_v2(node: Node) -> Kernel:
                 with open(target.removeprefix("file://"), "a", encoding="utf-8") as file:
                     file.write(line)
             except OSError as error:
-                raise errors.NotFoundError(None, None, f"{error.filename}; {error.strerror}") from error
+                raise failed(error, target.removeprefix("file://")) from error
         elif target in _LEVELS:
             _write(sys.stderr, f"{_LEVELS[target]} {line if line.endswith(chr(10)) else line + chr(10)}")
         else:

@@ -9,6 +9,7 @@ import numpy as np
 from runstep import errors
 from runstep.graph import dtypes, shapes
 from runstep.graph.dtypes import DType
+from runstep.io.failures import failed
 from runstep.kernels import shared
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 from runstep.kernels.resources import ANONYMOUS_NAME
@@ -90,7 +91,7 @@ def mutable_dense_hash_table(node: Node) -> Kernel:
 
 def table_of(handle: Any) -> Table:
     """The table that a handle names."""
-    return shared.found(handle, TABLE)  # type: ignore[no-any-return]
+    return shared.found(handle, TABLE)
 
 
 def _check(
@@ -225,7 +226,7 @@ def initialize_from_text_file(node: Node) -> Kernel:
         for what, index, dtype in zip(("Key", "Value"), indices, types, strict=True):
             _check_index(what, index, dtype)
         found: tuple[list[Any], list[Any]] = [], []
-        for number, line in enumerate(_lines(path, limit)):
+        for number, line in enumerate(vocabulary_lines(path, limit)):
             fields = line.split(delimiter) if split else [line]
             if split and len(fields) < columns:
                 raise invalid(
@@ -242,13 +243,13 @@ def initialize_from_text_file(node: Node) -> Kernel:
     return run
 
 
-def _lines(path: str, limit: int) -> list[bytes]:
+def vocabulary_lines(path: str, limit: int) -> list[bytes]:
     """The lines of a vocabulary, at most `limit` of them when that is not -1."""
     try:
         with open(path, "rb") as file:
             content = file.read()
     except OSError as error:
-        raise errors.NotFoundError(None, None, f"{path}; {error.strerror}") from error
+        raise failed(error, path) from error
     lines = content.split(b"\n")
     if lines[-1] == b"":
         lines.pop()

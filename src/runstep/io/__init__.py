@@ -1,0 +1,1 @@
+"""Files: checkpoints, records, and the tables that they are made of."""
