@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -117,7 +118,20 @@ def _apply(graph: Graph, op_def: OpDef, inputs: Sequence[Any], name: str | None,
             if attr.default is REQUIRED:
                 raise TypeError(f"No argument for attr '{key}' of op '{op_def.name}': it must be given.")
             given[key] = attr.default
+    if op_def.has_ref_input:
+        return _beside_references(graph, op_def, tensors, given, name)
     return graph._create(op_def, op_def.name, tuple(tensors), given, name)
+
+
+def _beside_references(graph: Graph, op_def: OpDef, tensors: list[Tensor], attrs: dict[str, Any], name: str | None) -> Operation:
+    """An op that takes references must run where they live; of a list of references the first one counts."""
+    with contextlib.ExitStack() as stack:
+        position = 0
+        for arg in op_def.inputs:
+            if arg.is_ref and tensors[position].graph is graph:
+                stack.enter_context(graph.colocate_with(tensors[position].op))
+            position += attrs[arg.number_attr] if arg.number_attr is not None else 1
+        return graph._create(op_def, op_def.name, tuple(tensors), attrs, name)
 
 
 def _convert_inputs(graph: Graph, op_def: OpDef, inputs: Sequence[Any], attrs: dict[str, Any], out: list[Tensor]) -> None:

@@ -14,7 +14,7 @@ from runstep.graph import device as devices
 from runstep.graph import dtypes, shapes
 from runstep.graph.dtypes import DType
 from runstep.graph.operation import Operation
-from runstep.graph.shapes import RawShape, TensorShape
+from runstep.graph.shapes import RawShape
 from runstep.graph.tensor import Tensor
 from runstep.ops import registry
 from runstep.ops.registry import OpDef
@@ -436,7 +436,7 @@ class Graph:
         if op is None:
             if not ignore_existing:
                 raise ValueError("Trying to reset colocation (op is None) but ignore_existing is not True")
-            with self._in(colocation=()):
+            with self._in(colocation=(), device="", device_functions=()):
                 yield
             return
         element = op if isinstance(op, Operation) else getattr(op, "op", None) or self.as_graph_element(op).op

@@ -80,7 +80,7 @@ class ArgDef:
 def single(value: Any) -> float:
     """`value` as an attribute holds it: attributes of kind float are stored in 32 bits."""
     try:
-        return _SINGLE.unpack(_SINGLE.pack(value))[0]  # type: ignore[no-any-return]
+        return _SINGLE.unpack(_SINGLE.pack(value))[0]
     except OverflowError:
         return math.copysign(math.inf, value)
 
@@ -141,6 +141,7 @@ class OpDef:
     __slots__ = (
         "allows_uninitialized_input",
         "attrs",
+        "has_ref_input",
         "inputs",
         "is_aggregate",
         "is_commutative",
@@ -159,6 +160,7 @@ class OpDef:
             raise ValueError(f"The signature of op {name} has no '->': {signature!r}")
         self.inputs = self._args(left)
         self.outputs = self._args(right)
+        self.has_ref_input = any(arg.is_ref for arg in self.inputs)
         self.shape = shape
         self.is_stateful = False
         self.is_commutative = False
