@@ -20,6 +20,7 @@ from runstep.plan.device import Placement, PlanDevice
 from runstep.plan.emit import Emitter, Segment
 from runstep.plan.fold import NO_REWRITES, Rewriter, Rewrites, is_pure, resolve
 from runstep.plan.frames import NEVER, ControlFlow, Item
+from runstep.plan.fuse import fuse
 from runstep.plan.node import (
     ALWAYS,
     ENTERS,
@@ -218,6 +219,8 @@ class _Work:
         live = self._live(fetches, targets)
         for node in live:
             resolve(node, self._rewriter.replaced)
+        if self._rules.fold:
+            live = fuse(live, [self.ref(tensor) for tensor in fetches] + [(node, 0) for node in self._kept])
         if self._pruned.has_control_flow:
             for node in live:
                 if node.type == "LoopCond":
@@ -232,6 +235,8 @@ class _Work:
                 self.nodes.append(node)
             elif node.type == "LoopCond":
                 self._make(node)
+            elif node.known is None and node.kernel is not None and node.type.startswith("_") and node.guard is not NEVER:
+                self.nodes.append(node)  # made already, by fuse
 
     def ref(self, tensor: Tensor) -> Ref:
         node, output = self._pruned.ref(tensor)

@@ -161,7 +161,9 @@ class Emitter:
         source = node.inputs[position]
         text = self._name(root(source))
         op = node.op
-        if op is not None and op.inputs[position].dtype.is_ref and not takes_ref(op, position):
+        if op is None or node.type != op.type:  # joined by fuse, which takes no references
+            return text
+        if op.inputs[position].dtype.is_ref and not takes_ref(op, position):
             return f"read_ref({text})"
         return text
 
@@ -389,7 +391,7 @@ class Emitter:
         self._indices(frame, depth, 0)
         self._line(depth, "while True:")
         inside = depth + 1
-        self._line(inside, "if step.cancelled: step.stop()")
+        self._line(inside, "if step.cancelled: step.stop()", _loop_condition(frame))
         before: list[Item] = []
         after: list[Item] = []
         leaving: list[Item] = []
@@ -436,7 +438,7 @@ class Emitter:
                     self._line(depth, f"if {condition}: {flags[merge]} = True; {value} = {start}; {index} = int32({position})")
         self._line(depth, "while True:")
         inside = depth + 1
-        self._line(inside, "if step.cancelled: step.stop()")
+        self._line(inside, "if step.cancelled: step.stop()", _loop_condition(frame))
         kept = self._kept_in(frame)
         items = [item for item in frame.region.items if item.guard is not NEVER]
         self._region(items, inside, kept, self._reads_of(items))
@@ -457,6 +459,11 @@ class Emitter:
         self._line(inside, f"if not ({' or '.join(f'n{flag}' for flag, _, _ in updates) or 'False'}): break")
         for flag, value, index in updates:
             self._line(inside, f"{flag} = n{flag}; {value} = n{value}; {index} = n{index}")
+
+
+def _loop_condition(frame: Frame) -> PlanNode | None:
+    """The node that a loop is told by when it is cancelled."""
+    return next((node for node in frame.region.nodes if node.type == "LoopCond"), None)
 
 
 def _no_code(node: PlanNode) -> bool:

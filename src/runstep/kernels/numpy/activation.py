@@ -55,21 +55,20 @@ def _gradient(function: Callable[[Array, Array], Array]) -> Callable[[Node], Ker
 
 @numpy_kernel.make("Relu")
 def relu(node: Node) -> Kernel:
-    return functools.partial(np.maximum, node.output_types[0].np.type(0))
+    kind = node.output_types[0].np.type
+    if kind not in (np.float32, np.float64):
+        return functools.partial(np.maximum, kind(0))
+    low, high = kind(0), kind(np.inf)
+    return lambda x: x.clip(low, high)  # four times as fast as np.maximum
 
 
 @numpy_kernel.make("Relu6")
 def relu6(node: Node) -> Kernel:
     kind = node.output_types[0].np.type
     low, high = kind(0), kind(6)
-
-    def kernel(x: Array) -> Array:
-        y = np.maximum(x, low)
-        if y.ndim:
-            return np.minimum(y, high, out=y)
-        return np.minimum(y, high)
-
-    return kernel
+    if kind not in (np.float32, np.float64):
+        return lambda x: np.minimum(np.maximum(x, low), high)
+    return lambda x: x.clip(low, high)
 
 
 @numpy_kernel.make("LeakyRelu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -48,12 +49,14 @@ class PerChannel:
 
 
 def _relu(x: Array) -> None:
-    np.maximum(x, 0, out=x)
+    # Four times as fast as np.maximum, which looks at every number for NaN separately.
+    kind = x.dtype.type
+    x.clip(kind(0), kind(np.inf), out=x)
 
 
 def _relu6(x: Array) -> None:
-    np.maximum(x, 0, out=x)
-    np.minimum(x, 6, out=x)
+    kind = x.dtype.type
+    x.clip(kind(0), kind(6), out=x)
 
 
 def _elu(x: Array) -> None:
@@ -71,13 +74,71 @@ def _sigmoid(x: Array) -> None:
     np.reciprocal(x, out=x)
 
 
+def _hard_swish(x: Array) -> None:
+    """`x * relu6(x + 3) / 6`."""
+    gate = np.add(x, np.float32(3))
+    _relu6(gate)
+    np.multiply(x, gate, out=x)
+    np.multiply(x, np.float32(1 / 6), out=x)
+
+
 _ACTIVATIONS: dict[bytes, Callable[[Array], None]] = {
     b"Relu": _relu,
     b"Relu6": _relu6,
     b"Elu": _elu,
     b"Tanh": _tanh,
     b"Sigmoid": _sigmoid,
+    b"HardSwish": _hard_swish,
 }
+# Steps go over this many numbers at a time, which stay in the cache from one step to the next.
+_TILE = 1 << 16
+
+
+def tail_of(steps: Sequence[tuple[str, Any]]) -> Tail:
+    """The tail that does `steps` with constants: ("Add", vector), ("Mul", vector), ("Sub", vector), ("LeakyRelu",
+    alpha), or an activation's name and None. A vector has one number, or one for each channel."""
+    ufuncs = {"Add": np.add, "Mul": np.multiply, "Sub": np.subtract}
+    made: list[Callable[[Array, int], Any]] = []
+    for kind, constant in steps:
+        if kind in ufuncs:
+            if constant.size == 1:
+                made.append(functools.partial(_by_scalar, ufuncs[kind], constant.reshape(())[()]))
+            else:
+                vector = constant.reshape(-1)
+                made.append(functools.partial(_by_vector, PerChannel(vector), ufuncs[kind], vector))
+        elif kind == "LeakyRelu":
+            made.append(functools.partial(_leaky, constant))
+        else:
+            made.append(functools.partial(_plain, _ACTIVATIONS[kind.encode()]))
+
+    def tail(rows: Array, width: int, args: Sequence[Array]) -> None:
+        if rows.size <= 2 * _TILE:
+            for step in made:
+                step(rows, width)
+            return
+        count = max(1, _TILE // (rows.shape[1] * width)) * width
+        for start in range(0, rows.shape[0], count):
+            part = rows[start : start + count]
+            for step in made:
+                step(part, width)
+
+    return tail
+
+
+def _by_scalar(ufunc: Any, scalar: Any, rows: Array, width: int) -> None:
+    ufunc(rows, scalar, out=rows)
+
+
+def _by_vector(per_channel: PerChannel, ufunc: Any, vector: Array, rows: Array, width: int) -> None:
+    per_channel(ufunc, rows, width, vector)
+
+
+def _leaky(alpha: Any, rows: Array, width: int) -> None:
+    np.maximum(rows, rows * alpha, out=rows)
+
+
+def _plain(activation: Callable[[Array], None], rows: Array, width: int) -> None:
+    activation(rows)
 
 
 def make_tail(node: Node, first_arg: int) -> Tail | None:

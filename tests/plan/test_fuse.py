@@ -1,0 +1,96 @@
+"""Nodes joined into chains give what they give one by one, and nothing is joined that something else looks at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import runstep.ops.table  # noqa: F401
+from runstep.graph.apply import apply
+from runstep.graph.graph import Graph
+from runstep.ops.basic import placeholder
+from runstep.plan import compile as plan_compile
+from runstep.plan import fuse
+from runstep.session.session import Session
+
+RNG = np.random.default_rng(3)
+W = RNG.normal(size=(3, 3, 4, 5)).astype(np.float32)
+BIAS = RNG.normal(size=5).astype(np.float32)
+IMAGE = RNG.normal(size=(1, 7, 6, 4)).astype(np.float32)
+
+
+def conv(x: Any) -> Any:
+    return apply("Conv2D", x, W, strides=[1, 1, 1, 1], padding="SAME")
+
+
+def gate(x: Any, sixth: float) -> Any:
+    return apply("Mul", apply("Mul", x, np.float32(sixth)), apply("Relu6", apply("Add", x, np.float32(3))))
+
+
+CHAINS = {
+    "bias, relu": lambda x: apply("Relu", apply("BiasAdd", conv(x), BIAS)),
+    "add, relu6": lambda x: apply("Relu6", apply("Add", BIAS, conv(x))),
+    "scale, offset, elu": lambda x: apply("Elu", apply("AddV2", apply("Mul", conv(x), BIAS), BIAS[None, None, None])),
+    "sub, leaky": lambda x: apply("LeakyRelu", apply("Sub", conv(x), BIAS), alpha=0.25),
+    "reversed sub": lambda x: apply("Sigmoid", apply("Sub", BIAS, conv(x))),
+    "gate": lambda x: gate(apply("BiasAdd", conv(x), BIAS), 1 / 6),
+    "gate of a feed": lambda x: gate(x, 1 / 6),
+    "sum, relu": lambda x: apply("Relu", apply("AddV2", conv(x), conv(apply("Neg", x)))),
+    "two consumers": lambda x: (lambda y: apply("AddV2", apply("Relu", y), apply("Tanh", y)))(conv(x)),
+    "pool, bias": lambda x: apply(
+        "BiasAdd", apply("MaxPool", x, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="SAME"), BIAS[:4]
+    ),
+    "broader constant": lambda x: apply("Add", conv(x), np.ones((7, 6, 5), np.float32)),
+}
+
+
+def run(build: Any, monkeypatch: pytest.MonkeyPatch, fused: bool, also: str | None = None) -> Any:
+    if not fused:
+        monkeypatch.setattr(plan_compile, "fuse", lambda live, needed: list(live))
+    with Graph().as_default() as graph:
+        x = placeholder("float32", [None, None, None, 4])
+        fetches = [build(x)]
+        if also:
+            fetches.append(graph.get_tensor_by_name(also))
+        with Session(graph=graph) as session:
+            return session.run(fetches, {x: IMAGE})
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_chain(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    joined = run(CHAINS[name], monkeypatch, True)
+    apart = run(CHAINS[name], monkeypatch, False)
+    np.testing.assert_allclose(joined[0], apart[0], rtol=1e-5, atol=1e-5)
+
+
+def test_fetched_values_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    joined = run(CHAINS["bias, relu"], monkeypatch, True, "BiasAdd:0")
+    np.testing.assert_allclose(joined[0], np.maximum(joined[1], 0))
+    assert joined[1].min() < 0
+
+
+def test_joins(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = []
+
+    def counting(live: Any, needed: Any) -> Any:
+        found = fuse.fuse(live, needed)
+        counts.append(sum(node.known is None and node.feed < 0 for node in found))
+        return found
+
+    monkeypatch.setattr(plan_compile, "fuse", counting)
+    for name in ("bias, relu", "gate", "two consumers"):
+        run(CHAINS[name], monkeypatch, True)
+    assert counts[0] == 1  # the convolution, with bias and relu
+    assert counts[1] == 1
+    assert counts[2] >= 3
+
+
+def test_gate_divides_by_six(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A constant rounded to half precision counts as 1/6, as in TensorFlow's own rewriter."""
+    exact = run(lambda x: gate(x, 1 / 6), monkeypatch, True)[0]
+    rounded = run(lambda x: gate(x, float(np.float16(1 / 6))), monkeypatch, True)[0]
+    np.testing.assert_array_equal(exact, rounded)
+    other = run(lambda x: gate(x, 0.25), monkeypatch, True)[0]
+    np.testing.assert_allclose(other, exact * 1.5, rtol=1e-5, atol=1e-6)
