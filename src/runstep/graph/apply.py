@@ -36,7 +36,31 @@ def apply(op_type: str, *inputs: Any, name: str | None = None, **attrs: Any) -> 
       TypeError: an input's dtype is not allowed or differs from what another input implies.
       ValueError: an attribute or the shapes contradict the op def.
     """
+    if not attrs:
+        op_def = registry.get(op_type)
+        if op_def is not None and op_def.quick is not None:
+            graph = get_default_graph()
+            types = _plain_types(graph, inputs)
+            if types is not None:
+                known = op_def.quick.get(types)
+                if known is not None:
+                    return graph._create(op_def, op_type, inputs, known[0], name, known[1]).outputs[0]
+                op = apply_op(op_type, *inputs, name=name)
+                if op.graph is graph and all(a is b for a, b in zip(op.inputs, inputs, strict=True)) and not op.attrs.get("_class"):
+                    op_def.quick[types] = {key: op.attrs[key] for key in op_def.attrs}, tuple(op.output_types)
+                return op.outputs[0]
     return outputs_of(apply_op(op_type, *inputs, name=name, **attrs))
+
+
+def _plain_types(graph: Graph, inputs: tuple[Any, ...]) -> tuple[DType, ...] | None:
+    """The dtypes of the inputs if all are tensors of this graph."""
+    if len(inputs) == 1:
+        (x,) = inputs
+        return (x.dtype,) if type(x) is Tensor and x.op.graph is graph else None
+    for x in inputs:
+        if type(x) is not Tensor or x.op.graph is not graph:
+            return None
+    return tuple([x.dtype for x in inputs])
 
 
 def apply_op(op_type: str, *inputs: Any, name: str | None = None, **attrs: Any) -> Operation:

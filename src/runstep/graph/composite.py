@@ -180,27 +180,27 @@ class IndexedSlices:
     @property
     def name(self) -> str:
         """The name of `values`."""
-        return self._values.name  # type: ignore[no-any-return]
+        return self._values.name
 
     @property
     def device(self) -> str:
         """The device of `values`."""
-        return self._values.device  # type: ignore[no-any-return]
+        return self._values.device
 
     @property
     def op(self) -> Operation:
         """The operation that makes `values`."""
-        return self._values.op  # type: ignore[no-any-return]
+        return self._values.op
 
     @property
     def dtype(self) -> DType:
         """The type of the elements."""
-        return self._values.dtype  # type: ignore[no-any-return]
+        return self._values.dtype
 
     @property
     def graph(self) -> Graph:
         """The graph of `values`."""
-        return self._values.graph  # type: ignore[no-any-return]
+        return self._values.graph
 
     def consumers(self) -> list[Operation]:
         """The operations that take one of the tensors."""
@@ -371,7 +371,7 @@ class RaggedTensor:
     @property
     def dtype(self) -> DType:
         """The type of the elements."""
-        return self._values.dtype  # type: ignore[no-any-return]
+        return self._values.dtype
 
     @property
     def shape(self) -> TensorShape:

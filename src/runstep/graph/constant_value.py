@@ -45,11 +45,11 @@ def known_value(tensor: Tensor, depth: int = 0) -> np.ndarray | None:
     """As `constant_value`, for looking only: the tensor stays feedable. Do not write into the result."""
     op = tensor.op
     if op.type == "Const":
-        return op.attrs["value"]  # type: ignore[no-any-return]
+        return op.attrs["value"]
     raw = tensor.raw_shape
     known = op.graph._constants.get(tensor)
     if known is not None:
-        return known  # type: ignore[no-any-return]
+        return known
     value: np.ndarray | None = None
     if op.type == "Shape" or op.type == "Size" or op.type == "Rank" or op.type == "ShapeN":
         value = _of_shape(tensor, op)

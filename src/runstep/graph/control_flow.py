@@ -75,9 +75,8 @@ class ControlFlowContext:
 
     def _inside_controls(self, op: Operation) -> None:
         if not op.inputs:
-            op.control_inputs = [control for control in op.control_inputs if self.contains(control)]
-            if not op.control_inputs:
-                op.control_inputs.append(self.pivot)
+            inside = tuple(control for control in op.control_inputs if self.contains(control))
+            op.control_inputs = inside or (self.pivot,)
 
     def contains(self, op: Operation) -> bool:
         """Whether an operation was made inside, or inside of something that is."""
@@ -154,7 +153,7 @@ class WhileContext(ControlFlowContext):
         self.graph.prevent_feeding(tensor)
 
     def _inside_controls(self, op: Operation) -> None:
-        op.control_inputs = [control for control in op.control_inputs if self.contains(control)]
+        op.control_inputs = tuple(control for control in op.control_inputs if self.contains(control))
         super()._inside_controls(op)
 
 

@@ -78,7 +78,7 @@ def _checked(tensor: Tensor, dtype: DType | None) -> Tensor:
         )
     default = get_default_graph()
     if default.building_function and tensor.graph is not default:
-        return default.capture(tensor)  # type: ignore[attr-defined, no-any-return]
+        return default.capture(tensor)  # type: ignore[attr-defined]
     return tensor
 
 
@@ -89,18 +89,18 @@ def _by_conversion(value: Any, dtype: DType | None, name: str | None, as_ref: bo
                 try:
                     found = function(value, dtypes.as_dtype(preferred), name, as_ref)
                     if found is not NotImplemented:
-                        return found  # type: ignore[no-any-return]
+                        return found
                 except (TypeError, ValueError):
                     pass
             found = function(value, dtype, name, as_ref)
             if found is not NotImplemented:
-                return found  # type: ignore[no-any-return]
+                return found
     if hasattr(value, "_as_graph_element"):
         element = value._as_graph_element()
         if isinstance(element, Tensor):
             return _checked(element, dtype)
     if hasattr(value, "__tf_tensor__"):
-        return value.__tf_tensor__(dtype, name)  # type: ignore[no-any-return]
+        return value.__tf_tensor__(dtype, name)
     if isinstance(value, list | tuple) and _holds_tensors(value):
         return _pack(value, dtype, name)
     if isinstance(value, TensorShape):
@@ -130,7 +130,7 @@ def _tensor_dtype(value: Any) -> DType | None:
             if found is not None:
                 return found
         elif isinstance(getattr(item, "dtype", None), DType):
-            return item.dtype.base_dtype  # type: ignore[no-any-return]
+            return item.dtype.base_dtype
     return None
 
 
@@ -153,7 +153,7 @@ def _pack(value: Any, dtype: DType | None, name: str | None) -> Tensor:
                 part if type(part) is Tensor else convert_to_tensor(part, dtype, name=str(i))
                 for i, part in enumerate(parts)
             ]
-            return apply("Pack", parts, name=inner)  # type: ignore[no-any-return]
+            return apply("Pack", parts, name=inner)
 
         return packed(value, scope)
 

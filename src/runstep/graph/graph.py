@@ -10,6 +10,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import attrs as attrs_
+
 from runstep.graph import device as devices
 from runstep.graph import dtypes, shapes
 from runstep.graph.dtypes import DType
@@ -29,19 +31,61 @@ _SCOPE_INSIDE = re.compile(r"[A-Za-z0-9_.\\/>-]*\Z")
 
 
 
-class _Scope(threading.local):
-    """Where this thread stands in a graph's nested `with` blocks. Each thread starts at the outermost level."""
+@attrs_.define(eq=False)
+class _Scope:
+    """Where a thread stands in a graph's nested `with` blocks. Not changed once made.
 
-    name = ""
+    Attributes:
+      device_functions: each with what is said outside of it.
+      plain: nothing but `name` differs from the outermost level.
+    """
+
+    name: str = ""
     device: str = ""
-    device_functions: tuple[tuple[devices.DeviceFunction, str], ...] = ()  # with what is said outside of each
+    device_functions: tuple[tuple[devices.DeviceFunction, str], ...] = ()
     controllers: tuple[_Controller, ...] = ()
     attrs: dict[str, Any] | None = None
     gradient_overrides: dict[str, str] | None = None
-    container = ""
+    container: str = ""
     colocation: tuple[bytes, ...] = ()
     original_op: Operation | None = None
     control_flow_context: Any = None
+    variable_creators: tuple[Any, ...] = ()
+    plain: bool = attrs_.field(init=False)
+
+    @plain.default
+    def _nothing_else(self) -> bool:
+        return not (
+            self.device
+            or self.device_functions
+            or self.controllers
+            or self.attrs is not None
+            or self.gradient_overrides is not None
+            or self.container
+            or self.colocation
+            or self.original_op is not None
+            or self.control_flow_context is not None
+        )
+
+    def renamed(self, name: str) -> _Scope:
+        """The same with another name; by hand, since every op function opens a name scope."""
+        new = _Scope.__new__(_Scope)
+        new.name = name
+        new.device, new.device_functions, new.controllers = self.device, self.device_functions, self.controllers
+        new.attrs, new.gradient_overrides, new.container = self.attrs, self.gradient_overrides, self.container
+        new.colocation, new.original_op = self.colocation, self.original_op
+        new.control_flow_context, new.variable_creators = self.control_flow_context, self.variable_creators
+        new.plain = self.plain
+        return new
+
+
+_OUTERMOST = _Scope()
+
+
+class _Here(threading.local):
+    """This thread's scope. Each thread starts at the outermost level."""
+
+    scope = _OUTERMOST
 
 
 class Graph:
@@ -54,7 +98,7 @@ class Graph:
         self._nodes: dict[str, Operation] = {}
         self._names_in_use: dict[str, int] = {}
         self._lock = threading.RLock()
-        self._scope = _Scope()
+        self._here = _Here()
         self._collections: dict[Any, list[Any]] = {}
         self._unfeedable: set[Tensor] = set()
         self._unfetchable: set[Operation] = set()
@@ -69,6 +113,10 @@ class Graph:
         self._building_function = False
         self._producer = PRODUCER
         self._min_consumer = 0
+
+    @property
+    def _scope(self) -> _Scope:
+        return self._here.scope
 
     # ------------------------------------------------------------------ creation
 
@@ -115,40 +163,32 @@ class Graph:
         name: str | None,
         output_types: Sequence[DType] | None = None,
     ) -> Operation:
-        """The one place where operations come from. `attrs` is complete and is kept, not copied."""
+        """The one place where operations come from. `attrs` is complete and is kept, not copied, nor changed."""
         if self._finalized:
             raise RuntimeError("Graph is finalized and cannot be modified.")
-        scope = self._scope
+        scope = self._here.scope
         if name and name[-1] == "/":
             name = name[:-1]
         else:
             name = self.unique_name(name or op_type)
-        context = scope.control_flow_context
-        if context is not None and inputs:
-            inputs = context.prepare(name, inputs)
+        context = None
+        if not scope.plain:
+            context = scope.control_flow_context
+            if context is not None and inputs:
+                inputs = context.prepare(name, inputs)
         op = Operation(self, name, op_type, op_def, inputs, attrs)
         if output_types is None:
             output_types = output_types_of(op_def, attrs)
-        op.outputs = tuple([Tensor(op, i, dtype) for i, dtype in enumerate(output_types)])
+        if len(output_types) == 1:
+            op.outputs = (Tensor(op, 0, output_types[0]),)
+        else:
+            op.outputs = tuple([Tensor(op, i, dtype) for i, dtype in enumerate(output_types)])
         op._creation = _user_frames()
-        if scope.controllers:
-            self._add_controls(op, scope.controllers)
-        if scope.device:
-            op.device = scope.device
-        if scope.device_functions:
-            self._apply_device_functions(op)
-        if scope.attrs is not None:
-            attrs.update(scope.attrs)
-        if scope.gradient_overrides is not None and op_type in scope.gradient_overrides:
-            attrs["_gradient_op_type"] = scope.gradient_overrides[op_type].encode()
-        if scope.colocation:
-            attrs["_class"] = tuple(sorted({*attrs.get("_class", ()), *scope.colocation}))
-            self._follow_colocation(op)
-        if scope.container and op_def is not None and "container" in op_def.attrs and not attrs.get("container"):
-            attrs["container"] = scope.container.encode()
-        op._original_op = scope.original_op
+        if not scope.plain:
+            self._add_scope(op, scope)
         if op_def is not None and op_def.shape is not None:
-            self.infer_shapes(op)
+            for tensor, raw in zip(op.outputs, _run_shape_rule(op), strict=True):
+                tensor.raw_shape = raw
         self._nodes[name] = op
         if context is not None:
             context.added(op)
@@ -157,18 +197,14 @@ class Graph:
     @staticmethod
     def infer_shapes(op: Operation) -> None:
         """Applies the shape rule of `op` to its outputs; a contradiction is a ValueError that shows the node (S188)."""
-        outputs = op.outputs
-        if not outputs:
-            if op.op_def.shape is not None:
-                _run_shape_rule(op)
-            return
-        for tensor, raw in zip(outputs, _run_shape_rule(op), strict=True):
+        for tensor, raw in zip(op.outputs, _run_shape_rule(op), strict=True):
             tensor.raw_shape = raw
 
     def unique_name(self, name: str, mark_as_used: bool = True) -> str:
         """`name` within the current name scope, with a suffix `_1`, `_2`... when it is taken."""
-        if self._scope.name:
-            name = f"{self._scope.name}/{name}"
+        inside = self._here.scope.name
+        if inside:
+            name = f"{inside}/{name}"
         key = name.lower()
         names = self._names_in_use
         with self._lock:
@@ -193,7 +229,27 @@ class Graph:
                 found.update(dict.fromkeys(controller.ops))
             controller.seen.add(op)
         input_ops = {tensor.op for tensor in op.inputs}
-        op.control_inputs.extend(c for c in found if c not in input_ops)
+        op.control_inputs = tuple(c for c in found if c not in input_ops)
+
+    def _add_scope(self, op: Operation, scope: _Scope) -> None:
+        """What the blocks around a new operation say of it."""
+        if scope.controllers:
+            self._add_controls(op, scope.controllers)
+        op.device = scope.device
+        if scope.device_functions:
+            self._apply_device_functions(op)
+        op._original_op = scope.original_op
+        if scope.attrs is None and scope.gradient_overrides is None and not scope.colocation and not scope.container:
+            return
+        op_def = op.op_def
+        attrs = op.attrs = {**op.attrs, **(scope.attrs or {})}
+        if scope.gradient_overrides is not None and op.type in scope.gradient_overrides:
+            attrs["_gradient_op_type"] = scope.gradient_overrides[op.type].encode()
+        if scope.colocation:
+            attrs["_class"] = tuple(sorted({*attrs.get("_class", ()), *scope.colocation}))
+            self._follow_colocation(op)
+        if scope.container and op_def is not None and "container" in op_def.attrs and not attrs.get("container"):
+            attrs["container"] = scope.container.encode()
 
     def _apply_device_functions(self, op: Operation) -> None:
         # Innermost first; each sees the op with what the blocks inside of it said.
@@ -359,18 +415,19 @@ class Graph:
                 raise ValueError(
                     f"'{name}' is not a valid scope name. A scope name has to match the following pattern: {matcher.pattern}"
                 )
-        outside = self._scope.name
         if not name:
             inside = ""
         elif name[-1] == "/":
             inside = name.rstrip("/")
         else:
             inside = self.unique_name(name)
-        self._scope.name = inside
+        here = self._here
+        outside = here.scope
+        here.scope = outside.renamed(inside)
         try:
             yield inside + "/" if inside else ""
         finally:
-            self._scope.name = outside
+            here.scope = outside
 
     def get_name_scope(self) -> str:
         """The current name scope, without a "/" at the end."""
@@ -378,15 +435,13 @@ class Graph:
 
     @contextlib.contextmanager
     def _in(self, **state: Any) -> Iterator[None]:
-        scope = self._scope
-        before = {key: getattr(scope, key) for key in state}
-        for key, value in state.items():
-            setattr(scope, key, value)
+        here = self._here
+        outside = here.scope
+        here.scope = attrs_.evolve(outside, **state)
         try:
             yield
         finally:
-            for key, value in before.items():
-                setattr(scope, key, value)
+            here.scope = outside
 
     @contextlib.contextmanager
     def device(self, device_name_or_function: Any) -> Iterator[None]:
@@ -538,16 +593,25 @@ def _attr_text(value: Any) -> str:
     return str(value)
 
 
-def _user_frames() -> list[Any]:
-    """The nearest frames outside this library, innermost first, as (code, line): formatted only when an error wants them."""
+_our_files: dict[str, bool] = {}
+
+
+def _user_frames() -> tuple[Any, ...]:
+    """The nearest frames outside this library, innermost first: code, line, code, line... Formatted only for an error."""
     frame = sys._getframe(3)
     found: list[Any] = []
-    while frame is not None and len(found) < _CREATION_FRAMES:
+    ours = _our_files
+    while frame is not None and len(found) < 2 * _CREATION_FRAMES:
         code = frame.f_code
-        if not code.co_filename.startswith(_LIBRARY):
-            found.append((code, frame.f_lineno))
+        file = code.co_filename
+        inside = ours.get(file)
+        if inside is None:
+            inside = ours[file] = file.startswith(_LIBRARY)
+        if not inside:
+            found.append(code)
+            found.append(frame.f_lineno)
         frame = frame.f_back  # type: ignore[assignment]
-    return found
+    return tuple(found)
 
 
 def as_dtype(value: Any) -> DType:

@@ -103,11 +103,13 @@ class NodeImporter:
                     text = error.args[0] if error.args else error
                     raise ValueError(f"Node '{node.name}': Unknown input node '{ref}' ({text})") from None
             op = self._add(node, tensors, bool(waiting), widest.get(node.name, 0))
+            controls = []
             for ref in node.input[len(data) :]:
                 control = ops.get(ref[1:]) or self._graph._nodes.get(self._prefix + ref[1:])
                 if control is None:
                     raise ValueError(f"Node '{node.name}': Unknown input node '{ref}'")
-                op.control_inputs.append(control)
+                controls.append(control)
+            op.control_inputs = tuple(controls)
             ops[node.name] = op
             added(node, op)
             late.extend((op, position, ref) for position, ref in waiting)

@@ -41,7 +41,7 @@ def _rebuilt(structure: Any, items: list[Any]) -> Any:
         by_key = dict(zip(_keys(structure), items, strict=True))
         ordered = [(key, by_key[key]) for key in structure]
         factory = getattr(structure, "default_factory", None)
-        return cls(factory, ordered) if hasattr(structure, "default_factory") else cls(ordered)  # type: ignore[call-arg]
+        return cls(factory, ordered) if hasattr(structure, "default_factory") else cls(ordered)
     if hasattr(structure, "_fields"):
         return cls(*items)
     if attrs.has(cls):

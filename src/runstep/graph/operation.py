@@ -7,6 +7,8 @@ import traceback
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from runstep.graph.dtypes import DType
 from runstep.graph.shapes import RawShape
 from runstep.graph.tensor import Tensor
@@ -24,7 +26,7 @@ class Operation:
       inputs: the data inputs, a tuple of tensors.
       control_inputs: the operations that must run first.
       outputs: a tuple of tensors.
-      attrs: attribute values as Python objects: DType, int, float, bool, bytes, raw shape, ndarray, NameAttrs, tuples;
+      attrs: never changed in place, since nodes share them; attribute values as Python objects: DType, int, float, bool, bytes, raw shape, ndarray, NameAttrs, tuples;
         attributes that the op def doesn't know are kept as AttrValue messages.
       op_def: its definition; None where the op type is unknown.
     """
@@ -61,11 +63,11 @@ class Operation:
         self.op_def = op_def
         self.inputs = inputs
         self.attrs = attrs
-        self.control_inputs: list[Operation] = []
+        self.control_inputs: tuple[Operation, ...] = ()
         self.outputs: tuple[Tensor, ...] = ()
         self.device = ""
         self.node_def_source: Any = None
-        self._creation: list[tuple[CodeType, int]] = []
+        self._creation: tuple[CodeType | int, ...] = ()
         self._original_op: Operation | None = None
         self._control_flow_context: Any = None
 
@@ -120,7 +122,7 @@ class Operation:
         """Sets an attribute from an `AttrValue` message. Plans that were compiled before do not see it (S58)."""
         from runstep.graph.attr_value import from_proto
 
-        self.attrs[name] = from_proto(self._attr_kind(name), attr_value)
+        self.attrs = {**self.attrs, name: from_proto(self._attr_kind(name), attr_value)}
 
     def _add_control_inputs(self, ops: Any) -> None:
         for op in ops:
@@ -129,11 +131,11 @@ class Operation:
     def _add_control_input(self, op: Operation) -> None:
         self.graph._check_not_finalized()
         if op not in self.control_inputs:
-            self.control_inputs.append(op)
+            self.control_inputs = (*self.control_inputs, op)
             self.graph._edited()
 
     def _remove_all_control_inputs(self) -> None:
-        self.control_inputs = []
+        self.control_inputs = ()
         self.graph._edited()
 
     def _update_input(self, index: int, tensor: Tensor) -> None:
@@ -166,10 +168,11 @@ class Operation:
     @property
     def traceback(self) -> traceback.StackSummary:
         """The Python stack at creation, outermost call first, frames of this library left out."""
+        codes, lines = self._creation[::2], self._creation[1::2]
         return traceback.StackSummary.from_list(
             [
                 (code.co_filename, line, code.co_name, linecache.getline(code.co_filename, line).strip())
-                for code, line in reversed(self._creation)
+                for code, line in zip(reversed(codes), reversed(lines), strict=True)
             ]
         )
 

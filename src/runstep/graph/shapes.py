@@ -44,7 +44,7 @@ def as_raw(shape: Any) -> RawShape:
         return None
     kind = type(shape)
     if kind is TensorShape:
-        return shape.raw  # type: ignore[no-any-return]
+        return shape.raw
     if kind is tuple or kind is list:
         for size in shape:
             if size is not None and (type(size) is not int or size < 0):
@@ -265,7 +265,7 @@ class Dimension:
         return self._compute(operator.add, other)
 
     def __radd__(self, other: Any) -> Dimension:
-        return self + other  # type: ignore[no-any-return]
+        return self + other
 
     def __sub__(self, other: Any) -> Dimension:
         return self._compute(operator.sub, other)
@@ -277,7 +277,7 @@ class Dimension:
         return self._compute(operator.mul, other)
 
     def __rmul__(self, other: Any) -> Dimension:
-        return self * other  # type: ignore[no-any-return]
+        return self * other
 
     def __floordiv__(self, other: Any) -> Dimension:
         return self._compute(operator.floordiv, other)
@@ -305,7 +305,7 @@ class Dimension:
         try:
             size = _size(other)
         except (TypeError, ValueError):
-            return NotImplemented  # type: ignore[no-any-return]
+            return NotImplemented
         return Dimension(None if self.value is None or size is None else function(self.value, size))
 
     def is_compatible_with(self, other: Any) -> bool:
@@ -455,7 +455,7 @@ class TensorShape:
         """What is known from either. ValueError if no tensor can have both shapes."""
         other = TensorShape(other)
         if self.raw is None:
-            return other  # type: ignore[no-any-return]
+            return other
         if other.raw is None:
             return self
         if not is_compatible(self.raw, other.raw):

@@ -118,7 +118,7 @@ def _as_numbers(flat: Array, field: str) -> list[Any]:
         flat = flat.view(np.float64)
     elif field == "int_val":
         flat = flat.astype(np.int32)
-    return flat.tolist()  # type: ignore[no-any-return]
+    return flat.tolist()
 
 
 def decode(proto: Any) -> Array:

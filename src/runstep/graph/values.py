@@ -100,7 +100,7 @@ def _scalar_as(value: Any, kind: type, dtype: DType) -> Array | None:
         if dtype is dtypes.float64:
             return np.array(value)
     elif kind is np.ndarray and dtype.np is value.dtype and dtype.np is not _OBJECT:
-        return value.copy()  # type: ignore[no-any-return]
+        return value.copy()
     elif kind is list and (dtype is dtypes.int32 or dtype is dtypes.float32):
         quick = _flat_list(value)
         return quick[0] if quick is not None and quick[1] is dtype else None

@@ -15,22 +15,22 @@ Shapes = list[RawShape]
 
 def unchanged(op: Any) -> Shapes:
     """Every output has the shape of the first input."""
-    return [op.inputs[0].raw_shape] * len(op.output_types)
+    return [op.inputs[0].raw_shape] * len(op.outputs)
 
 
 def scalar(op: Any) -> Shapes:
     """Every output is a scalar."""
-    return [()] * len(op.output_types)
+    return [()] * len(op.outputs)
 
 
 def vector(op: Any) -> Shapes:
     """Every output is a vector of unknown length."""
-    return [(None,)] * len(op.output_types)
+    return [(None,)] * len(op.outputs)
 
 
 def unknown(op: Any) -> Shapes:
     """Nothing is known of any output."""
-    return [None] * len(op.output_types)
+    return [None] * len(op.outputs)
 
 
 def nothing(op: Any) -> Shapes:
@@ -52,4 +52,4 @@ def merged(op: Any) -> Shapes:
     shape: RawShape = None
     for tensor in op.inputs:
         shape = shapes.merge(shape, tensor.raw_shape)
-    return [shape] * len(op.output_types)
+    return [shape] * len(op.outputs)

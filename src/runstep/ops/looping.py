@@ -79,7 +79,7 @@ def _limited(
         loop_vars = [loop_vars]
 
     def limited_cond(i: Tensor, values: Any) -> Tensor:
-        return apply("LogicalAnd", apply("Less", i, limit), cond(*values))  # type: ignore[no-any-return]
+        return apply("LogicalAnd", apply("Less", i, limit), cond(*values))
 
     def limited_body(i: Tensor, values: Any) -> tuple[Any, Any]:
         found = body(*values)
@@ -250,7 +250,7 @@ class _Bare:
         return tuple(inputs)
 
     def added(self, op: Any) -> None:
-        op.control_inputs = []
+        op.control_inputs = ()
         self._context._adopt(op)
         for tensor in op.outputs:
             op.graph.prevent_feeding(tensor)
@@ -261,7 +261,7 @@ class _Leaving(_Bare):
     """The context of Exits: they take values from inside and are outside themselves."""
 
     def added(self, op: Any) -> None:
-        op.control_inputs = []
+        op.control_inputs = ()
 
 
 def _first_merge(tensor: Tensor) -> Tensor:

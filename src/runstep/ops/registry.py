@@ -135,6 +135,10 @@ class AttrDef:
         raise ValueError(f"An attribute of kind {kind} cannot have a default")
 
 
+Quick = dict[tuple[DType, ...], tuple[dict[str, Any], Sequence[DType]]]
+"""Per input dtypes that have been seen and checked: the complete attributes, shared by all such nodes, and output dtypes."""
+
+
 class OpDef:
     """A parsed row. `inputs`, `outputs` are tuples of `ArgDef`; `attrs` maps names to `AttrDef` in TensorFlow's order."""
 
@@ -149,6 +153,7 @@ class OpDef:
         "name",
         "outputs",
         "proto",
+        "quick",
         "shape",
     )
 
@@ -166,7 +171,19 @@ class OpDef:
         self.is_commutative = False
         self.is_aggregate = False
         self.allows_uninitialized_input = False
+        self.quick = self._quick()
         self.proto: Any = None  # the OpDef message, made on demand by runstep.graph.op_def_proto
+
+    def _quick(self) -> Quick | None:
+        """A cache for nodes that take plain tensors and no attributes; None where an op asks for more."""
+        args = (*self.inputs, *self.outputs)
+        if any(arg.is_sequence or arg.is_ref for arg in args) or len(self.outputs) != 1:
+            return None
+        keys = [arg.type_attr for arg in self.inputs]
+        defaults = {name: attr.default for name, attr in self.attrs.items() if name not in keys}
+        if any(default is REQUIRED for default in defaults.values()):
+            return None
+        return {}
 
     def _args(self, text: str) -> tuple[ArgDef, ...]:
         args = (part.partition(":") for part in text.split(",") if part.strip())
