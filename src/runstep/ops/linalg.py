@@ -117,6 +117,10 @@ def _solve_stretched(op: Any) -> Shapes:
 
 def _solve_banded(op: Any) -> Shapes:
     left, right = _matrix(op.inputs[0].raw_shape), _matrix(op.inputs[1].raw_shape)
+    if left is not None:
+        bands, size = left[-2:]
+        if bands is not None and size is not None and bands > size:
+            raise ValueError(f"Number of bands {bands} cannot exceed the size of the matrix {size}")
     if left is None or right is None:
         return [None]
     rows = shapes.merge_size(left[-1], right[-2])

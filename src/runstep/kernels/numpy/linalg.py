@@ -54,7 +54,7 @@ def widened(function: Callable[..., Any]) -> Callable[..., Any]:
 def cholesky(value: Any) -> Array:
     check_square(value)
     try:
-        return widened(np.linalg.cholesky)(value)  # type: ignore[no-any-return]
+        return widened(np.linalg.cholesky)(value)
     except np.linalg.LinAlgError:
         return np.stack([_cholesky_or_nan(one) for one in value.reshape(-1, *value.shape[-2:])]).reshape(value.shape)
 
@@ -62,7 +62,7 @@ def cholesky(value: Any) -> Array:
 def _cholesky_or_nan(matrix: Array) -> Array:
     # As TensorFlow: no error, but NaN, for a matrix that is not positive definite.
     try:
-        return widened(np.linalg.cholesky)(matrix)  # type: ignore[no-any-return]
+        return widened(np.linalg.cholesky)(matrix)
     except np.linalg.LinAlgError:
         return np.tril(np.full_like(matrix, np.nan))
 
@@ -82,9 +82,9 @@ def cholesky_grad(factor: Any, grad: Any) -> Array:
         half = solve_triangular(lower, middle, lower=True, adjoint=True)
         whole = np.swapaxes(solve_triangular(lower, np.swapaxes(half, -1, -2), lower=True, adjoint=True), -1, -2)
         result = (whole + np.swapaxes(whole, -1, -2)) * whole.dtype.type(0.5)
-        return result  # type: ignore[no-any-return]
+        return result
 
-    return widened(backward)(factor, grad)  # type: ignore[no-any-return]
+    return widened(backward)(factor, grad)
 
 
 @numpy_kernel.make("Qr")
@@ -93,7 +93,7 @@ def qr(node: Node) -> Kernel:
 
     def kernel(value: Any) -> tuple[Array, Array]:
         check_matrix(value)
-        return widened(lambda matrix: tuple(np.linalg.qr(matrix, mode)))(value)  # type: ignore[no-any-return]
+        return widened(lambda matrix: tuple(np.linalg.qr(matrix, mode)))(value)
 
     return kernel
 
@@ -112,7 +112,7 @@ def svd(node: Node) -> Kernel:
     def kernel(value: Any) -> tuple[Array, ...]:
         check_matrix(value)
         try:
-            return widened(decomposed)(value)  # type: ignore[no-any-return]
+            return widened(decomposed)(value)
         except np.linalg.LinAlgError:  # NaN or infinity inside: so is everything outside
             shape, inner = value.shape[:-2], min(value.shape[-2:])
             nan = np.full((*shape, inner), np.nan, value.dtype)
@@ -151,7 +151,7 @@ def inverse(node: Node) -> Kernel:
             result = widened(np.linalg.inv)(adjoint_of(value) if adjoint else value)
         except np.linalg.LinAlgError:
             invalid("Input is not invertible.")
-        return result  # type: ignore[no-any-return]
+        return result
 
     return kernel
 

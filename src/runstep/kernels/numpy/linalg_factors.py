@@ -111,7 +111,7 @@ def tridiagonal_product(above: Any, main: Any, below: Any, rhs: Any) -> Array:
     out = main[..., 0, :, None] * rhs
     out[..., :-1, :] += above[..., 0, :-1, None] * rhs[..., 1:, :]
     out[..., 1:, :] += below[..., 0, 1:, None] * rhs[..., :-1, :]
-    return out  # type: ignore[no-any-return]
+    return out
 
 
 @numpy_kernel.make("TridiagonalSolve")
@@ -128,7 +128,7 @@ def tridiagonal_solve(node: Node) -> Kernel:
         if rhs.shape[-2] != size:
             invalid(f"Expected the same number of left-hand sides and right-hand sides, got {size} and {rhs.shape[-2]}.")
         if not rhs.size:
-            return rhs.copy()  # type: ignore[no-any-return]
+            return rhs.copy()
         return _eliminated(diagonals, rhs, pivoting)
 
     return kernel
