@@ -29,10 +29,13 @@ def _hosted(coroutine: Coroutine[Any, Any, Any], waiter: Waiter | None, context:
     answer: Any = None
     while True:
         if waiter is not None:
+            context.waiting[waiter] = None
             try:
                 yield from _woken(waiter).__await__()
             except trio.Cancelled:
                 throw = context.cause  # the kernel leaves its place in the queue, and says what it was cancelled at
+            finally:
+                del context.waiting[waiter]
             waiter = None
         try:
             with np.errstate(all="ignore"):

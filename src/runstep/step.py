@@ -16,6 +16,7 @@ from typing import Any
 import attrs
 
 from runstep import errors
+from runstep.kernels.waiting import Waiter
 from runstep.plan.compile import Plan
 
 
@@ -25,15 +26,17 @@ class StepContext:
     Attributes:
       cancelled: set from outside to end the step; loops look at it on every turn.
       temporaries: values that live as long as the step (temporary variables, stacks), by name.
+      waiting: what its kernels are parked on.
     """
 
-    __slots__ = ("_cause", "cancelled", "records", "temporaries")
+    __slots__ = ("_cause", "cancelled", "records", "temporaries", "waiting")
 
     def __init__(self) -> None:
         self.cancelled = False
         self._cause: BaseException | None = None
         self.temporaries: dict[Any, Any] = {}
         self.records: list[Record] | None = None
+        self.waiting: dict[Waiter, None] = {}
 
     def cancel(self, cause: BaseException) -> None:
         """Ends the step with this error at the next opportunity."""
@@ -47,6 +50,8 @@ class StepContext:
         Raises:
           OpError: the cause of the cancellation.
         """
+        if isinstance(self._cause, errors.CancelledError):
+            raise errors.CancelledError(None, None, "Loop execution was cancelled.")
         raise self.cause
 
     @property
@@ -154,6 +159,7 @@ class Step:
         self.over = False
         self._fed: set[int] = set()
         self._begun = False
+        self._cancelled = False
         self._story: list[str] = []
 
     def handle(self, event: Event) -> list[Command]:
@@ -217,12 +223,15 @@ class Step:
 
     def _on_failed(self, event: Failed) -> list[Command]:
         self._ended(event.task)
+        if self._cancelled and isinstance(event.error, errors.CancelledError):
+            self.error, self._cancelled = event.error, False  # says more: at which operation (S43)
         return self._fail(event.error) + self._reply_if_done()
 
     def _on_cancelled(self, event: Cancelled) -> list[Command]:
         if self.over:
             return []
         self.context.cancel(event.cause)
+        self._cancelled = self.error is None and isinstance(event.cause, errors.CancelledError)
         return self._fail(event.cause) + self._reply_if_done()
 
     def _fail(self, error: BaseException) -> list[Command]:

@@ -149,7 +149,7 @@ def test_coroutine_function_is_awaited_in_the_loop(bench: Bench) -> None:
     with pytest.raises(AssertionError, match="inner"):
         pending.resume()
     inner.wake()
-    assert pending.resume() == 2
+    assert pending.resume() == (2,)
 
 
 def test_coroutine_function_fails(bench: Bench) -> None:

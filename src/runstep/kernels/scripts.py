@@ -63,7 +63,7 @@ def find(token: str) -> Script:
 
 
 def results(script: Script, returned: Any, types: Sequence[DType]) -> Any:
-    """What a function returned, as the node's outputs: an array, or a tuple of arrays.
+    """What a function returned, as the outputs of the node: a tuple of arrays.
 
     Raises:
       InvalidArgumentError: not as many as declared, or of other dtypes.
@@ -80,7 +80,7 @@ def results(script: Script, returned: Any, types: Sequence[DType]) -> Any:
     arrays = [
         _array(script, index, value, dtype) for index, (value, dtype) in enumerate(zip(values, types, strict=True))
     ]
-    return arrays[0] if len(arrays) == 1 else tuple(arrays)
+    return tuple(arrays)
 
 
 def _array(script: Script, index: int, value: Any, dtype: DType) -> np.ndarray:
@@ -140,4 +140,4 @@ def failure(error: Exception) -> errors.OpError:
     trace = error.__traceback__
     frames = "".join(traceback.format_tb(trace.tb_next if trace is not None else None))
     text = "".join(traceback.format_exception_only(error))
-    return kind(None, None, f"{type(error).__name__}: {error}\nTraceback (most recent call last):\n\n{frames}\n{text}")  # type: ignore[call-arg, arg-type]
+    return kind(None, None, f"{type(error).__name__}: {error}\nTraceback (most recent call last):\n\n{frames}\n{text}")  # type: ignore[call-arg]

@@ -10,6 +10,7 @@ import numpy as np
 from runstep import errors
 from runstep.quiet import begin, end
 from runstep.session import feeds
+from runstep.session.failure import explained
 from runstep.session.fetches import Fetches
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def make_callable(session: BaseSession, fetches: Any, feed_list: Any, accept_opt
     if feed_list is not None and not isinstance(feed_list, list | tuple):
         raise TypeError(f"Argument `feed_list` must be a list or tuple. Received: feed_list={feed_list}")
     graph = session.graph
-    wanted = Fetches(graph, fetches)
+    wanted = Fetches(session, fetches)
     keys = list(feed_list or ())
     tensors = [graph.as_graph_element(key, True, False) if _is_plain(key) else None for key in keys]
     for key in keys:
@@ -58,7 +59,7 @@ def _check_count(keys: list[Any], values: tuple[Any, ...]) -> None:
 
 
 def _check_open(session: BaseSession) -> None:
-    if session._closed:
+    if session._closed or session._engine.closed:  # type: ignore[union-attr]
         raise errors.CancelledError(None, None, "Session has been closed.")
 
 
@@ -79,7 +80,7 @@ def _direct(session: BaseSession, fetches: Any, request: Any, keys: list[Any]) -
         if kwargs or graph._edits != edits:
             _check_open(session)
             return session.run(fetches, dict(zip(keys, values, strict=True)), **kwargs)
-        if session._closed:
+        if engine.closed:
             _check_open(session)
         fed = (single(values[0]),) if single is not None else [convert(v) for convert, v in zip(converters, values, strict=True)]
         try:
@@ -92,7 +93,7 @@ def _direct(session: BaseSession, fetches: Any, request: Any, keys: list[Any]) -
                 end(token)
             return build(found)
         except BaseException as error:
-            raise session._explained(error) from error.__cause__
+            raise explained(error) from error.__cause__
 
     if keys:
         return run
@@ -136,6 +137,6 @@ def from_options(session: BaseSession, callable_options: Any) -> Callable[..., l
         run_metadata = kwargs.get("run_metadata")
         wanted = options.run_options if options.HasField("run_options") else None
         found = session.run([*fetches, *targets], dict(zip(keys, values, strict=True)), wanted, run_metadata)
-        return found[:names]  # type: ignore[no-any-return]
+        return found[:names]
 
     return run

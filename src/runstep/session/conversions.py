@@ -55,7 +55,7 @@ def feed_conversion(key: Any, value: Any) -> Sequence[tuple[Any, Any]] | None:
       TypeError: the type was registered without a feed function. ValueError: the value has the wrong structure.
     """
     if isinstance(key, _COMPOSITES):
-        return key._feed_components(value)  # type: ignore[no-any-return]
+        return key._feed_components(value)
     for tensor_type, _, feed_function, _ in _registered:
         if isinstance(key, tensor_type):
             if feed_function is None:
@@ -70,7 +70,7 @@ def feed_conversion(key: Any, value: Any) -> Sequence[tuple[Any, Any]] | None:
 def feed_tensors(key: Any) -> Sequence[Any] | None:
     """The tensors that `key` stands for as a feed of a partial run; None for types that stand for themselves."""
     if isinstance(key, _COMPOSITES):
-        return key._component_tensors()  # type: ignore[no-any-return]
+        return key._component_tensors()
     for tensor_type, _, _, partial in _registered:
         if isinstance(key, tensor_type):
             if partial is None:

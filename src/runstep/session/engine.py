@@ -7,8 +7,8 @@ compile), `run_step`, `list_devices`, `reset`, `close`. Others can be installed 
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -21,14 +21,18 @@ from runstep import errors, quiet
 from runstep.actors.device import DeviceActor
 from runstep.actors.driver import drive, drive_in_place
 from runstep.actors.loop import loop_thread
+from runstep.graph.device import canonical
 from runstep.graph.graph import Graph
 from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
 from runstep.plan.compile import Compiler, Plan
 from runstep.plan.fold import NO_REWRITES, Rewrites
+from runstep.session.failure import StepTimeout
+from runstep.session.metadata import placed_nodes
 from runstep.step import Cancelled, Event, Step, StepContext
 
 _JOB = "/job:localhost/replica:0/task:0"
+_CLOSED = "Session has been closed."
 
 live_engines: weakref.WeakSet[LocalEngine] = weakref.WeakSet()
 """The engines of this process that are not closed (for `Session.reset`)."""
@@ -42,10 +46,12 @@ def open_engine(target: str, config: Any) -> LocalEngine:
     """
     if not target:
         return LocalEngine(config)
+    import importlib.metadata  # a tenth of the library's import time, and seldom needed
+
     scheme = target.partition("://")[0]
     installed = {entry.name: entry for entry in importlib.metadata.entry_points(group="runstep.engines")}
     if "://" in target and scheme in installed:
-        return installed[scheme].load()(target, config)  # type: ignore[no-any-return]
+        return installed[scheme].load()(target, config)
     known = ", ".join(["DIRECT_SESSION (target '')", *(f"{name}://" for name in installed)])
     raise errors.NotFoundError(
         None,
@@ -60,7 +66,7 @@ def open_engine(target: str, config: Any) -> LocalEngine:
 class DeviceAttributes:
     """One device as `list_devices` shows it (S45). `memory_limit` and `memory_limit_bytes` are the same, in bytes."""
 
-    name: str
+    name: str = attrs.field(converter=canonical)
     device_type: str
     memory_limit_bytes: int
     incarnation: int
@@ -86,12 +92,18 @@ class LocalEngine:
             self.devices, soft_placement=bool(config is not None and config.allow_soft_placement), rewrites=_rewrites(config)
         )
         self.closed = False
-        self._lock = threading.Lock()
-        self._active: set[StepContext] = set()
+        self.on_close: list[Callable[[], object]] = []
+        self._refusal = _refusal(config)
+        self._placements = PlacementLog() if config is not None and config.log_device_placement else None
+        self._forget_threads()
+        live_engines.add(self)
+
+    def _forget_threads(self) -> None:
+        """Starts with no step running and no actor served: when made, and in the child of a fork (S63)."""
+        self._idle = threading.Condition()
+        self._active: dict[StepContext, int] = {}
         self._inboxes: dict[StepContext, Callable[[Event], None]] = {}
         self._serving = False
-        self._pid = os.getpid()
-        live_engines.add(self)
 
     # ------------------------------------------------------------------ verbs
 
@@ -99,7 +111,14 @@ class LocalEngine:
         self, graph: Graph, feeds: Sequence[Tensor], fetches: Sequence[Tensor], targets: Sequence[Operation], trace: bool = False
     ) -> Plan:
         """The plan of a request on this engine's devices. Raises OpError where it can be told before running."""
-        return self.compiler.compile(graph, feeds, fetches, targets, trace=trace)
+        if self.closed:
+            raise errors.CancelledError(None, None, _CLOSED)
+        if self._refusal is not None:
+            raise self._refusal
+        plan = self.compiler.compile(graph, feeds, fetches, targets, trace=trace)
+        if self._placements is not None:
+            self._placements.add(plan)
+        return plan
 
     def run_step(self, plan: Plan, values: Sequence[Any], context: StepContext | None = None, timeout: float | None = None) -> Any:
         """Runs a plan and returns the fetched values as a tuple.
@@ -108,16 +127,16 @@ class LocalEngine:
           values: the feeds, in the plan's order.
           timeout: seconds after which the step ends with DeadlineExceededError.
         """
-        if self.closed:
-            raise errors.CancelledError(None, None, "Session has been closed.")
         context = context or StepContext()
         timer = None
-        if timeout is not None:
-            timer = threading.Timer(timeout, self.cancel, (context, timed_out(timeout)))
-            timer.daemon = True
-            timer.start()
-        self._active.add(context)
+        self._active[context] = threading.get_ident()
         try:
+            if self.closed:
+                raise errors.CancelledError(None, None, _CLOSED)
+            if timeout is not None:
+                timer = threading.Timer(timeout, self._expire, (context, timeout))
+                timer.daemon = True
+                timer.start()
             segment = plan.inline
             if segment is not None:
                 token = quiet.begin()
@@ -131,9 +150,12 @@ class LocalEngine:
                 raise context.cause
             return results
         finally:
-            self._active.discard(context)
+            self._active.pop(context, None)
             if timer is not None:
                 timer.cancel()
+            if self.closed:
+                with self._idle:
+                    self._idle.notify_all()
 
     def _run_tasks(self, plan: Plan, values: Sequence[Any], context: StepContext) -> Any:
         step = Step(plan, context)
@@ -158,8 +180,8 @@ class LocalEngine:
         future = loop.submit(self._driven, step, fed, parked)
         try:
             future.result()
-        except KeyboardInterrupt as interrupt:
-            self.cancel(step.context, interrupt)
+        except KeyboardInterrupt:  # Ctrl-C ends the step, not only the waiting for it (S62)
+            self.cancel(step.context, errors.CancelledError(None, None, "Run call was cancelled"))
             future.result()
             raise
 
@@ -186,9 +208,16 @@ class LocalEngine:
         if inbox is not None:
             loop_thread().post(inbox, Cancelled(cause))
 
+    def _expire(self, context: StepContext, timeout: float) -> None:
+        """Ends a step whose time is over; the error tells what it waits for."""
+        error = timed_out(timeout)
+        for waiter in list(context.waiting):
+            error.add_note(f"waiting: {waiter.reason}")
+        self.cancel(context, error)
+
     def list_devices(self) -> list[DeviceAttributes]:
         if self.closed:
-            raise errors.CancelledError(None, None, "Session has been closed.")
+            raise errors.CancelledError(None, None, _CLOSED)
         return [
             DeviceAttributes(device.name, device.kind, device.budget.limit, device.incarnation) for device in self.devices
         ]
@@ -200,23 +229,74 @@ class LocalEngine:
         self.close()
 
     def close(self) -> None:
-        """Ends every running step with CancelledError and releases the resources (S43, S44)."""
-        with self._lock:
+        """Ends every running step with CancelledError and releases the resources (S43, S44).
+
+        Returns when they have ended: at once where they wait or loop, after the running kernels where these go on. A step
+        that closes its own session isn't waited for.
+        """
+        with self._idle:
             if self.closed:
                 return
             self.closed = True
         live_engines.discard(self)
+        for forget in self.on_close:
+            forget()
         for context in list(self._active):
             self.cancel(context, errors.CancelledError(None, None, "Run call was cancelled"))
+        if not (self._serving and loop_thread().is_current):
+            with self._idle:
+                self._idle.wait_for(self._is_idle)
         for device in self.devices:
             device.resources.clear(None)
-        if self._serving and os.getpid() == self._pid:
+        if self._serving:
             for device in self.devices:
                 loop_thread().post(device.close)
 
+    def _is_idle(self) -> bool:
+        here = threading.get_ident()
+        return all(thread == here for thread in list(self._active.values()))
+
+
+def _renew_after_fork() -> None:
+    for engine in list(live_engines):
+        engine._forget_threads()
+
+
+os.register_at_fork(after_in_child=_renew_after_fork)
+
+
+class PlacementLog:
+    """Prints "name: (Op): device" to stderr for each node that a plan runs, once (config.log_device_placement)."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def add(self, plan: Plan) -> None:
+        for node in placed_nodes(plan):
+            if node.name not in self._seen:
+                self._seen.add(node.name)
+                device = node.device or plan.tasks[0].device.name
+                print(f"{node.name}: ({node.op.type}): {device}", file=sys.stderr)  # type: ignore[union-attr]
+
 
 def timed_out(timeout: float) -> errors.DeadlineExceededError:
-    return errors.DeadlineExceededError(None, None, f"Timed out waiting for notification: the limit was {timeout * 1000:.0f} ms.")
+    return StepTimeout(None, None, f"Timed out waiting for notification: the limit was {timeout * 1000:.0f} ms.")
+
+
+_EXECUTORS = ("", "DEFAULT", "SINGLE_THREADED_EXECUTOR")
+
+
+def _refusal(config: Any) -> errors.OpError | None:
+    """Why no step can run under this config; TensorFlow tells it at the first run, too."""
+    executor = "" if config is None else config.experimental.executor_type
+    if executor in _EXECUTORS:
+        return None
+    return errors.NotFoundError(
+        None,
+        None,
+        f"No executor factory registered for the given executor type: {executor} "
+        f"Registered factories are {{{', '.join(_EXECUTORS)}}}.",
+    )
 
 
 def _machine_memory() -> int:

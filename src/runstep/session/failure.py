@@ -39,6 +39,8 @@ def explained(error: BaseException) -> BaseException:
         return error
     node = failed_node(error.__traceback__)
     if isinstance(error, errors.OpError):
+        if isinstance(error, StepTimeout):
+            return _timed_out(error, node)
         op = error.op if error.op is not None else (node.op if node is not None else None)
         found = type(error)(None if op is None else op.node_def, op, message(op, error.message, node))
         for note in getattr(error, "__notes__", ()):
@@ -58,6 +60,19 @@ def explained(error: BaseException) -> BaseException:
     if node is not None and node.op is not None:
         found.add_note(f"{node.type} on {node.device} with inputs {_inputs(node)}")
     return found
+
+
+def _timed_out(error: errors.OpError, node: PlanNode | None) -> errors.OpError:
+    found = errors.DeadlineExceededError(None, None, message(None, error.message))
+    for note in getattr(error, "__notes__", ()):
+        found.add_note(note)
+    if node is not None:
+        found.add_note(f"It was at {node.name} ({node.type}).")
+    return found
+
+
+class StepTimeout(errors.DeadlineExceededError):
+    """A step was not done in time. It is of the step as a whole, and names no operation (S115)."""
 
 
 def _incompatible(numpy_shapes: str) -> str:

@@ -94,7 +94,7 @@ def resolve_key(graph: Graph, key: Any) -> Tensor:
         raise TypeError(f"Cannot interpret feed_dict key as Tensor: {text}") from None
     if not graph.is_feedable(tensor):
         raise ValueError(f"Tensor {tensor.name} may not be fed.")
-    return tensor  # type: ignore[no-any-return]
+    return tensor
 
 
 def keys_of(graph: Graph, feeds: Any) -> list[Tensor]:

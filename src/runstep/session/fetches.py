@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import dataclasses
 import types
+import weakref
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from runstep.errors import InaccessibleTensorError
 from runstep.graph.graph import Graph
 from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
 from runstep.session.conversions import fetch_conversion
+from runstep.session.handles import HANDLE_OPS, made
+
+if TYPE_CHECKING:
+    from runstep.session.session import BaseSession
 
 Build = Callable[[Sequence[Any]], Any]
 """From the values of `Fetches.tensors` to the structure that the user asked for."""
-
-
-class InaccessibleTensorError(ValueError):
-    """A fetched tensor or operation cannot be fetched: it lives inside a loop or branch (S82)."""
 
 
 class Fetches:
@@ -34,12 +36,14 @@ class Fetches:
       build: puts their values into the structure of the request.
     """
 
-    def __init__(self, graph: Graph, fetches: Any) -> None:
-        self._graph = graph
+    def __init__(self, session: BaseSession, fetches: Any) -> None:
+        self._graph: Graph = session.graph
         self._positions: dict[Tensor, int] = {}
         self._targets: dict[Operation, None] = {}
         self.build = self._builder(fetches)
         self.tensors = tuple(self._positions)
+        if any(tensor.op.type in HANDLE_OPS for tensor in self.tensors):
+            self.build = _with_handles(session, self.tensors, self.build)
         self.targets = tuple(self._targets)
 
     def _builder(self, fetch: Any) -> Build:
@@ -82,7 +86,7 @@ class Fetches:
         if not self._graph.is_fetchable(element):
             name = element.op.name if isinstance(element, Tensor) else element.name
             raise InaccessibleTensorError(
-                f"Operation {name!r} has been marked as not fetchable. Typically this happens when it is defined in another "
+                f"Operation {name} has been marked as not fetchable. Typically this happens when it is defined in another "
                 "function or code block. Use return values, explicit Python locals or TensorFlow collections to access it."
             )
         if isinstance(element, Operation):
@@ -116,6 +120,21 @@ class Fetches:
         return lambda values: cls(
             *[build(values) for build in positional], **{alias: build(values) for alias, build in named.items()}
         )
+
+
+def _with_handles(session: BaseSession, tensors: Sequence[Tensor], build: Build) -> Build:
+    """`build` with a TensorHandle made of each fetched handle: one object however often it was asked for (S170)."""
+    owner = weakref.ref(session)  # the session keeps what it has built
+
+    def wrapped(values: Sequence[Any]) -> Any:
+        session = owner()
+        assert session is not None
+        return build([
+            made(session, tensor, value) if tensor.op.type in HANDLE_OPS else value
+            for tensor, value in zip(tensors, values, strict=True)
+        ])
+
+    return wrapped
 
 
 def _nothing(values: Sequence[Any]) -> None:

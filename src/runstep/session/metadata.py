@@ -130,13 +130,16 @@ class Recording:
         self._wall = time.time_ns()
         self._clock = time.perf_counter_ns()
 
-    def finish(self, plan: Plan) -> None:
-        """Fills the caller's RunMetadata with what was seen, also when the step failed (S111)."""
+    def finish(self, plan: Plan | None) -> None:
+        """Fills the caller's RunMetadata with what was seen, also when the step failed (S111); nothing, without a plan."""
         if self._target is None:
             return
         from runstep.protos import config_pb2
 
         found = config_pb2.RunMetadata()
+        if plan is None:
+            self._target.Clear()
+            return
         if self.trace:
             self._step_stats(plan, found.step_stats)
         if self._partitions:
@@ -223,7 +226,7 @@ def partition_graphs(plan: Plan, out: Any) -> None:
         return graphs[device]
 
     home = plan.tasks[0].device.name
-    placed = {node: node.device or home for node in _all_nodes(plan)}
+    placed = {node: node.device or home for node in placed_nodes(plan)}
     feed_names = {tensor.name: f"_arg_{tensor.op.name}_{tensor.value_index}_{i}" for i, tensor in enumerate(plan.feeds)}
     for position, tensor in enumerate(plan.feeds):
         node = graph_of(home).node.add(name=feed_names[tensor.name], op="_Arg", device=home)
@@ -289,7 +292,7 @@ def _as_constant(item: PlanNode, message: Any) -> None:
     message.attr["value"].tensor.CopyFrom(make_tensor_proto(item.known[0], dtype=dtype))  # type: ignore[index]
 
 
-def _all_nodes(plan: Plan) -> list[PlanNode]:
+def placed_nodes(plan: Plan) -> list[PlanNode]:
     """The nodes that run with the known values and structural nodes that they hang on, producers first."""
     found: dict[PlanNode, None] = {}
     stack = [(node, False) for node in reversed(plan.nodes)]

@@ -13,10 +13,12 @@ from runstep.graph.tensor import Tensor
 from runstep.quiet import begin, end
 from runstep.session import default, feeds, metadata
 from runstep.session.engine import LocalEngine, live_engines, open_engine
-from runstep.session.failure import explained, message
+from runstep.session.failure import explained
 from runstep.session.fetches import Build, Fetches, structure_key
 
 _CLOSED = "Attempted to use a closed Session."
+_FOREIGN = frozenset(("PyFunc", "PyFuncStateless", "EagerPyFunc"))
+"""Ops that run for as long as somebody else's code likes."""
 _EMPTY = "The Session graph is empty. Add operations to the graph before calling run()."
 
 
@@ -61,7 +63,12 @@ class BaseSession:
         self._config = _checked_config(config)
         self._graph: Graph = get_default_graph() if graph is None else graph
         self._metadata_name = metadata.claim_session_metadata(self._config)
-        self._engine = open_engine((self._target or b"").decode(), self._config)
+        try:
+            self._engine = open_engine((self._target or b"").decode(), self._config)
+        except BaseException:
+            metadata.release_session_metadata(self._metadata_name)
+            raise
+        self._engine.on_close.append(self._cache.clear)  # what is cached runs without asking the engine
         self._closed = False
         self._metadata = metadata.Collector(self._config)
         timeout = 0 if self._config is None else self._config.operation_timeout_in_ms
@@ -92,7 +99,7 @@ class BaseSession:
         """
         if self._engine is None:
             raise errors.CancelledError(None, None, "Session has been closed.")
-        return self._engine.list_devices()  # type: ignore[return-value]
+        return self._engine.list_devices()
 
     # ------------------------------------------------------------------ run
 
@@ -140,7 +147,7 @@ class BaseSession:
             else:
                 found = ()
         except BaseException as error:
-            raise self._explained(error) from error.__cause__
+            raise explained(error) from error.__cause__
         if request.direct:
             found = _with_fed(found, request, fed)
         return request.build(found)
@@ -150,19 +157,19 @@ class BaseSession:
             raise RuntimeError(_EMPTY)
         run_options = metadata.checked_options(options)
         metadata.checked_run_metadata(run_metadata)
-        wanted = Fetches(self._graph, fetches)
+        wanted = Fetches(self, fetches)
         given = feeds.check_mapping(feed_dict)
-        pairs = self._resolve_handles(feeds.flatten(self._graph, given))
-        tensors, values = feeds.split(pairs)
+        tensors, values = feeds.split(feeds.flatten(self._graph, given))
         step = self._metadata.begin(run_options, run_metadata, self._engine)
         request = self._request(wanted, tensors, step.trace)
         # A later run with the same keys may skip all this when each key is one plain tensor.
         if key is not None and len(given) == len(tensors) and all(not _is_handle(v) for v in values):
             if all(self._is_plain_key(k, t) for k, t in zip(given, tensors, strict=True)):
                 self._cache[key] = request
-        fed = [convert(value) for convert, value in zip(request.convert, values, strict=True)]
+        fed = self._fed(request, tensors, values)
         timeout = run_options.timeout_in_ms / 1000 if run_options is not None and run_options.timeout_in_ms > 0 else self._timeout
         if not request.plan:
+            step.finish(None)
             return request.build(_with_fed((), request, fed))
         try:
             try:
@@ -170,7 +177,7 @@ class BaseSession:
             finally:
                 step.finish(request.plan)
         except BaseException as error:
-            raise self._explained(error) from error.__cause__
+            raise explained(error) from error.__cause__
         return request.build(_with_fed(found, request, fed))
 
     def _is_plain_key(self, key: Any, tensor: Tensor) -> bool:
@@ -192,19 +199,22 @@ class BaseSession:
             try:
                 plan = self._engine.prepare(self._graph, fed, fetched, wanted.targets, trace)  # type: ignore[union-attr]
             except errors.OpError as error:
-                raise self._explained(error) from None
+                raise explained(error) from None
         kept = plan.kept_feeds if plan else frozenset()
         convert = [feeds.converter(tensor, i in kept) for i, tensor in enumerate(fed)]
-        return _Request(plan, wanted.build, convert, direct, self._graph._edits)
+        request = _Request(plan, wanted.build, convert, direct, self._graph._edits)
+        if plan and (self._timeout is not None or any(node.type in _FOREIGN for node in plan.nodes)):
+            request.straight = None  # it must be possible to end it
+        return request
 
-    def _resolve_handles(self, pairs: list[tuple[Tensor, Any]]) -> list[tuple[Tensor, Any]]:
-        return [(tensor, value.fed_for(tensor, self) if _is_handle(value) else value) for tensor, value in pairs]
-
-    def _explained(self, error: BaseException) -> BaseException:
-        found = explained(error)
-        if self._closed and isinstance(error, errors.CancelledError) and error.op is None:
-            return errors.CancelledError(None, None, message(None, error.message))
-        return found
+    def _fed(self, request: _Request, tensors: Sequence[Tensor], values: Sequence[Any]) -> list[Any]:
+        try:
+            return [
+                value.fed_for(tensor, self) if _is_handle(value) else convert(value)
+                for tensor, value, convert in zip(tensors, values, request.convert, strict=True)
+            ]
+        except errors.OpError as error:
+            raise explained(error) from None
 
     # ------------------------------------------------------------------ callables
 
@@ -260,7 +270,7 @@ class BaseSession:
 def _with_fed(found: Any, request: _Request, fed: Sequence[Any]) -> Sequence[Any]:
     """The fetched values with the fed ones put in where a fetch is itself fed (S103)."""
     if not request.direct:
-        return found  # type: ignore[no-any-return]
+        return found
     values = list(found)
     for position, feed in request.direct:
         values.insert(position, fed[feed])
