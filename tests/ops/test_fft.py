@@ -108,7 +108,9 @@ def test_functions_build_tensorflows_nodes(name):
         complex64 = tf.complex64 if hasattr(tf, "complex64") else dtypes.complex64
         source = tf.signal if hasattr(tf, "signal") else tf
         names |= {key: getattr(source, key) for key in fft.__all__}
-        return type("Namespace", (), {key: staticmethod(value) for key, value in names.items()} | {"complex64": complex64})
+        return type(
+            "Namespace", (), {key: staticmethod(value) for key, value in names.items()} | {"complex64": complex64}
+        )
 
     building.compare_graphs(lambda tf: GRAPHS[name](namespace(tf)), [fft, creation])
 

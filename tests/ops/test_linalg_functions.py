@@ -61,9 +61,7 @@ def _theirs(tf):
 
 @pytest.mark.parametrize("name", GRAPHS)
 def test_functions_build_tensorflows_nodes(name):
-    building.compare_graphs(
-        GRAPHS[name], [linalg_functions, creation], theirs=lambda tf: GRAPHS[name](_theirs(tf))
-    )
+    building.compare_graphs(GRAPHS[name], [linalg_functions, creation], theirs=lambda tf: GRAPHS[name](_theirs(tf)))
 
 
 def test_values():

@@ -236,9 +236,7 @@ def test_functions_build_tensorflows_nodes(name):
 def test_stateless_functions_build_tensorflows_nodes(name):
     ours = SimpleNamespace(**{name: getattr(random_stateless, name) for name in random_stateless.__all__})
     ours.experimental = ours
-    building.compare_graphs(
-        lambda tf: STATELESS[name](ours, tf), [], theirs=lambda tf: STATELESS[name](tf.random, tf)
-    )
+    building.compare_graphs(lambda tf: STATELESS[name](ours, tf), [], theirs=lambda tf: STATELESS[name](tf.random, tf))
 
 
 def test_seeds():
@@ -312,7 +310,9 @@ STATELESS_OPS = [
     case("StatelessRandomGammaV3", [5, 2, 3], *KEY, PHILOX, positive(2, 3), rtol=LOOSE),
     case("StatelessRandomPoisson", [5, 3], SEED, ints(3, low=0, high=30)),
     case("StatelessRandomPoisson", [5], SEED, ints(3), types={"T": ["int32"]}, error=errors.InvalidArgumentError),
-    case("StatelessParameterizedTruncatedNormal", [5, 3], SEED, real(3), positive(), -9.0, of([8.0, 9.0, 10.0]), **NEAR),
+    case(
+        "StatelessParameterizedTruncatedNormal", [5, 3], SEED, real(3), positive(), -9.0, of([8.0, 9.0, 10.0]), **NEAR
+    ),
     case("StatelessParameterizedTruncatedNormal", [5], SEED, 0.0, 1.0, 2.0, 3.0, **NEAR),
     case(
         "StatelessParameterizedTruncatedNormal", [5], SEED, [0.0, 1.0], 1.0, 2.0, 3.0, error=errors.InvalidArgumentError
@@ -363,5 +363,3 @@ def test_a_rate_that_is_no_number_is_refused():
     with runstep.Graph().as_default(), runstep.Session() as session:
         with pytest.raises(errors.InvalidArgumentError):
             session.run(random.random_poisson([np.nan], [2]))
-
-

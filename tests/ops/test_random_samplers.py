@@ -59,7 +59,9 @@ def test_fixed_weights(unique, tmp_path):
         thrice(api, op, num_sampled=6, unique=unique, range_max=12, unigrams=weights, num_reserved_ids=2)
         for shard in (0, 1, 2):
             for size in (3, 4, 5):
-                thrice(api, op, num_sampled=3, unique=unique, range_max=size, unigrams=weights, num_shards=3, shard=shard)
+                thrice(
+                    api, op, num_sampled=3, unique=unique, range_max=size, unigrams=weights, num_shards=3, shard=shard
+                )
         thrice(api, op, num_sampled=2, unique=unique, range_max=10)
         thrice(api, op, num_sampled=2, unique=unique, range_max=10, unigrams=weights, vocab_file=str(vocabulary))
         thrice(api, op, num_sampled=2, unique=unique, range_max=10, vocab_file=str(vocabulary) + ".no")

@@ -24,8 +24,8 @@ def set_random_seed(seed: int | None) -> None:
 def get_seed(op_seed: int | None) -> tuple[int | None, int | None]:
     """The pair of seeds for a random op of the default graph (source: tf.get_seed).
 
-    Without any seed (None, None): different numbers in each session. With the graph's alone the op takes the next number
-    of the graph's count, so that the same program makes the same numbers.
+    Without any seed (None, None): different numbers in each session. With the graph's alone the op takes the next
+    number of the graph's count, so that the same program makes the same numbers.
     """
     graph = get_default_graph()
     if graph.seed is not None:
@@ -40,7 +40,7 @@ def get_seed(op_seed: int | None) -> tuple[int | None, int | None]:
     return (0, _LIMIT) if seeds == (0, 0) else seeds
 
 
-def seed_attrs(op_seed: Any) -> dict[str, int | None]:
+def seed_attrs(op_seed: Any) -> dict[str, Any]:
     """The attributes `seed` and `seed2` of a random op."""
     seed, seed2 = get_seed(op_seed)
     return {"seed": seed, "seed2": seed2}

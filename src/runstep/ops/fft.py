@@ -1,4 +1,4 @@
-"""Fourier transforms over the last one, two or three axes: op definitions and the `tf.fft`, `tf.spectral.*` functions."""
+"""Fourier transforms over the last one, two or three axes: op definitions, and `tf.fft`, `tf.spectral.*`."""
 
 from __future__ import annotations
 
@@ -89,32 +89,32 @@ for _axes, _suffix in ((1, ""), (2, "2D"), (3, "3D")):
 
 def fft(input: TensorLike, name: str | None = None) -> Tensor:
     """The Fourier transform over the last axis. Source: `tf.fft`."""
-    return apply("FFT", input, name=name)  # type: ignore[no-any-return]
+    return apply("FFT", input, name=name)
 
 
 def ifft(input: TensorLike, name: str | None = None) -> Tensor:
     """The inverse Fourier transform over the last axis. Source: `tf.ifft`."""
-    return apply("IFFT", input, name=name)  # type: ignore[no-any-return]
+    return apply("IFFT", input, name=name)
 
 
 def fft2d(input: TensorLike, name: str | None = None) -> Tensor:
     """The Fourier transform over the last two axes. Source: `tf.fft2d`."""
-    return apply("FFT2D", input, name=name)  # type: ignore[no-any-return]
+    return apply("FFT2D", input, name=name)
 
 
 def ifft2d(input: TensorLike, name: str | None = None) -> Tensor:
     """The inverse Fourier transform over the last two axes. Source: `tf.ifft2d`."""
-    return apply("IFFT2D", input, name=name)  # type: ignore[no-any-return]
+    return apply("IFFT2D", input, name=name)
 
 
 def fft3d(input: TensorLike, name: str | None = None) -> Tensor:
     """The Fourier transform over the last three axes. Source: `tf.fft3d`."""
-    return apply("FFT3D", input, name=name)  # type: ignore[no-any-return]
+    return apply("FFT3D", input, name=name)
 
 
 def ifft3d(input: TensorLike, name: str | None = None) -> Tensor:
     """The inverse Fourier transform over the last three axes. Source: `tf.ifft3d`."""
-    return apply("IFFT3D", input, name=name)  # type: ignore[no-any-return]
+    return apply("IFFT3D", input, name=name)
 
 
 # --- transforms of real numbers -----------------------------------------------------------------------------------
@@ -189,11 +189,13 @@ def _real_transform(op_type: str, axes: int, value: Any, fft_length: Any, name: 
         tensor = _padded(tensor, axes, lengths, inverse=inverse)
         known = constant_value(lengths)
         final = lengths if known is None else known
-        return apply(op_type, tensor, final, Treal=real, Tcomplex=kind, name=scope)  # type: ignore[no-any-return]
+        return apply(op_type, tensor, final, Treal=real, Tcomplex=kind, name=scope)
 
 
 def rfft(input_tensor: TensorLike, fft_length: Any = None, name: str | None = None) -> Tensor:
-    """The Fourier transform of real numbers over the last axis: length // 2 + 1 complex ones. Source: `tf.spectral.rfft`.
+    """The Fourier transform of real numbers over the last axis: length // 2 + 1 complex ones.
+
+    Source: `tf.spectral.rfft`.
 
     Args:
       fft_length: one length; the input is cut to it, or filled up with zeros. By default its own.

@@ -54,19 +54,19 @@ __all__ = [
 
 def cholesky(input: TensorLike, name: str | None = None) -> Tensor:
     """The lower triangular factor of positive definite matrices; NaN for others. Source: `tf.cholesky`."""
-    return apply("Cholesky", input, name=name)  # type: ignore[no-any-return]
+    return apply("Cholesky", input, name=name)
 
 
 def cholesky_solve(chol: TensorLike, rhs: TensorLike, name: str | None = None) -> Tensor:
     """The solution of A x = rhs for the A whose Cholesky factor is `chol`. Source: `tf.cholesky_solve`."""
     with name_scope(name, "cholesky_solve"):
         found = apply("MatrixTriangularSolve", chol, rhs, adjoint=False, lower=True)
-        return apply("MatrixTriangularSolve", chol, found, adjoint=True, lower=True)  # type: ignore[no-any-return]
+        return apply("MatrixTriangularSolve", chol, found, adjoint=True, lower=True)
 
 
 def qr(input: TensorLike, full_matrices: bool = False, name: str | None = None) -> tuple[Tensor, Tensor]:
     """Orthogonal q and upper triangular r with q @ r = input. Source: `tf.qr`."""
-    return apply("Qr", input, full_matrices=full_matrices, name=name)  # type: ignore[no-any-return]
+    return apply("Qr", input, full_matrices=full_matrices, name=name)
 
 
 def svd(tensor: TensorLike, full_matrices: bool = False, compute_uv: bool = True, name: str | None = None) -> Any:
@@ -80,29 +80,29 @@ def svd(tensor: TensorLike, full_matrices: bool = False, compute_uv: bool = True
 
 def matrix_determinant(input: TensorLike, name: str | None = None) -> Tensor:
     """Determinants of the matrices in the last two axes. Source: `tf.matrix_determinant`."""
-    return apply("MatrixDeterminant", input, name=name)  # type: ignore[no-any-return]
+    return apply("MatrixDeterminant", input, name=name)
 
 
 def slogdet(input: TensorLike, name: str | None = None) -> tuple[Tensor, Tensor]:
     """Signs and logarithms of the absolute values of determinants. Source: `tf.linalg.slogdet`."""
-    return apply("LogMatrixDeterminant", input, name=name)  # type: ignore[no-any-return]
+    return apply("LogMatrixDeterminant", input, name=name)
 
 
 def logdet(matrix: TensorLike, name: str | None = None) -> Tensor:
     """Logarithms of the determinants of positive definite matrices. Source: `tf.linalg.logdet`."""
     with name_scope(name, "logdet"):
         factor = cholesky(matrix)
-        return 2.0 * reduce_sum(log(real(matrix_diag_part(factor))), axis=[-1])  # type: ignore[no-any-return]
+        return 2.0 * reduce_sum(log(real(matrix_diag_part(factor))), axis=[-1])
 
 
 def matrix_inverse(input: TensorLike, adjoint: bool = False, name: str | None = None) -> Tensor:
     """Inverses, of the adjoints if asked for. Source: `tf.matrix_inverse`."""
-    return apply("MatrixInverse", input, adjoint=adjoint, name=name)  # type: ignore[no-any-return]
+    return apply("MatrixInverse", input, adjoint=adjoint, name=name)
 
 
 def matrix_solve(matrix: TensorLike, rhs: TensorLike, adjoint: bool = False, name: str | None = None) -> Tensor:
     """The solution of matrix @ x = rhs. Source: `tf.matrix_solve`."""
-    return apply("MatrixSolve", matrix, rhs, adjoint=adjoint, name=name)  # type: ignore[no-any-return]
+    return apply("MatrixSolve", matrix, rhs, adjoint=adjoint, name=name)
 
 
 def matrix_triangular_solve(
@@ -110,7 +110,7 @@ def matrix_triangular_solve(
 ) -> Tensor:
     """The solution of matrix @ x = rhs for triangular matrices. Source: `tf.matrix_triangular_solve`."""
     with name_scope(name, "triangular_solve"):
-        return apply("MatrixTriangularSolve", matrix, rhs, lower=lower, adjoint=adjoint)  # type: ignore[no-any-return]
+        return apply("MatrixTriangularSolve", matrix, rhs, lower=lower, adjoint=adjoint)
 
 
 def matrix_solve_ls(
@@ -121,9 +121,9 @@ def matrix_solve_ls(
     Args:
       fast: by the normal equations, at the cost of digits; else by an orthogonal decomposition, without regularization.
     """
-    raw = matrix.raw_shape if isinstance(matrix, Tensor) else np.shape(matrix)
+    raw: Any = matrix.raw_shape if isinstance(matrix, Tensor) else np.shape(matrix)
     if not fast or raw is None or None in raw[-2:]:
-        return apply("MatrixSolveLs", matrix, rhs, l2_regularizer, fast=fast, name=name)  # type: ignore[no-any-return]
+        return apply("MatrixSolveLs", matrix, rhs, l2_regularizer, fast=fast, name=name)
     with name_scope(name, "matrix_solve_ls"):
         a, b = convert_to_tensor(matrix, name="matrix"), convert_to_tensor(rhs, name="rhs")
         if raw[-2] >= raw[-1]:
@@ -144,12 +144,12 @@ def _factor_of_gram(matrix: Tensor, regularizer: float, *, first: bool) -> Tenso
 
 def self_adjoint_eig(tensor: TensorLike, name: str | None = None) -> tuple[Tensor, Tensor]:
     """Eigenvalues, ascending, and eigenvectors (columns) of self-adjoint matrices. Source: `tf.self_adjoint_eig`."""
-    return apply("SelfAdjointEigV2", tensor, compute_v=True, name=name)  # type: ignore[no-any-return]
+    return apply("SelfAdjointEigV2", tensor, compute_v=True, name=name)
 
 
 def self_adjoint_eigvals(tensor: TensorLike, name: str | None = None) -> Tensor:
     """Eigenvalues, ascending, of self-adjoint matrices. Source: `tf.self_adjoint_eigvals`."""
-    return apply("SelfAdjointEigV2", tensor, compute_v=False, name=name)[0]  # type: ignore[no-any-return]
+    return apply("SelfAdjointEigV2", tensor, compute_v=False, name=name)[0]
 
 
 def _complex_of(tensor: Tensor) -> Any:
@@ -159,23 +159,23 @@ def _complex_of(tensor: Tensor) -> Any:
 def eig(tensor: TensorLike, name: str | None = None) -> tuple[Tensor, Tensor]:
     """Eigenvalues and eigenvectors (columns), complex, in no order. Source: `tf.linalg.eig`."""
     value = convert_to_tensor(tensor)
-    return apply("Eig", value, Tout=_complex_of(value), compute_v=True, name=name)  # type: ignore[no-any-return]
+    return apply("Eig", value, Tout=_complex_of(value), compute_v=True, name=name)
 
 
 def eigvals(tensor: TensorLike, name: str | None = None) -> Tensor:
     """Eigenvalues, complex, in no order. Source: `tf.linalg.eigvals`."""
     value = convert_to_tensor(tensor)
-    return apply("Eig", value, Tout=_complex_of(value), compute_v=False, name=name)[0]  # type: ignore[no-any-return]
+    return apply("Eig", value, Tout=_complex_of(value), compute_v=False, name=name)[0]
 
 
 def matrix_square_root(input: TensorLike, name: str | None = None) -> Tensor:
     """The principal square roots of matrices. Source: `tf.matrix_square_root`."""
-    return apply("MatrixSquareRoot", input, name=name)  # type: ignore[no-any-return]
+    return apply("MatrixSquareRoot", input, name=name)
 
 
 def logm(input: TensorLike, name: str | None = None) -> Tensor:
     """The principal logarithms of complex matrices. Source: `tf.linalg.logm`."""
-    return apply("MatrixLogarithm", input, name=name)  # type: ignore[no-any-return]
+    return apply("MatrixLogarithm", input, name=name)
 
 
 def adjoint(matrix: TensorLike, name: str | None = None) -> Tensor:
@@ -189,7 +189,7 @@ def adjoint(matrix: TensorLike, name: str | None = None) -> Tensor:
 
 def lu(input: TensorLike, output_idx_type: Any = dtypes.int32, name: str | None = None) -> tuple[Tensor, Tensor]:
     """Both triangular factors in one matrix, and the order of rows that they are of. Source: `tf.linalg.lu`."""
-    return apply("Lu", input, output_idx_type=output_idx_type, name=name)  # type: ignore[no-any-return]
+    return apply("Lu", input, output_idx_type=output_idx_type, name=name)
 
 
 def _unit_lower(lower_upper: Tensor, dims: Tensor | None = None) -> Tensor:
@@ -255,7 +255,9 @@ def lu_reconstruct(
 def _compact(diagonals: Any, diagonals_format: str) -> Any:
     """The diagonals above, on and below the main one, as rows of one tensor, or as they were given."""
     if diagonals_format not in ("compact", "sequence", "matrix"):
-        raise ValueError(f"Expected `diagonals_format` to be one of compact, sequence, matrix, got {diagonals_format!r}.")
+        raise ValueError(
+            f"Expected `diagonals_format` to be one of compact, sequence, matrix, got {diagonals_format!r}."
+        )
     if diagonals_format == "matrix":
         return matrix_diag_part(diagonals, k=(-1, 1), align="LEFT_RIGHT")
     return diagonals
@@ -309,5 +311,4 @@ def tridiagonal_matmul(
         rows = convert_to_tensor(_compact(diagonals, diagonals_format))
         parts = [rows[..., row, :] for row in range(3)]
     parts = [expand_dims(part, -2) for part in parts]
-    return apply("TridiagonalMatMul", *parts, rhs, name=name)  # type: ignore[no-any-return]
-
+    return apply("TridiagonalMatMul", *parts, rhs, name=name)

@@ -166,7 +166,7 @@ def _scaled(op_type: str, shape: Any, mean: Any, stddev: Any, dtype: Any, seed: 
     center = convert_to_tensor(mean, dtype, name="mean")
     width = convert_to_tensor(stddev, dtype, name="stddev")
     drawn = apply(op_type, sizes, dtype=dtype, **seed_attrs(seed))
-    return apply("AddV2", apply("Mul", drawn, width, name="mul"), center, name=scope)  # type: ignore[no-any-return]
+    return apply("AddV2", apply("Mul", drawn, width, name="mul"), center, name=scope)
 
 
 def random_normal(
@@ -215,7 +215,7 @@ def parameterized_truncated_normal(
             convert_to_tensor(value, dtype, name=what)
             for value, what in ((means, "means"), (stddevs, "stddevs"), (minvals, "minvals"), (maxvals, "maxvals"))
         ]
-        return apply("ParameterizedTruncatedNormal", sizes, *parameters, **seed_attrs(seed))  # type: ignore[no-any-return]
+        return apply("ParameterizedTruncatedNormal", sizes, *parameters, **seed_attrs(seed))
 
 
 def _is_number(value: Any, number: int) -> bool:
@@ -226,9 +226,9 @@ def _is_number(value: Any, number: int) -> bool:
 def scaled_uniform(drawn: Any, low: Any, high: Any, scope: str, *, from_zero: bool) -> Tensor:
     """Uniforms in [0, 1), stretched to [low, high) by nodes in the current scope."""
     if from_zero:
-        return apply("Mul", drawn, high)  # type: ignore[no-any-return]
+        return apply("Mul", drawn, high)
     size = apply("Sub", high, low, name="sub")
-    return apply("AddV2", apply("Mul", drawn, size, name="mul"), low, name=scope)  # type: ignore[no-any-return]
+    return apply("AddV2", apply("Mul", drawn, size, name="mul"), low, name=scope)
 
 
 def random_uniform(
@@ -262,16 +262,16 @@ def random_uniform(
             maxval = convert_to_tensor(maxval, dtype, name="max")
         seeds = seed_attrs(seed)
         if dtype.is_integer:
-            return apply("RandomUniformInt", sizes, minval, maxval, name=scope, **seeds)  # type: ignore[no-any-return]
+            return apply("RandomUniformInt", sizes, minval, maxval, name=scope, **seeds)
         drawn = apply("RandomUniform", sizes, dtype=dtype, **seeds)
         if from_zero and to_one:
-            return drawn  # type: ignore[no-any-return]
+            return drawn
         return scaled_uniform(drawn, minval, maxval, scope, from_zero=from_zero)
 
 
 def random_shuffle(value: TensorLike, seed: int | None = None, name: str | None = None) -> Tensor:
     """`value` with the order of its first axis changed at random. Source: `tf.random_shuffle`."""
-    return apply("RandomShuffle", value, name=name, **seed_attrs(seed))  # type: ignore[no-any-return]
+    return apply("RandomShuffle", value, name=name, **seed_attrs(seed))
 
 
 def multinomial(
@@ -301,7 +301,7 @@ def categorical(
 def _drawn_classes(logits: Any, num_samples: Any, dtype: Any, seed: Any) -> Tensor:
     values = convert_to_tensor(logits, name="logits")
     kind = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
-    return apply("Multinomial", values, num_samples, output_dtype=kind, **seed_attrs(seed))  # type: ignore[no-any-return]
+    return apply("Multinomial", values, num_samples, output_dtype=kind, **seed_attrs(seed))
 
 
 def gamma_parameters(alpha: Any, beta: Any, dtype: DType) -> tuple[Tensor, Tensor]:
@@ -316,7 +316,7 @@ def gamma_parameters(alpha: Any, beta: Any, dtype: DType) -> tuple[Tensor, Tenso
 
 def positive_quotient(drawn: Any, betas: Tensor, dtype: DType) -> Tensor:
     """`drawn / betas`, but at least the least normal number, for what is gamma-distributed is never 0."""
-    return apply("Maximum", _least_normal(dtype), apply("RealDiv", drawn, betas, name="truediv"))  # type: ignore[no-any-return]
+    return apply("Maximum", _least_normal(dtype), apply("RealDiv", drawn, betas, name="truediv"))
 
 
 def _least_normal(dtype: DType) -> Any:
@@ -350,7 +350,7 @@ def random_poisson(
     """Poisson-distributed numbers, of shape `shape` + that of the rates `lam`. Source: `tf.random_poisson`."""
     with name_scope(name, "random_poisson"):
         sizes = convert_to_tensor(shape, dtypes.int32, name="shape")
-        return apply("RandomPoissonV2", sizes, lam, dtype=dtypes.as_dtype(dtype), **seed_attrs(seed))  # type: ignore[no-any-return]
+        return apply("RandomPoissonV2", sizes, lam, dtype=dtypes.as_dtype(dtype), **seed_attrs(seed))
 
 
 def random_crop(value: TensorLike, size: TensorLike, seed: int | None = None, name: str | None = None) -> Tensor:
@@ -373,4 +373,4 @@ def random_crop(value: TensorLike, size: TensorLike, seed: int | None = None, na
         places = apply("AddV2", apply("Sub", dims, sizes, name="sub"), 1, name="add")
         highest = np.iinfo(sizes.dtype.np).max
         drawn = random_uniform(shape_of(dims), maxval=highest, dtype=sizes.dtype, seed=seed)
-        return apply("Slice", whole, apply("FloorMod", drawn, places, name="mod"), sizes, name=scope)  # type: ignore[no-any-return]
+        return apply("Slice", whole, apply("FloorMod", drawn, places, name="mod"), sizes, name=scope)

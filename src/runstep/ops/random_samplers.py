@@ -77,7 +77,7 @@ op(
 
 
 def _sampler(op_type: str, true_classes: Any, seed: Any, name: Any, **attrs: Any) -> Sampled:
-    return apply(op_type, true_classes, name=name, **seed_attrs(seed), **attrs)  # type: ignore[no-any-return]
+    return apply(op_type, true_classes, name=name, **seed_attrs(seed), **attrs)
 
 
 def uniform_candidate_sampler(
@@ -202,7 +202,10 @@ def all_candidate_sampler(
     seed: int | None = None,
     name: str | None = None,
 ) -> Sampled:
-    """Every class below `num_sampled`. Source: `tf.random.all_candidate_sampler`. Returns as `uniform_candidate_sampler`."""
+    """Every class below `num_sampled`. Returns as `uniform_candidate_sampler`.
+
+    Source: `tf.random.all_candidate_sampler`.
+    """
     return _sampler(
         "AllCandidateSampler", true_classes, seed, name, num_true=num_true, num_sampled=num_sampled, unique=unique
     )
@@ -219,6 +222,6 @@ def compute_accidental_hits(
 
     Source: `tf.nn.compute_accidental_hits`.
     """
-    return apply(  # type: ignore[no-any-return]
+    return apply(
         "ComputeAccidentalHits", true_classes, sampled_candidates, num_true=num_true, name=name, **seed_attrs(seed)
     )

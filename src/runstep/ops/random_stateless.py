@@ -84,7 +84,8 @@ def _seeded_classes(op: Any) -> Shapes:
 
 def _key_and_counter(op: Any) -> Shapes:
     _check_seed(op.inputs[0].raw_shape)
-    return [(1,), (2,), ()][: len(op.output_types)]
+    found: Shapes = [(1,), (2,), ()]
+    return found[: len(op.output_types)]
 
 
 def _shuffled(op: Any) -> Shapes:
@@ -210,7 +211,7 @@ def _scaled(op_type: str, shape: Any, seed: Any, mean: Any, stddev: Any, dtype: 
     center = convert_to_tensor(mean, kind, name="mean")
     width = convert_to_tensor(stddev, kind, name="stddev")
     drawn = apply(op_type, sizes, *_key_counter_alg(seed, alg), dtype=kind)
-    return apply("AddV2", apply("Mul", drawn, width, name="mul"), center, name=scope)  # type: ignore[no-any-return]
+    return apply("AddV2", apply("Mul", drawn, width, name="mul"), center, name=scope)
 
 
 def stateless_normal(
@@ -267,12 +268,12 @@ def stateless_uniform(
         sizes = shape_tensor(shape)
         if kind.is_integer and minval is None:
             source = _key_counter_alg(seed, alg)
-            return apply("StatelessRandomUniformFullIntV2", sizes, *source, dtype=kind, name=scope)  # type: ignore[no-any-return]
+            return apply("StatelessRandomUniformFullIntV2", sizes, *source, dtype=kind, name=scope)
         low = convert_to_tensor(minval, kind, name="min")
         high = convert_to_tensor(maxval, kind, name="max")
         source = _key_counter_alg(seed, alg)
         if kind.is_integer:
-            return apply("StatelessRandomUniformIntV2", sizes, *source, low, high, name=scope)  # type: ignore[no-any-return]
+            return apply("StatelessRandomUniformIntV2", sizes, *source, low, high, name=scope)
         drawn = apply("StatelessRandomUniformV2", sizes, *source, dtype=kind)
         return scaled_uniform(drawn, low, high, scope, from_zero=False)
 
@@ -287,7 +288,7 @@ def stateless_multinomial(
     """Classes drawn by their logits: (rows, num_samples). Source: `tf.random.stateless_multinomial`."""
     with name_scope(name, "stateless_multinomial"):
         values = convert_to_tensor(logits, name="logits")
-        return apply("StatelessMultinomial", values, num_samples, seed, output_dtype=dtypes.as_dtype(output_dtype))  # type: ignore[no-any-return]
+        return apply("StatelessMultinomial", values, num_samples, seed, output_dtype=dtypes.as_dtype(output_dtype))
 
 
 def stateless_categorical(
@@ -300,7 +301,7 @@ def stateless_categorical(
     """As `stateless_multinomial`. Source: `tf.random.stateless_categorical`."""
     with name_scope(name, "stateless_categorical"):
         values = convert_to_tensor(logits, name="logits")
-        return apply("StatelessMultinomial", values, num_samples, seed, output_dtype=dtypes.as_dtype(dtype))  # type: ignore[no-any-return]
+        return apply("StatelessMultinomial", values, num_samples, seed, output_dtype=dtypes.as_dtype(dtype))
 
 
 def stateless_gamma(
@@ -326,9 +327,12 @@ def stateless_gamma(
 def stateless_poisson(
     shape: TensorLike, seed: TensorLike, lam: TensorLike, dtype: Any = dtypes.int32, name: str | None = None
 ) -> Tensor:
-    """Poisson-distributed numbers of shape `shape`, which ends in that of `lam`. Source: `tf.random.stateless_poisson`."""
+    """Poisson-distributed numbers of shape `shape`, which ends in that of `lam`.
+
+    Source: `tf.random.stateless_poisson`.
+    """
     with name_scope(name, "stateless_random_poisson"):
-        return apply("StatelessRandomPoisson", shape_tensor(shape), seed, lam, dtype=dtypes.as_dtype(dtype))  # type: ignore[no-any-return]
+        return apply("StatelessRandomPoisson", shape_tensor(shape), seed, lam, dtype=dtypes.as_dtype(dtype))
 
 
 def stateless_parameterized_truncated_normal(
@@ -347,13 +351,13 @@ def stateless_parameterized_truncated_normal(
             convert_to_tensor(value, name=what)
             for value, what in ((means, "means"), (stddevs, "stddevs"), (minvals, "minvals"), (maxvals, "maxvals"))
         ]
-        return apply("StatelessParameterizedTruncatedNormal", sizes, seed, *parameters)  # type: ignore[no-any-return]
+        return apply("StatelessParameterizedTruncatedNormal", sizes, seed, *parameters)
 
 
 def stateless_shuffle(value: TensorLike, seed: TensorLike, alg: Any = "auto_select", name: str | None = None) -> Tensor:
     """`value` with the order of its first axis changed. Source: `tf.random.experimental.stateless_shuffle`."""
     with name_scope(name, "stateless_shuffle"):
-        return apply("StatelessShuffle", value, *_key_counter_alg(seed, alg))  # type: ignore[no-any-return]
+        return apply("StatelessShuffle", value, *_key_counter_alg(seed, alg))
 
 
 def stateless_split(seed: TensorLike, num: int = 2, alg: Any = "auto_select") -> Tensor:
@@ -366,4 +370,4 @@ def stateless_fold_in(seed: TensorLike, data: Any, alg: Any = "auto_select") -> 
     """A new seed out of a seed and a number. Source: `tf.random.fold_in`."""
     number = convert_to_tensor(data)
     first = stateless_uniform([], seed, None, None, number.dtype, alg=alg)
-    return apply("Pack", [first, number], axis=0, name="stack")  # type: ignore[no-any-return]
+    return apply("Pack", [first, number], axis=0, name="stack")

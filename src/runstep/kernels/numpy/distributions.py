@@ -159,7 +159,7 @@ def truncated_normal(key: int, counter: int, shape: Any, dtype: np.dtype[Any]) -
         many = np.concatenate((at[:, None], at[:, None] + np.uint64(1)), axis=1).reshape(-1)
         drawn = normal(philox.blocks_at(key, counter, many).reshape(-1), computed).reshape(pending.size, -1)
         passed = np.abs(drawn) < _BOUND
-        place = np.cumsum(passed, axis=1)
+        place: Array = np.cumsum(passed, axis=1)
         place += filled[pending, None]
         total = place[:, -1].copy()
         passed &= place <= group

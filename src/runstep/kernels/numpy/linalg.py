@@ -234,7 +234,7 @@ _BLOCK = 64
 
 
 def solve_triangular(matrix: Array, rhs: Array, *, lower: bool, adjoint: bool = False) -> Array:
-    """The solution x of matrix @ x = rhs; only the lower or upper triangle of `matrix` is read. Batches are stretched."""
+    """The solution x of matrix @ x = rhs; only one triangle of `matrix` is read. Batches are stretched."""
     if adjoint:
         matrix, lower = adjoint_of(matrix), not lower
     if lower:  # rows and columns in reverse make an upper triangle, which needs no pivots

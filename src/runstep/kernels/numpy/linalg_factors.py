@@ -46,7 +46,9 @@ def lu(node: Node) -> Kernel:
 def _of_eigenvalues(value: Array, function: Any) -> Array:
     """`function` applied to the eigenvalues. Matrices without a full set of eigenvectors lose digits."""
     values, vectors = np.linalg.eig(value.astype(np.complex128))
-    result = np.linalg.solve(np.swapaxes(vectors, -1, -2), np.swapaxes(vectors * function(values)[..., None, :], -1, -2))
+    result = np.linalg.solve(
+        np.swapaxes(vectors, -1, -2), np.swapaxes(vectors * function(values)[..., None, :], -1, -2)
+    )
     result = np.swapaxes(result, -1, -2)
     return np.ascontiguousarray((result if value.dtype.kind == "c" else result.real).astype(value.dtype))
 
@@ -126,7 +128,9 @@ def tridiagonal_solve(node: Node) -> Kernel:
             invalid(f"Expected diagonals to have 3 rows, got {diagonals.shape[-2]}")
         size = diagonals.shape[-1]
         if rhs.shape[-2] != size:
-            invalid(f"Expected the same number of left-hand sides and right-hand sides, got {size} and {rhs.shape[-2]}.")
+            invalid(
+                f"Expected the same number of left-hand sides and right-hand sides, got {size} and {rhs.shape[-2]}."
+            )
         if not rhs.size:
             return rhs.copy()
         return _eliminated(diagonals, rhs, pivoting)

@@ -1,7 +1,8 @@
-"""Random ops whose stream belongs to the node: it starts at the node's seeds in each session and moves on with each run.
+"""Random ops whose stream belongs to the node: it starts at the node's seeds in each session and moves on with each
+run.
 
-How far a run moves on is TensorFlow's rule too, so that the second run of a node agrees as well as the first: 256 blocks
-an output for most ops, whatever was used of them.
+How far a run moves on is TensorFlow's rule too, so that the second run of a node agrees as well as the first: 256
+blocks an output for most ops, whatever was used of them.
 """
 
 from __future__ import annotations
@@ -71,7 +72,11 @@ def random_uniform_int(node: Node) -> Kernel:
         dims = output_shape(shape)
         checked_range(dims, low, high)
         counter = stream.reserve(math.prod(dims) * STRIDE)
-        return distributions.integers(stream.key, counter, dims, low, high) if math.prod(dims) else np.empty(dims, low.dtype)
+        return (
+            distributions.integers(stream.key, counter, dims, low, high)
+            if math.prod(dims)
+            else np.empty(dims, low.dtype)
+        )
 
     return kernel
 
@@ -204,7 +209,7 @@ def multinomial_blocks(batch: int, count: int) -> int:
 
 
 def multinomial_of(key: int, counter: int, logits: Array, count: int, dtype: np.dtype[Any]) -> Array:
-    """(rows, count) class numbers: where a uniform falls among the summed-up weights. Not finite logits weigh nothing."""
+    """(rows, count) classes: where a uniform falls among the summed-up weights. Logits not finite weigh nothing."""
     rows, classes = logits.shape
     out = np.empty((rows, count), dtype)
     if not out.size:

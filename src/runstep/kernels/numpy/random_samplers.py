@@ -1,4 +1,4 @@
-"""Candidate samplers. Each kind is a `Sampler`: how it reads classes off a stream of words, and how probable they are."""
+"""Candidate samplers. Each kind is a `Sampler`: how it reads classes off a stream of words, how probable they are."""
 
 from __future__ import annotations
 

@@ -103,7 +103,8 @@ def stateless_full_integers(node: Node) -> Kernel:
     start: Any = given if node.type.endswith("V2") else _seeded_by_signed
 
     def kernel(shape: Any, *source: Any) -> Array:
-        return distributions.full_integers(*start(*source), output_shape(shape), dtype)
+        key, counter = start(*source)
+        return distributions.full_integers(key, counter, output_shape(shape), dtype)
 
     return kernel
 

@@ -152,8 +152,8 @@ def bounded_normal(key: int, counter: int, out: Array, rows: int, parameters: li
       parameters: means, deviations, lower bounds, upper bounds; each with one number for all or one for each batch.
 
     Raises:
-      InvalidArgumentError: a deviation is not positive, or bounds are out of order or both infinite; or a thousand tries
-        in a row failed.
+      InvalidArgumentError: a deviation is not positive, or bounds are out of order or both infinite; or a thousand
+        tries in a row failed.
     """
     number = out.dtype.type
     reader = _Reader(key, counter, np.dtype(number))
@@ -164,7 +164,9 @@ def bounded_normal(key: int, counter: int, out: Array, rows: int, parameters: li
         if np.isneginf(low) or high < mean:  # a bound on one side becomes the lower one
             low, high, deviation = high, low, -deviation
         wanted = out[start : start + rows]
-        wanted[:] = _standard(reader, len(wanted), (low - mean) / deviation, (high - mean) / deviation) * deviation + mean
+        wanted[:] = (
+            _standard(reader, len(wanted), (low - mean) / deviation, (high - mean) / deviation) * deviation + mean
+        )
 
 
 def _standard(reader: _Reader, count: int, low: Any, high: Any) -> Array:
