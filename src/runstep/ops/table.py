@@ -18,6 +18,7 @@ from runstep.ops import (  # noqa: F401
     elementwise,
     functional,
     fused,
+    fft,
     hashing,
     histogram,
     image_boxes,

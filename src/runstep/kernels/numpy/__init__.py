@@ -20,6 +20,7 @@ from runstep.kernels.numpy import (  # noqa: F401
     depthwise,
     elementwise,
     fused,
+    fft,
     hashing,
     histogram,
     image_boxes,
