@@ -75,7 +75,7 @@ def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Tenso
     Args:
       dtype: its element type. shape: what fed values must be compatible with; None for anything.
     """
-    return apply("Placeholder", dtype=dtypes.as_dtype(dtype), shape=_shape_attr(shape), name=name)  # type: ignore[no-any-return]
+    return apply("Placeholder", dtype=dtypes.as_dtype(dtype), shape=_shape_attr(shape), name=name)
 
 
 def _shape_attr(shape: Any) -> Any:
@@ -84,7 +84,7 @@ def _shape_attr(shape: Any) -> Any:
 
 def placeholder_v2(dtype: Any, shape: Any, name: str | None = None) -> Tensor:
     """As `placeholder`, with the shape required (the op PlaceholderV2)."""
-    return apply("PlaceholderV2", dtype=dtypes.as_dtype(dtype), shape=shapes.as_raw(shape), name=name)  # type: ignore[no-any-return]
+    return apply("PlaceholderV2", dtype=dtypes.as_dtype(dtype), shape=shapes.as_raw(shape), name=name)
 
 
 def placeholder_with_default(input: Any, shape: Any, name: str | None = None) -> Tensor:
@@ -128,22 +128,22 @@ def identity(input: Any, name: str | None = None) -> Any:
 
 
 def identity_n(input: Any, name: str | None = None) -> list[Tensor]:
-    return apply("IdentityN", input, name=name)  # type: ignore[no-any-return]
+    return apply("IdentityN", input, name=name)
 
 
 def stop_gradient(input: Any, name: str | None = None) -> Tensor:
     """The same value, held constant by `gradients` (source: tf.stop_gradient)."""
-    return apply("StopGradient", input, name=name)  # type: ignore[no-any-return]
+    return apply("StopGradient", input, name=name)
 
 
 def prevent_gradient(input: Any, message: str = "", name: str | None = None) -> Tensor:
     """The same value; asking for a gradient through it is an error with `message`."""
-    return apply("PreventGradient", input, message=message, name=name)  # type: ignore[no-any-return]
+    return apply("PreventGradient", input, message=message, name=name)
 
 
 def guarantee_const(input: Any, name: str | None = None) -> Tensor:
     """The same value, promised not to change between runs."""
-    return apply("GuaranteeConst", input, name=name)  # type: ignore[no-any-return]
+    return apply("GuaranteeConst", input, name=name)
 
 
 def no_op(name: str | None = None) -> Operation:
@@ -166,7 +166,9 @@ def group(*inputs: Any, **kwargs: Any) -> Operation:
         if item is None:
             continue
         if not hasattr(item, "device") and not hasattr(item, "op"):
-            raise TypeError(f"'inputs' should be zero or more (nested) Tensors. Received '{item}' with type '{type(item)}'.")
+            raise TypeError(
+                f"'inputs' should be zero or more (nested) Tensors. Received '{item}' with type '{type(item)}'."
+            )
         element = item if isinstance(item, Operation) else getattr(item, "op", None)
         found[element if element is not None else item] = None
     with name_scope(name, "group_deps", list(found)) as scope:
@@ -211,7 +213,8 @@ def tuple(tensors: Any, name: str | None = None, control_inputs: Any = None) -> 
         gate = group(*gates)
         with graph.control_dependencies([gate]):
             outputs = [
-                None if t is None else t if isinstance(t, Operation) else identity(t, name="control_dependency") for t in tensors
+                None if t is None else t if isinstance(t, Operation) else identity(t, name="control_dependency")
+                for t in tensors
             ]
         return outputs
 
@@ -219,5 +222,6 @@ def tuple(tensors: Any, name: str | None = None, control_inputs: Any = None) -> 
 def with_dependencies(dependencies: Any, output_tensor: Any, name: str | None = None) -> Any:
     """`output_tensor`, available only after `dependencies` have run."""
     with name_scope(name, "control_dependency", [*dependencies, output_tensor]) as scope:
-        with get_default_graph().control_dependencies(dependencies):
+        graph = get_default_graph()
+        with graph.colocate_with(output_tensor), graph.control_dependencies(dependencies):
             return identity(output_tensor, name=scope)
