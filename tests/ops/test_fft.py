@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import runstep.kernels.numpy  # noqa: F401
+import runstep.kernels.numpy.table  # noqa: F401
 from runstep import errors
 from runstep.ops import creation, fft
 from runstep.testing import building, case, check, complex_, of, real

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import runstep.kernels.numpy  # noqa: F401
+import runstep.kernels.numpy.table  # noqa: F401
 from runstep.errors import InvalidArgumentError
 from runstep.graph import dtypes
 from runstep.kernels.registry import numpy_kernel

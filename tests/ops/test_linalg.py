@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import runstep.kernels.numpy  # noqa: F401
+import runstep
+import runstep.kernels.numpy.table  # noqa: F401
 from runstep import errors
+from runstep.graph.apply import apply
 from runstep.testing import Spec, case, check, complex_, of, positive, real
 from runstep.testing.stateful import compare
 
@@ -279,3 +281,13 @@ def test_values_alone():
             api.run(api.op("SelfAdjointEigV2", api.constant(value), compute_v=False)[0])
 
     compare(program, rtol=1e-4, atol=1e-5)
+
+
+def test_the_packed_form_of_old_graphs():
+    value = _drawn(2, 3, 3, dtype="float64")
+    with runstep.Graph().as_default(), runstep.Session() as session:
+        packed = apply("SelfAdjointEig", value)
+        separate = apply("SelfAdjointEigV2", value)
+        together, (values, vectors) = session.run([packed, list(separate)])
+    assert packed.raw_shape == together.shape == (2, 4, 3)
+    assert np.array_equal(together, np.concatenate([values[:, None], vectors], axis=1))

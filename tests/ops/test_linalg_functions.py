@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import runstep.kernels.numpy  # noqa: F401
+import runstep.kernels.numpy.table  # noqa: F401
 from runstep.ops import creation, linalg_functions
 from runstep.testing import building
 from runstep.testing.stateful import compare

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import runstep.kernels.numpy  # noqa: F401
+import runstep.kernels.numpy.table  # noqa: F401
 from runstep.ops import (
     activation,
     arithmetic,

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 import runstep
-import runstep.kernels.numpy  # noqa: F401
+import runstep.kernels.numpy.table  # noqa: F401
 from runstep import errors
 from runstep.graph import random_seed
+from runstep.graph.apply import apply
+from runstep.kernels.numpy import philox
 from runstep.ops import creation, random, random_stateless, shape_ops
 from runstep.testing import building, case, check, ints, of, positive, real
 from runstep.testing.stateful import compare
@@ -363,3 +365,21 @@ def test_a_rate_that_is_no_number_is_refused():
     with runstep.Graph().as_default(), runstep.Session() as session:
         with pytest.raises(errors.InvalidArgumentError):
             session.run(random.random_poisson([np.nan], [2]))
+
+
+def test_ops_of_old_graphs():
+    with runstep.Graph().as_default(), runstep.Session() as session:
+        shape, rate = np.array([2, 30], np.int32), np.array([3.0, 20.0], np.float32)
+        old = apply("RandomPoisson", shape, rate, **SEEDS)
+        new = apply("RandomPoissonV2", shape, rate, dtype="float32", **SEEDS)
+        assert np.array_equal(*session.run([old, new]))
+
+
+def test_streams_go_on_past_the_ends_of_their_counters():
+    for counter in (2**32 - 5, 2**64 - 5, 2**128 - 5):
+        whole = philox.blocks(7, counter, 40)
+        single = np.concatenate([philox.blocks(7, (counter + place) % 2**128, 1) for place in range(40)])
+        assert np.array_equal(whole, single)
+        if counter < 2**127:
+            offsets = np.arange(40, dtype=np.uint64)
+            assert np.array_equal(philox.blocks_at(7, counter, offsets), whole)

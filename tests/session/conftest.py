@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 import runstep
@@ -47,3 +48,37 @@ def rs() -> Iterator[Any]:
     """runstep alone, inside an empty default graph: where it means to differ from TensorFlow."""
     with runstep.Graph().as_default():
         yield runstep
+
+
+def _shown(value: Any) -> Any:
+    """A result in a form that compares equal between the libraries: types by name, values exactly."""
+    if isinstance(value, np.ndarray | np.generic):
+        return type(value).__name__, value.dtype.name, value.shape, repr(value.tolist())
+    if isinstance(value, dict):
+        return type(value).__name__, [(key, _shown(item)) for key, item in value.items()]
+    if isinstance(value, list | tuple):
+        return type(value).__name__, [_shown(item) for item in value]
+    return type(value).__name__, repr(value)
+
+
+def _outcome(program: Callable[[Any], Any], library: Any) -> Any:
+    try:
+        return "returned", _shown(program(library))
+    except Exception as error:
+        # Whatever goes back to numpy says it in numpy's words; our own texts are matched by the tests that cite them.
+        return "raised", type(error).__name__
+
+
+@pytest.fixture
+def same() -> Callable[[Callable[[Any], Any]], Any]:
+    """`same(program)` runs `program(tf)` on both libraries; fails unless the results, or error classes, agree."""
+
+    def check(program: Callable[[Any], Any]) -> Any:
+        with runstep.Graph().as_default():
+            ours = _outcome(program, runstep)
+        with _version_one() as real:
+            theirs = _outcome(program, real)
+        assert ours == theirs
+        return ours
+
+    return check

@@ -73,19 +73,21 @@ def test_use_after_close(tf: Any) -> None:
         session.run(c)
     with pytest.raises(RuntimeError, match=CLOSED):
         session.run(x, {x: 1.0})
-    for closed in (without, session.list_devices, lambda: session.make_callable(c)):
+    for closed in (without, session.list_devices):
         with pytest.raises(tf.errors.CancelledError, match=r"Session has been closed\."):
             closed()
 
 
 def test_callables_with_feeds_after_close(rs: Any) -> None:
-    """S41: CancelledError as without feeds (RuntimeError in TensorFlow)."""
+    """S41: CancelledError as without feeds (RuntimeError in TensorFlow), also when they are to be made."""
     x = rs.placeholder(rs.float32)
     session = rs.Session()
     call = session.make_callable(x + 1.0, [x])
     session.close()
     with pytest.raises(rs.errors.CancelledError, match=r"Session has been closed\."):
         call(1.0)
+    with pytest.raises(rs.errors.CancelledError, match=r"Session has been closed\."):
+        session.make_callable(x)
 
 
 def test_del_closes(rs: Any) -> None:

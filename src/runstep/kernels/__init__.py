@@ -7,6 +7,6 @@ from runstep.kernels.registry import KernelTable, numpy_kernel
 
 def cpu_kernels() -> KernelTable:
     """The CPU's table, with every row in it (the kernels are imported on first use, to keep `import runstep` fast)."""
-    import runstep.kernels.numpy  # noqa: F401
+    import runstep.kernels.numpy.table  # noqa: F401
 
     return numpy_kernel

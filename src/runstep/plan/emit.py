@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from runstep.kernels import blas
 from runstep.kernels.resources import read_ref
 from runstep.plan.frames import MERGES, NEVER, NEXTS, ControlFlow, Frame, Item
 from runstep.plan.node import ALIASES, ALWAYS, PASS, Guard, PlanNode, Ref, root
@@ -125,7 +126,10 @@ class Emitter:
         source = "\n".join(self._lines)
         exec(compile(source, filename, "exec"), self._globals)  # noqa: S102 - the source is ours
         node_of_line[filename] = self._line_nodes
-        return Segment(self._globals[name], self._is_async, source, filename, self._nodes)
+        run = self._globals[name]
+        if not self._is_async and any(node.type in blas.OPS for node in self._nodes):
+            run = blas.limited(run)
+        return Segment(run, self._is_async, source, filename, self._nodes)
 
     def _line(self, depth: int, text: str, node: PlanNode | None = None) -> None:
         self._lines.append(" " * depth + text)

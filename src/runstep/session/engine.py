@@ -29,6 +29,7 @@ from runstep.plan.compile import Compiler, Plan
 from runstep.plan.fold import NO_REWRITES, Rewrites
 from runstep.session.failure import StepTimeout
 from runstep.session.metadata import placed_nodes
+from runstep.kernels.blas import set_threads
 from runstep.step import Cancelled, Event, Step, StepContext
 
 _JOB = "/job:localhost/replica:0/task:0"
@@ -86,6 +87,8 @@ class LocalEngine:
         count = config.device_count["CPU"] if config is not None and "CPU" in config.device_count else 1
         if count == 0:
             raise errors.NotFoundError(None, None, "No CPU devices are available in this process")
+        if config is not None and config.intra_op_parallelism_threads > 0:
+            set_threads(config.intra_op_parallelism_threads)
         limit = _machine_memory() // count
         self.devices = tuple(DeviceActor(f"{_JOB}/device:CPU:{i}", limit) for i in range(count))
         self.compiler = Compiler(

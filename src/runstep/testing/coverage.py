@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import runstep.kernels.numpy
+import runstep.kernels.numpy.table  # noqa: F401
 import runstep.ops.table  # noqa: F401 - both fill the tables that are reported on
 from runstep.graph.dtypes import DType
 from runstep.kernels.registry import numpy_kernel

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from runstep.errors import InvalidArgumentError, UnimplementedError
+from runstep.kernels import blas
 from runstep.kernels.numpy import windows
 from runstep.kernels.numpy.fused_tail import Tail, make_tail
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
@@ -144,7 +145,7 @@ def _as_matrix(w: Array, dtype: np.dtype[Any]) -> Array:
 def _pointwise(w: Array, tail: Tail | None) -> Callable[..., Array]:
     """A 1x1 convolution of stride 1 is a matrix product."""
     channels, out = w.shape
-    product = np.matmul
+    product = blas.matmul
 
     def kernel(x: Array, *args: Array) -> Array:
         return product(x.reshape(-1, channels), w).reshape(*x.shape[:-1], out)
@@ -201,7 +202,7 @@ class Convolution:
         elif taken == x.shape[-1]:
             for block, start, end in columns.each(x):
                 rows = y[start:end]
-                np.matmul(block, matrix, out=rows)
+                blas.matmul(block, matrix, rows)
                 if self.tail is not None:
                     self.tail(rows, columns.out[-1], args)
         else:

@@ -9,6 +9,7 @@ import numpy as np
 
 from runstep import errors
 from runstep.graph.dtypes import DType
+from runstep.kernels import blas
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 Operand = Callable[[Any], Any]
@@ -39,7 +40,7 @@ def computed_in(dtype: DType) -> np.dtype[Any] | None:
 
 def product(left: Operand | None, right: Operand | None, out: np.dtype[Any] | None) -> Kernel:
     """x @ y with each operand changed first, and the result cast to `out` (None: as it is)."""
-    multiply = np.matmul
+    multiply = blas.matmul
     if out is not None:
         first, second = left or (lambda x: x), right or (lambda x: x)
         return lambda x, y: multiply(first(x), second(y)).astype(out)

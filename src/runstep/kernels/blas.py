@@ -1,0 +1,120 @@
+"""The threads of numpy's BLAS while steps run.
+
+A model is hundreds of small matrix products. OpenBLAS splits each over all cores and lets its threads spin for the next one:
+a little faster on an idle machine, ten to a hundred times slower as soon as anything else wants a core. So while a step with
+matrix products runs, BLAS works on one thread, and only products that are worth it (`LARGE`) get them all. The process'
+own setting is back when no step runs. `intra_op_parallelism_threads` sets how many "all" is.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+LARGE = 1 << 27
+"""Multiplications from which a matrix product gets all threads: 512 x 512 by 512 x 512."""
+
+OPS = frozenset(
+    "MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum Conv2D Conv3D Conv _FusedConv2D _FusedMatMul FusedPadConv2D "
+    "FusedResizeAndPadConv2D Conv2DBackpropInput Conv2DBackpropFilter Conv3DBackpropInputV2 Conv3DBackpropFilterV2 "
+    "DepthwiseConv2dNative DepthwiseConv2dNativeBackpropInput DepthwiseConv2dNativeBackpropFilter _FusedDepthwiseConv2dNative "
+    "Mean Sum LSTMBlockCell BlockLSTM BlockLSTMV2 GRUBlockCell SparseTensorDenseMatMul Cholesky MatrixSolve MatrixInverse "
+    "MatrixTriangularSolve Qr Svd".split()
+)
+"""The ops whose kernels call BLAS."""
+
+# OpenBLAS under the names that numpy's wheels, conda and distributions give it.
+_NAMES = (
+    "scipy_openblas_{}_num_threads64_",
+    "scipy_openblas_{}_num_threads",
+    "openblas_{}_num_threads64_",
+    "openblas_{}_num_threads",
+)
+_Control = tuple[Callable[[int], object], Callable[[], int]]
+
+
+@functools.cache
+def _control() -> _Control | None:
+    """The functions that set and tell the number of threads of the BLAS library that numpy uses; None if unknown."""
+    import numpy.linalg  # noqa: F401 - loads it
+
+    try:
+        with open("/proc/self/maps") as maps:
+            paths = {line.split(maxsplit=5)[5].strip() for line in maps if "/" in line}
+    except OSError:
+        return None
+    for path in sorted(path for path in paths if "openblas" in path.lower()):
+        library = ctypes.CDLL(path)
+        for name in _NAMES:
+            if hasattr(library, name.format("set")):
+                return getattr(library, name.format("set")), getattr(library, name.format("get"))
+    return None
+
+
+_lock = threading.Lock()
+_steps = 0
+_usual = 1
+
+
+def set_threads(count: int) -> None:
+    """Lets BLAS use `count` threads from now on, in the whole process (as TensorFlow's own setting is)."""
+    global _usual
+    control = _control()
+    if control is not None:
+        with _lock:
+            _usual = count
+            control[0](1 if _steps else count)
+
+
+def _begin() -> None:
+    global _steps, _usual
+    control = _control()
+    with _lock:
+        _steps += 1
+        if _steps == 1 and control is not None:
+            _usual = control[1]()
+            if _usual > 1:
+                control[0](1)
+
+
+def _end() -> None:
+    global _steps
+    control = _control()
+    with _lock:
+        _steps -= 1
+        if not _steps and control is not None and _usual > 1:
+            control[0](_usual)
+
+
+def limited(run: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, with BLAS on one thread while it runs."""
+
+    def with_one_thread(*args: Any) -> Any:
+        _begin()
+        try:
+            return run(*args)
+        finally:
+            _end()
+
+    return with_one_thread
+
+
+def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> Any:
+    """`np.matmul` of two matrices, on all threads where the product is large."""
+    if _usual < 2 or a.shape[-2] * a.shape[-1] * b.shape[-1] < LARGE:
+        return np.matmul(a, b) if out is None else np.matmul(a, b, out=out)
+    control = _control()
+    if control is None:
+        return np.matmul(a, b, out=out)
+    control[0](_usual)
+    try:
+        return np.matmul(a, b, out=out)
+    finally:
+        with _lock:
+            if _steps:
+                control[0](1)
