@@ -11,10 +11,10 @@ from runstep.graph.apply import apply
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.dtypes import DType
 from runstep.graph.graph import get_default_graph, name_scope
+from runstep.graph.random_seed import seed_attrs
 from runstep.graph.shapes import Dimension, RawShape
 from runstep.graph.tensor import Tensor, TensorLike
 from runstep.ops.common import Shapes, unchanged
-from runstep.graph.random_seed import seed_attrs
 from runstep.ops.registry import op
 
 __all__ = [
