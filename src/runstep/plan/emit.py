@@ -72,7 +72,7 @@ class Emitter:
         self._flow = flow
         self._trace = trace
         self._lines: list[str] = []
-        self._globals: dict[str, Any] = {"read_ref": read_ref, "own": own, "private": private, "int32": np.int32, "dead": dead}
+        self._globals: dict[str, Any] = {"read_ref": read_ref, "own": own, "private": private, "int32": np.int32, "dead": dead, "only": only}
         self._line_nodes: dict[int, PlanNode] = {}
         self._names: dict[Ref, str] = {}
         self._defined: set[int] = set()
@@ -333,6 +333,8 @@ class Emitter:
             call = f"await {call}"
         assert node.op is not None
         targets = self._targets(node)
+        if targets[-1:] == ",":  # a list of one
+            targets, call = targets[:-1], f"only({call})"
         if self._trace:
             self._line(depth, f"t{node.number} = step.started({node.number})")
         self._line(depth, f"{targets} = {call}" if targets else call, node)
@@ -499,6 +501,11 @@ def takes_ref(op: Any, position: int) -> bool:
             return bool(arg.is_ref)
         position -= count
     return False
+
+
+def only(found: Any) -> Any:
+    """The one value of an output that is a list of one: kernels may return it with or without a tuple around it."""
+    return found[0] if type(found) is tuple or type(found) is list else found
 
 
 def own(value: Any) -> Any:

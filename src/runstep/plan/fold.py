@@ -23,10 +23,11 @@ class Rewrites:
 
     fold: bool = True
     deduplicate: bool = True
+    remap: bool = True
     largest_constant: int = 10 << 20  # bytes
 
 
-NO_REWRITES = Rewrites(fold=False, deduplicate=False)
+NO_REWRITES = Rewrites(fold=False, deduplicate=False, remap=False)
 
 
 class Rewriter:
@@ -92,8 +93,7 @@ class Rewriter:
                 found = kernel(*[source.known[output] for source, output in node.inputs])  # type: ignore[index]
         except Exception:
             return False
-        several = len(op.outputs) > 1 or op.op_def.outputs[0].is_sequence  # type: ignore[union-attr]
-        values = [np.asarray(value) for value in (found if several else (found,))]
+        values = [np.asarray(value) for value in (found if type(found) in (tuple, list) else (found,))]
         if sum(value.nbytes for value in values) > self._rules.largest_constant:
             return False
         for value in values:
