@@ -3,3 +3,6 @@
 from runstep.ops.control_flow import (
     merge as merge,
 )
+from runstep.ops.summary import (
+    tensor_summary as tensor_summary,
+)

@@ -6,6 +6,13 @@ from runstep.ops.data_flow import (
     QueueBase as QueueBase,
     RandomShuffleQueue as RandomShuffleQueue,
 )
+from runstep.ops.decoding import (
+    decode_csv as decode_csv,
+    decode_json_example as decode_json_example,
+    decode_raw as decode_raw,
+    parse_tensor as parse_tensor,
+    serialize_tensor as serialize_tensor,
+)
 from runstep.ops.strings import (
     decode_base64 as decode_base64,
     encode_base64 as encode_base64,
