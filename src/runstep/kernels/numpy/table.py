@@ -16,6 +16,7 @@ from runstep.kernels.numpy import (  # noqa: F401
     conv_grad,
     creation,
     crop_and_resize,
+    ctc,
     cumulative,
     decoding,
     depthwise,
