@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from runstep.ops import activation, nn_convolution, nn_losses, nn_pooling, nn_statistics
+from runstep.ops import activation, ctc, embedding, nn_convolution, nn_losses, nn_pooling, nn_statistics
 from runstep.testing.building import compare_graphs
 
-MODULES = [activation, nn_convolution, nn_losses, nn_pooling, nn_statistics]
+MODULES = [activation, ctc, embedding, nn_convolution, nn_losses, nn_pooling, nn_statistics]
 
 
 def x(tf: Any, *shape: int | None, dtype: str = "float32") -> Any:
@@ -181,4 +181,21 @@ LOSSES = [
 
 @pytest.mark.parametrize("build", STATISTICS + LOSSES)
 def test_statistics_and_losses(build: Any) -> None:
+    same(build)
+
+
+LOOKUPS = [
+    lambda tf, nn: nn.embedding_lookup(x(tf, 3, 4), x(tf, 2, dtype="int32")),
+    lambda tf, nn: nn.embedding_lookup([x(tf, 3, 4)], x(tf, 2, 5, dtype="int64"), name="rows"),
+    lambda tf, nn: nn.embedding_lookup(x(tf, 3, 4), x(tf, 2, dtype="int32"), max_norm=1.0),
+    lambda tf, nn: nn.embedding_lookup([x(tf, 3, 4), x(tf, 3, 4)], x(tf, 2, dtype="int32")),
+    lambda tf, nn: nn.embedding_lookup([x(tf, 3, 4), x(tf, 3, 4)], x(tf, 2, dtype="int32"), "div"),
+    lambda tf, nn: nn.embedding_lookup([], x(tf, 2, dtype="int32")),
+    lambda tf, nn: nn.ctc_greedy_decoder(x(tf, 5, 1, 4), [5]),
+    lambda tf, nn: nn.ctc_beam_search_decoder(x(tf, 5, 1, 4), [5], top_paths=2),
+]
+
+
+@pytest.mark.parametrize("build", LOOKUPS)
+def test_lookups(build: Any) -> None:
     same(build)
