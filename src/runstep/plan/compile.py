@@ -36,6 +36,8 @@ from runstep.plan.node import (
 )
 from runstep.plan.prune import PASS as PASS_TYPES
 from runstep.plan.prune import Pruned, prune
+from runstep.plan.remap import remap
+from runstep.plan.stages import Stages, needs
 from runstep.plan.tasks import Task, cut
 
 _STRUCTURE = ENTERS | EXITS | MERGES | NEXTS | SWITCHES
@@ -53,6 +55,7 @@ class Plan:
       collect: makes the fetched values out of what the tasks returned; None when the one task does it itself.
       collect_slots: the slots that `collect` takes.
       slots: how many values a step holds; the first are the feeds.
+      stages: how the fetches leave one by one, when their feeds come at different times.
       kept_feeds: positions of feeds that something may keep after the step; they are copied when fed.
     """
 
@@ -65,6 +68,7 @@ class Plan:
     collect: Segment | None
     collect_slots: tuple[int, ...]
     slots: int
+    stages: Stages | None
     kept_feeds: frozenset[int]
     edits: int
 
@@ -112,19 +116,32 @@ class Compiler:
         """
         edits = graph._edits
         pruned = prune(feeds, fetches, targets)
-        self._check_placeholders(pruned, feeds, fetches)
+        needed = needs(pruned, fetches, targets) if staged else ()
+        if not staged:  # there, the placeholder says so when it runs (S149)
+            self._check_placeholders(pruned, feeds, fetches)
         work = _Work(self, pruned, NO_REWRITES if trace else self._rewrites)
         work.prepare([tensor for tensor in fetches], targets)
-        results = [(work.ref(tensor), *work.leaving(tensor)) for tensor in fetches]
+        results = _apart([(work.ref(tensor), *work.leaving(tensor)) for tensor in fetches])
         retained = work.retained_feeds()
         nodes = tuple(work.nodes)
         split = len(self._devices) > 1 or staged or any(node.is_async for node in nodes)
         if not split:
             segment = Emitter(work.flow, trace).emit(work.items, [(feed, 0) for feed in pruned.feeds], results)
             task = Task(segment, self._devices[0], (), (), 0)
-            parts = ((task,), None, (), len(feeds))
+            parts = ((task,), None, (), len(feeds), None)
         else:
-            parts = cut(work.items, work.flow, pruned.feeds, results, work.predecessors(), staged=staged, trace=trace)
+            ends = [ref[0] for ref, _, _ in results] + [work.node(op) for op in targets]
+            parts = cut(
+                work.items,
+                work.flow,
+                pruned.feeds,
+                results,
+                work.predecessors(),
+                staged=staged,
+                trace=trace,
+                ends=ends,
+                needs=needed,
+            )
         return Plan(
             graph, tuple(feeds), tuple(fetches), tuple(targets), nodes, *parts, kept_feeds=retained, edits=edits
         )
@@ -220,7 +237,8 @@ class _Work:
         for node in live:
             resolve(node, self._rewriter.replaced)
         if self._rules.fold:
-            live = fuse(live, [self.ref(tensor) for tensor in fetches] + [(node, 0) for node in self._kept])
+            ends = [self.ref(tensor) for tensor in fetches] + [(self.node(op), 0) for op in targets]
+            live = fuse(live, ends + [(node, 0) for node in self._kept])
         if self._pruned.has_control_flow:
             for node in live:
                 if node.type == "LoopCond":
@@ -241,6 +259,10 @@ class _Work:
     def ref(self, tensor: Tensor) -> Ref:
         node, output = self._pruned.ref(tensor)
         return self._rewriter.replaced.get(node, node), output
+
+    def node(self, op: Operation) -> PlanNode:
+        node = self._pruned.by_op[op]
+        return self._rewriter.replaced.get(node, node)
 
     def alive(self, tensor: Tensor) -> Guard:
         return ALWAYS if self.flow is None else self.flow.guard_after(self.ref(tensor))
@@ -369,6 +391,16 @@ class _Work:
             for node in self.items
             if isinstance(node, PlanNode)
         }
+
+
+def _apart(results: list[tuple[Ref, str, Guard]]) -> list[tuple[Ref, str, Guard]]:
+    """What is fetched twice, by an alias say, leaves as a copy the second time: no two results share memory (S76)."""
+    seen: set[Ref] = set()
+    apart = []
+    for ref, how, guard in results:
+        apart.append((ref, "private" if root(ref) in seen else how, guard))
+        seen.add(root(ref))
+    return apart
 
 
 def _refusing(error: errors.OpError) -> Any:

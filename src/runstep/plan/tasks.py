@@ -2,7 +2,8 @@
 
 Two synchronous nodes belong to one task when they are on one device and wait for the very same things: feeds that come
 later (partial runs), waiting kernels, results of other devices. So every task starts as soon as it can, no task waits for
-another's affairs, and the tasks cannot form a cycle.
+another's affairs, and the tasks cannot form a cycle. In a staged plan they must also serve the very same fetches: what fails
+on the way to one is then no concern of another.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from runstep.plan.device import PlanDevice
 from runstep.plan.emit import Emitter, Segment, produced
 from runstep.plan.frames import ControlFlow, Frame, Item
 from runstep.plan.node import ALWAYS, MERGES, PASS, Guard, PlanNode, Ref, root
+from runstep.plan.stages import Stages, serves
 
 
 @attrs.frozen(eq=False)
@@ -45,6 +47,8 @@ class _Draft:
         self.items: list[Item] = []
         self.before: dict[_Draft, None] = {}
         self.feeds: set[int] = set()
+        self.seen = 0
+        self.serves = 0
 
 
 def cut(
@@ -56,9 +60,21 @@ def cut(
     *,
     staged: bool,
     trace: bool,
-) -> tuple[tuple[Task, ...], Segment | None, tuple[int, ...], int]:
-    """The tasks, producers first; the segment that collects the fetches with the slots it takes; the number of slots."""
+    ends: Sequence[PlanNode] = (),
+    needs: tuple[int, ...] = (),
+) -> tuple[tuple[Task, ...], Segment | None, tuple[int, ...], int, Stages | None]:
+    """The tasks, producers first; the segment that collects the fetches with the slots it takes; the number of slots.
+
+    Args:
+      ends, needs: of a staged plan: the nodes of its fetches, then of its targets, and the feeds that each needs. Such a plan
+        has no one segment that collects, but stages.
+    """
     reader = Emitter(flow)
+    served: dict[Item, int] = {}
+    if staged:
+        read = [[ref[0] for ref in (root(ref), *reader.guard_reads(guard))] for ref, _, guard in results]
+        read += [[] for _ in ends[len(results) :]]
+        served = serves(items, [[node, *more] for node, more in zip(ends, read, strict=True)], predecessors)
     drafts: list[_Draft] = []
     by_key: dict[Any, _Draft] = {}
     signature: dict[Item, int] = {}
@@ -83,16 +99,17 @@ def cut(
             draft = _Draft(device, 1 << (len(feeds) + len(drafts)))
             drafts.append(draft)
         else:
-            key = (device.name, seen)
+            key = (device.name, seen, served.get(item, 0))
             if key not in by_key:
                 by_key[key] = _Draft(device, 0)
                 drafts.append(by_key[key])
             draft = by_key[key]
         draft.items.append(item)
+        draft.seen, draft.serves = seen, served.get(item, 0)
         draft.feeds |= waited
         draft.before.update((source, None) for source in sources if source is not draft)
         signature[item], before[item] = seen, {draft: None}
-    return _emit(drafts, reader, flow, feeds, results, trace, staged)
+    return _emit(drafts, reader, flow, feeds, results, trace, needs if staged else None)
 
 
 def _crossing(draft: _Draft, drafts: list[_Draft], feeds: int) -> int:
@@ -106,8 +123,8 @@ def _emit(
     feeds: Sequence[PlanNode],
     results: Sequence[tuple[Ref, str, Guard]],
     trace: bool,
-    staged: bool,
-) -> tuple[tuple[Task, ...], Segment | None, tuple[int, ...], int]:
+    needs: tuple[int, ...] | None,
+) -> tuple[tuple[Task, ...], Segment | None, tuple[int, ...], int, Stages | None]:
     slots: dict[Ref, int] = {(feed, 0): position for position, feed in enumerate(feeds)}
     made = [{node for item in draft.items for node in produced(item)} for draft in drafts]
     reads = [
@@ -144,15 +161,40 @@ def _emit(
             draft.device,
             tuple(slots[ref] for ref in args),
             tuple(slots[ref] for ref in out),
-            len(draft.before) + (len(draft.feeds) if staged else 0),
+            len(draft.before) + len(draft.feeds),
             tuple(sorted(numbers[source] for source in draft.before)),
             tuple(after[number]),
             tuple(sorted(draft.feeds)),
         )
         for number, (draft, segment, args, out) in enumerate(tasks)
     )
-    collect = Emitter(flow).emit((), list(collected), results, "collect")
-    return finished, collect, tuple(slots[ref] for ref in collected), len(slots)
+    if needs is None:
+        collect = Emitter(flow).emit((), list(collected), results, "collect")
+        return finished, collect, tuple(slots[ref] for ref in collected), len(slots), None
+    lasting = _lasting(drafts, reader, reads, results)
+    collectors = []
+    for ref, how, guard in results:
+        taken = [read for read in dict.fromkeys((root(ref), *reader.guard_reads(guard))) if read[0].known is None]
+        result = (ref, "private" if root(ref) in lasting else how, guard)
+        collectors.append((Emitter(flow).emit((), taken, [result], "collect"), tuple(slots[read] for read in taken)))
+    every = (1 << len(feeds)) - 1
+    waits = tuple(draft.seen & every for draft in order)
+    return finished, None, (), len(slots), Stages(tuple(collectors), needs, waits, tuple(draft.serves for draft in order))
+
+
+def _lasting(
+    drafts: list[_Draft], reader: Emitter, reads: list[set[Ref]], results: Sequence[tuple[Ref, str, Guard]]
+) -> set[Ref]:
+    """What the step itself still needs when a fetch of it has left: read by other tasks or fetched twice, or seen by a view."""
+    found: set[Ref] = set().union(*reads) if reads else set()
+    fetched: set[Ref] = set()
+    for ref, _, _ in results:
+        (found if root(ref) in fetched else fetched).add(root(ref))
+    for draft in drafts:
+        for item in draft.items:
+            if not isinstance(item, PlanNode) or item.row is None or item.row.view:
+                found |= reader.reads(item)
+    return found
 
 
 def _sorted(drafts: list[_Draft]) -> list[_Draft]:
