@@ -134,7 +134,7 @@ class Queue:
         self._items.append(element)
 
     def _pop(self) -> Element:
-        return self._items.popleft()  # type: ignore[no-any-return]
+        return self._items.popleft()
 
     def _unpop(self, elements: list[Element]) -> None:
         self._items.extendleft(reversed(elements))
@@ -181,22 +181,22 @@ class Queue:
 
     async def _stand(self, line: deque[_Attempt], attempt: _Attempt, what: str) -> None:
         """Stands in line until `attempt` is done, then raises its error if it has one."""
-        with self.lock:
-            line.append(attempt)
-            woken = self._flush()
-            if not attempt.done:
-                attempt.waiter = Waiter(self._reason(what, attempt))
-        for waiter in woken:
-            waiter.wake()
-        if attempt.waiter is not None:
-            try:
+        try:
+            with self.lock:
+                line.append(attempt)
+                woken = self._flush()
+                if not attempt.done:
+                    attempt.waiter = Waiter(self._reason(what, attempt))
+            for waiter in woken:
+                waiter.wake()
+            if attempt.waiter is not None:
                 await park(attempt.waiter)
-            except errors.CancelledError:
-                self._forget(line, attempt)
-                raise errors.CancelledError(None, None, f"{what} operation was cancelled") from None
-            except BaseException:
-                self._forget(line, attempt)
-                raise
+        except errors.CancelledError:
+            self._forget(line, attempt)
+            raise errors.CancelledError(None, None, f"{what} operation was cancelled") from None
+        except BaseException:  # Ctrl-C may come at any line
+            self._forget(line, attempt)
+            raise
         if attempt.error is not None:
             raise attempt.error
 
@@ -208,7 +208,7 @@ class Queue:
 
     def _forget(self, line: deque[_Attempt], attempt: _Attempt) -> None:
         with self.lock:
-            if not attempt.done:
+            if attempt in line:
                 line.remove(attempt)
             if attempt.error is None:
                 attempt.withdraw(self)

@@ -180,12 +180,14 @@ class LocalEngine:
         loop = loop_thread()
         if loop.is_current:
             raise RuntimeError("A synchronous run inside the actors' loop would wait for itself; await session.arun(...) there.")
-        future = loop.submit(self._driven, step, fed, parked)
+        future = None
         try:
+            future = loop.submit(self._driven, step, fed, parked)
             future.result()
         except KeyboardInterrupt:  # Ctrl-C ends the step, not only the waiting for it (S62)
             self.cancel(step.context, errors.CancelledError(None, None, "Run call was cancelled"))
-            future.result()
+            if future is not None:
+                future.result()
             raise
 
     async def _driven(self, step: Step, fed: Any, parked: Any) -> None:
