@@ -5,73 +5,60 @@ from runstep.ops.arithmetic import (
 )
 from runstep.ops.contraction import (
     einsum as einsum,
-)
-from runstep.ops.contraction import (
     tensordot as tensordot,
 )
 from runstep.ops.creation import (
+    diag as tensor_diag,
     eye as eye,
+)
+from runstep.ops.linalg_composed import (
+    expm as expm,
+    matrix_rank as matrix_rank,
+    pinv as pinv,
 )
 from runstep.ops.linalg_functions import (
     adjoint as adjoint,
-)
-from runstep.ops.linalg_functions import (
     cholesky as cholesky,
-)
-from runstep.ops.linalg_functions import (
     cholesky_solve as cholesky_solve,
-)
-from runstep.ops.linalg_functions import (
     logdet as logdet,
-)
-from runstep.ops.linalg_functions import (
     logm as logm,
-)
-from runstep.ops.linalg_functions import (
     lu as lu,
-)
-from runstep.ops.linalg_functions import (
     lu_matrix_inverse as lu_matrix_inverse,
-)
-from runstep.ops.linalg_functions import (
     lu_reconstruct as lu_reconstruct,
-)
-from runstep.ops.linalg_functions import (
     lu_solve as lu_solve,
-)
-from runstep.ops.linalg_functions import (
+    matrix_determinant as det,
+    matrix_inverse as inv,
+    matrix_solve as solve,
+    matrix_solve_ls as lstsq,
+    matrix_square_root as sqrtm,
+    matrix_triangular_solve as triangular_solve,
     qr as qr,
-)
-from runstep.ops.linalg_functions import (
+    self_adjoint_eig as eigh,
+    self_adjoint_eigvals as eigvalsh,
     slogdet as slogdet,
-)
-from runstep.ops.linalg_functions import (
     svd as svd,
-)
-from runstep.ops.linalg_functions import (
     tridiagonal_matmul as tridiagonal_matmul,
-)
-from runstep.ops.linalg_functions import (
     tridiagonal_solve as tridiagonal_solve,
 )
 from runstep.ops.matmul import (
     matmul as matmul,
-)
-from runstep.ops.matmul import (
     matvec as matvec,
+)
+from runstep.ops.matrix_diag import (
+    matrix_band_part as band_part,
+    matrix_diag as diag,
+    matrix_diag_part as diag_part,
+    matrix_set_diag as set_diag,
 )
 from runstep.ops.nn_statistics import (
     l2_normalize as l2_normalize,
 )
 from runstep.ops.norms import (
     global_norm as global_norm,
-)
-from runstep.ops.norms import (
     norm as norm,
-)
-from runstep.ops.norms import (
     trace as trace,
 )
 from runstep.ops.rearranging import (
     matrix_transpose as matrix_transpose,
+    matrix_transpose as transpose,
 )

@@ -9,7 +9,7 @@ import numpy as np
 
 from runstep import errors
 from runstep.graph.attr_value import NameAttrs
-from runstep.kernels.numpy.basic import truth
+from runstep.kernels.truth import truth
 from runstep.plan.emit import Segment
 from runstep.plan.node import PlanNode
 

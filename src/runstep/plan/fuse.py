@@ -3,9 +3,8 @@
 The joined node keeps the name of the last one, and works in the memory of the first one's result. Only what nothing else
 looks at is joined: a value that is fetched, or has two consumers, stays.
 
-The gate of MobileNetV3, `(x * 1/6) * relu6(x + 3)`, becomes one node that divides by 6 exactly even where the graph's
-constant is a rounded 1/6 (half precision has 0.16663): TensorFlow's own rewriter does so by default, and what it answers
-for such graphs is the reference.
+The gate of MobileNetV3, `(x * 1/6) * relu6(x + 3)`, becomes one node (where the graph's constant is a rounded 1/6, that changes
+results: see `remap`).
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from runstep.graph import dtypes
-from runstep.kernels.numpy.chain import chained, hard_swish
 from runstep.plan.node import PlanNode, Ref
 
 _PRODUCERS = frozenset(
@@ -24,7 +22,7 @@ _PRODUCERS = frozenset(
 )
 _SUMS = frozenset(("Add", "AddV2", "BiasAdd"))
 _PLAIN = frozenset(("Relu", "Relu6", "Elu", "Tanh", "Sigmoid"))
-_NEAR = 1e-3
+_NEAR = 1e-7
 
 
 def fuse(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
@@ -83,7 +81,7 @@ class _Fusion:
             self._users[source] = [user for user in self._users[source] if user not in inner] + [last]
             last.inputs = [sixth[0]]
             last.type = "_HardSwish"
-            last.kernel = hard_swish
+            last.kernel = _kernels().hard_swish
             return
 
     def chain(self, first: PlanNode) -> None:
@@ -109,9 +107,15 @@ class _Fusion:
         if not steps:
             return
         made = None if first.type == "Conv2D" else first.row.make(first)
-        last.kernel = chained(first, made, steps)
+        last.kernel = _kernels().chained(first, made, steps)
         last.inputs, last.row, last.type = first.inputs, first.row, f"_{first.type}Chain"
         self.gone.update(inner)
+
+
+def _kernels() -> Any:
+    from runstep.kernels.numpy import chain  # kernels are imported when a session first needs them
+
+    return chain
 
 
 def _is_float(node: PlanNode) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
+from runstep.kernels.truth import truth
 
 
 @numpy_kernel(
@@ -42,13 +43,6 @@ def fake_param(node: Node) -> Kernel:
 @numpy_kernel("ToBool")
 def to_bool(x: Any) -> Any:
     return np.bool_(truth(x))
-
-
-def truth(x: Any) -> bool:
-    """Whether TensorFlow takes a value for true: a number unlike 0, a string or array that is not empty."""
-    if isinstance(x, np.ndarray) and x.ndim:
-        return x.size > 0
-    return bool(x[()] if isinstance(x, np.ndarray) else x)
 
 
 @numpy_kernel("RefSelect")

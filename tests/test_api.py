@@ -1,0 +1,89 @@
+"""The tf namespace: every name is TensorFlow's, takes TensorFlow's arguments, and can be reached."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import runstep as tf
+
+NAMESPACES = (
+    "bitwise debugging image initializers io linalg lookup manip math nn queue random signal sparse spectral strings summary"
+).split()
+
+# Where our signature says more than TensorFlow's, which hides its own behind a decorator.
+OTHER_SIGNATURES = {
+    "is_variable_initialized": "TensorFlow deprecates it in favour of a function of the same arguments",
+    "meshgrid": "TensorFlow takes **kwargs and reads indexing and name out of them",
+    "lookup.StaticHashTable": "a decorator hides TensorFlow's",
+    "lookup.StaticVocabularyTable": "a decorator hides TensorFlow's",
+}
+
+
+def public(module: ModuleType) -> Iterator[tuple[str, Any]]:
+    for name, value in sorted(vars(module).items()):
+        if not name.startswith("_") and callable(value) and not inspect.ismodule(value):
+            yield name, value
+
+
+def functions() -> list[tuple[str, Any]]:
+    found = [(name, value) for name, value in public(importlib.import_module("runstep.api"))]
+    for namespace in NAMESPACES:
+        module = importlib.import_module("runstep.io.namespace" if namespace == "io" else f"runstep.{namespace}")
+        found.extend((f"{namespace}.{name}", value) for name, value in public(module) if inspect.getmodule(value) is not None)
+    return found
+
+
+def oracle(path: str) -> Any:
+    import tensorflow
+
+    found = tensorflow.compat.v1
+    for part in path.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def parameters(function: Any) -> list[str] | None:
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return None
+
+
+@pytest.mark.parametrize("path", [path for path, _ in functions()])
+def test_a_name_and_its_parameters_are_tensorflows(path: str) -> None:
+    ours = dict(functions())[path]
+    theirs = oracle(path)
+    if theirs is None or path in OTHER_SIGNATURES:
+        assert path in OTHER_SIGNATURES or theirs is not None, f"TensorFlow has no tf.{path}"
+        return
+    assert parameters(ours) == parameters(theirs)
+
+
+def test_every_namespace_can_be_reached_from_the_package() -> None:
+    for namespace in NAMESPACES:
+        assert inspect.ismodule(getattr(tf, namespace))
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'no_such_function'"):
+        tf.no_such_function  # noqa: B018
+
+
+def test_dir_lists_functions_and_messages() -> None:
+    names = dir(tf)
+    assert {"add", "Session", "ConfigProto", "float32"} <= set(names)
+
+
+def test_importing_the_package_loads_no_kernels_no_protos_and_no_trio() -> None:
+    import subprocess
+    import sys
+
+    code = "import runstep, sys; print([m for m in sys.modules if m.split('.')[0] == 'trio' or 'kernels.numpy.' in m or '_pb2' in m])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
