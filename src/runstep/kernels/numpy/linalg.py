@@ -237,6 +237,8 @@ def solve_triangular(matrix: Array, rhs: Array, *, lower: bool, adjoint: bool = 
     """The solution x of matrix @ x = rhs; only one triangle of `matrix` is read. Batches are stretched."""
     if adjoint:
         matrix, lower = adjoint_of(matrix), not lower
+    if rhs.ndim < matrix.ndim:  # else numpy 1 takes it for vectors
+        rhs = rhs.reshape((1,) * (matrix.ndim - rhs.ndim) + rhs.shape)
     if lower:  # rows and columns in reverse make an upper triangle, which needs no pivots
         return _upper(matrix[..., ::-1, ::-1], rhs[..., ::-1, :])[..., ::-1, :]
     return _upper(matrix, rhs)
