@@ -236,8 +236,10 @@ class _Work:
         live = self._live(fetches, targets)
         for node in live:
             resolve(node, self._rewriter.replaced)
+        ends = [self.ref(tensor) for tensor in fetches] + [(self.node(op), 0) for op in targets]
+        if self._rules.remap:
+            live = remap(live, ends)
         if self._rules.fold:
-            ends = [self.ref(tensor) for tensor in fetches] + [(self.node(op), 0) for op in targets]
             live = fuse(live, ends + [(node, 0) for node in self._kept])
         if self._pruned.has_control_flow:
             for node in live:
