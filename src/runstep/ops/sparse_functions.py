@@ -16,6 +16,7 @@ from runstep.graph.graph import name_scope
 from runstep.graph.tensor import Tensor, TensorLike
 from runstep.ops.cast import cast
 from runstep.ops.creation import ones_like
+from runstep.ops.indexing import gather
 from runstep.ops.ragged_parts import part
 from runstep.ops.reduction import all_axes, one_of
 
@@ -241,9 +242,7 @@ def sparse_retain(sp_input: Any, to_retain: TensorLike) -> SparseTensor:
     sp_input = convert_to_sparse(sp_input)
     keep = convert_to_tensor(to_retain)
     places = apply("Reshape", apply("Where", keep), [-1])
-    axis = convert_to_tensor(0, name="GatherV2/axis")
-    indices = apply("GatherV2", sp_input.indices, places, axis)
-    values = apply("GatherV2", sp_input.values, places, convert_to_tensor(0, name="GatherV2_1/axis"))
+    indices, values = gather(sp_input.indices, places), gather(sp_input.values, places)
     return SparseTensor(indices, values, apply("Identity", sp_input.dense_shape))
 
 
