@@ -74,9 +74,14 @@ class _Rows:
         if self.phases == 1 and self.multiplier == 1:
             return windows.pad(x, self.placed.before, self.placed.after, slot="padded")
         buffer = windows.scratch("padded", self.buffer_shape, x.dtype)
-        buffer.fill(0)
+        rows = self.rows
+        buffer[:, : rows.start] = 0
+        buffer[:, rows.stop :] = 0
         for phase, to, taken in self.inner:
-            buffer[:, self.rows, phase, to] = x[:, :, taken, :, None]
+            part = buffer[:, rows, phase]
+            part[:, :, : to.start] = 0
+            part[:, :, to.stop :] = 0
+            part[:, :, to] = x[:, :, taken, :, None]
         return buffer
 
 
