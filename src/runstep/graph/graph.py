@@ -242,11 +242,11 @@ class Graph:
         if scope.attrs is None and scope.gradient_overrides is None and not scope.colocation and not scope.container:
             return
         op_def = op.op_def
-        attrs = op.attrs = {**op.attrs, **(scope.attrs or {})}
+        attrs = op.attrs = {**(scope.attrs or {}), **op.attrs}
         if scope.gradient_overrides is not None and op.type in scope.gradient_overrides:
             attrs["_gradient_op_type"] = scope.gradient_overrides[op.type].encode()
         if scope.colocation:
-            attrs["_class"] = tuple(sorted({*attrs.get("_class", ()), *scope.colocation}))
+            attrs["_class"] = tuple(sorted(set(scope.colocation)))
             self._follow_colocation(op)
         if scope.container and op_def is not None and "container" in op_def.attrs and not attrs.get("container"):
             attrs["container"] = scope.container.encode()
@@ -358,9 +358,11 @@ class Graph:
 
     def prevent_feeding(self, tensor: Tensor) -> None:
         self._unfeedable.add(tensor)
+        self._edits += 1
 
     def prevent_fetching(self, op: Operation) -> None:
         self._unfetchable.add(op)
+        self._edits += 1
 
     # ------------------------------------------------------------------ collections
 
@@ -548,7 +550,7 @@ def output_types_of(op_def: OpDef | None, attrs: dict[str, Any]) -> list[DType]:
         if arg.type_list_attr is not None:
             found = list(attrs[arg.type_list_attr])
         else:
-            found = [arg.type if arg.type is not None else attrs[arg.type_attr]]
+            found = [arg.type if arg.type is not None else attrs[arg.type_attr]]  # type: ignore[index]
             if arg.number_attr is not None:
                 found *= attrs[arg.number_attr]
         types.extend([t._as_ref for t in found] if arg.is_ref else found)
