@@ -35,8 +35,8 @@ def fetch_package(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         print("downloading cutkum 2.4 (6 MB) ...", file=sys.stderr)
         subprocess.run(
-            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--dest", folder]
-            + ["cutkum==2.4"],
+            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
+            + ["--dest", str(folder), "cutkum==2.4"],
             check=True,
         )
     return archive
@@ -55,7 +55,7 @@ def character_classes(source: str) -> dict[str, int]:
     groups: dict[str, str] = {}
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Constant):
-            groups.setdefault(node.targets[0].id, node.value.value)
+            groups.setdefault(node.targets[0].id, str(node.value.value))
     letters = groups["thai_chars"]
     classes = {letter: 2 + position for position, letter in enumerate(letters)}  # 0 is padding, 1 is unknown
     for number, group in enumerate([groups["numbers"], " ", ".", groups["symbols1"], groups["symbols2"], groups["eng_chars"]]):

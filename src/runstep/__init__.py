@@ -99,7 +99,7 @@ if TYPE_CHECKING:
     from runstep.protos.graph_pb2 import GraphDef as GraphDef
     from runstep.protos.meta_graph_pb2 import MetaGraphDef as MetaGraphDef
     from runstep.protos.node_def_pb2 import NodeDef as NodeDef
-    from runstep.protos.summary_pb2 import HistogramProto as HistogramProto
+    from runstep.protos.histogram_pb2 import HistogramProto as HistogramProto
     from runstep.protos.summary_pb2 import Summary as Summary
 
 __version__ = "0.1.0"
@@ -114,7 +114,7 @@ _MESSAGES = {
     "GPUOptions": "config",
     "GraphDef": "graph",
     "GraphOptions": "config",
-    "HistogramProto": "summary",
+    "HistogramProto": "histogram",
     "MetaGraphDef": "meta_graph",
     "NameAttrList": "attr_value",
     "NodeDef": "node_def",

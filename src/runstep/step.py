@@ -214,7 +214,7 @@ class Step:
         for slot, value in zip(task.results, event.results, strict=True):
             self.slots[slot] = value
         self.finished.add(event.task)
-        ready = {}
+        ready: dict[int, None] = {}
         for number in task.after:
             self.pending[number] -= 1
             if not self.pending[number]:

@@ -221,7 +221,7 @@ def _convert_list(op_def: OpDef, arg: ArgDef, value: Any, attrs: dict[str, Any])
         _check_length(op_def, arg, attr, len(found))
         attrs[arg.type_list_attr] = tuple(tensor.dtype.base_dtype for tensor in found)
         return found
-    number = op_def.attrs[arg.number_attr]  # type: ignore[index]
+    number = op_def.attrs[arg.number_attr]
     _check_length(op_def, arg, number, len(value))
     if attrs.setdefault(arg.number_attr, len(value)) != len(value):  # type: ignore[arg-type]
         raise ValueError(
@@ -275,7 +275,7 @@ def _mismatch_text(op_def: OpDef, arg: ArgDef, found: DType, expected: DType, at
 
 def checked_type(op_def: OpDef, arg: ArgDef, dtype: DType) -> DType:
     """`dtype`, if the op def allows it for this input."""
-    allowed = op_def.attrs[arg.type_attr].allowed  # type: ignore[index]
+    allowed = op_def.attrs[arg.type_attr].allowed
     if allowed is not None and dtype not in allowed:
         names = ", ".join(t.name for t in allowed)
         raise TypeError(f"Value passed to parameter '{arg.name}' has DataType {dtype.name} not in list of allowed values: {names}")
@@ -396,7 +396,7 @@ def structured_outputs(op: Operation) -> tuple[Any, ...]:
             found.append(op.outputs[start])
             start += 1
             continue
-        size = op.attrs[arg.number_attr] if arg.number_attr is not None else len(op.attrs[arg.type_list_attr])
+        size = op.attrs[arg.number_attr] if arg.number_attr is not None else len(op.attrs[arg.type_list_attr])  # type: ignore[index]
         found.append(list(op.outputs[start : start + size]))
         start += size
     return tuple(found)

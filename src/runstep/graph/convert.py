@@ -161,7 +161,7 @@ def _pack(value: Any, dtype: DType | None, name: str | None) -> Tensor:
 def _shape_constant(shape: TensorShape, dtype: DType | None, name: str | None) -> Tensor:
     if not shape.is_fully_defined():
         raise ValueError(f"Cannot convert a partially known TensorShape {shape} to a Tensor.")
-    sizes = [int(size) for size in shape.raw or ()]
+    sizes = [int(size or 0) for size in shape.raw or ()]
     if dtype is None:
         dtype = dtypes.int64 if any(size >= 2**31 for size in sizes) else dtypes.int32
     elif dtype not in (dtypes.int32, dtypes.int64):

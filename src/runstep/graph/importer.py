@@ -215,7 +215,7 @@ def _input_types(op_def: OpDef, attrs: dict[str, Any]) -> list[tuple[DType, bool
         if arg.type_list_attr is not None:
             found.extend((dtype, arg.is_ref) for dtype in attrs[arg.type_list_attr])
         else:
-            dtype = arg.type if arg.type is not None else attrs[arg.type_attr]
+            dtype = arg.type if arg.type is not None else attrs[arg.type_attr]  # type: ignore[index]
             count = attrs[arg.number_attr] if arg.number_attr is not None else 1
             found.extend([(dtype, arg.is_ref)] * count)
     return found

@@ -168,7 +168,8 @@ class Operation:
     @property
     def traceback(self) -> traceback.StackSummary:
         """The Python stack at creation, outermost call first, frames of this library left out."""
-        codes, lines = self._creation[::2], self._creation[1::2]
+        codes: Any = self._creation[::2]
+        lines: Any = self._creation[1::2]
         return traceback.StackSummary.from_list(
             [
                 (code.co_filename, line, code.co_name, linecache.getline(code.co_filename, line).strip())

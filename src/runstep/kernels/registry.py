@@ -35,15 +35,24 @@ Kernel = Callable[..., Any]
 class Node(Protocol):
     """What a kernel is made for: one node of a plan."""
 
-    name: str
-    type: str
-    device: str
-    attrs: Mapping[str, Any]
-    input_types: Sequence[DType]
-    output_types: Sequence[DType]
-    input_shapes: Sequence[RawShape]
-    output_shapes: Sequence[RawShape]
-    resources: Any
+    @property
+    def name(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def attrs(self) -> Mapping[str, Any]: ...
+    @property
+    def input_types(self) -> Sequence[DType]: ...
+    @property
+    def output_types(self) -> Sequence[DType]: ...
+    @property
+    def input_shapes(self) -> Sequence[RawShape]: ...
+    @property
+    def output_shapes(self) -> Sequence[RawShape]: ...
+    @property
+    def resources(self) -> Any: ...
 
     def constant(self, index: int) -> np.ndarray | None:
         """The value of input `index` where the plan knows it, else None. Do not write into it."""

@@ -15,9 +15,12 @@ from runstep.plan.node import PlanNode
 class PlanDevice(Protocol):
     """A device as plans see it: its full name, its kernels and its resources."""
 
-    name: str
-    kernels: KernelTable
-    resources: Any
+    @property
+    def name(self) -> str: ...
+    @property
+    def kernels(self) -> KernelTable: ...
+    @property
+    def resources(self) -> Any: ...
 
 
 class Placement:

@@ -21,8 +21,8 @@ import numpy as np
 
 from runstep.kernels import blas
 from runstep.kernels.resources import read_ref
-from runstep.plan.frames import MERGES, NEVER, NEXTS, ControlFlow, Frame, Item
-from runstep.plan.node import ALIASES, ALWAYS, PASS, Guard, PlanNode, Ref, root
+from runstep.plan.frames import NEVER, ControlFlow, Frame, Item
+from runstep.plan.node import ALIASES, ALWAYS, MERGES, NEXTS, PASS, Guard, PlanNode, Ref, root
 
 _serial = itertools.count(1)
 
@@ -106,10 +106,15 @@ class Emitter:
             if not how and (node.guard or node.frame is not None) and root(ref) not in self._names:
                 self._line(1, f"{self._name(root(ref))} = None")
         self._region(items, 1, kept, reads)
-        returned = []
+        returned: list[str] = []
         for ref, how, guard in results:
             value = self._name(root(ref))
             if how:
+                node, index = root(ref)
+                if not guard and node.feed < 0 and node.op.outputs[index].dtype.is_ref:  # type: ignore[union-attr]
+                    self._line(1, f"r{len(returned)} = {how}({value})", node)  # a line that tells the variable
+                    returned.append(f"r{len(returned)}")
+                    continue
                 value = f"{how}({value})"
                 if guard is NEVER:
                     value = "dead()"

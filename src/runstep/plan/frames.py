@@ -124,7 +124,7 @@ class Symbols:
             symbols = [next(iter(guard)) for guard in rest]
             facts = [self.predicates.get(symbol) for symbol in symbols]
             if all(f is not None and f[1] is not None for f in facts):
-                source = facts[0][0][0] if facts[0] else None  # type: ignore[index]
+                source = facts[0][0][0] if facts[0] else None
                 wide = {f[0] for f in facts}  # type: ignore[index]
                 switches = self.cases.get(symbols[0])
                 if source is not None and len(wide) == 1 and switches is not None and len(symbols) == switches[1]:
@@ -176,8 +176,8 @@ class ControlFlow:
     def frame_after(self, node: PlanNode) -> Frame | None:
         """The frame that the outputs of `node` are in."""
         if node.type in EXITS and node.frame is not None:
-            return node.frame.parent  # type: ignore[no-any-return]
-        return node.frame  # type: ignore[no-any-return]
+            return node.frame.parent
+        return node.frame
 
     def _assign(self, node: PlanNode) -> None:
         sources = [source for source, _ in node.inputs] + node.controls
@@ -451,7 +451,7 @@ def _scheduled(region: Region, inner: Iterable[Frame], guards: dict[Item, Guard]
         region.predecessors[item] = sources  # type: ignore[assignment]
         pending[item] = len(sources)
         for source in sources:
-            consumers.setdefault(source, []).append(item)  # type: ignore[arg-type]
+            consumers.setdefault(source, []).append(item)
     order: list[Item] = []
     buckets: dict[Guard, list[Item]] = {}
     position = {item: i for i, item in enumerate(items)}

@@ -72,8 +72,8 @@ def prune(feeds: Sequence[Tensor], fetches: Iterable[Tensor], targets: Iterable[
                 if tensor not in fed and tensor.op not in done:
                     stack.append((tensor.op, False))
     for node in order:
-        op = node.op
-        node.inputs = [(fed[t], 0) if t in fed else (by_op[t.op], t.value_index) for t in op.inputs]  # type: ignore[union-attr]
-        if op.control_inputs:  # type: ignore[union-attr]
-            node.controls = [by_op[control] for control in op.control_inputs]  # type: ignore[union-attr]
+        op: Any = node.op
+        node.inputs = [(fed[t], 0) if t in fed else (by_op[t.op], t.value_index) for t in op.inputs]
+        if op.control_inputs:
+            node.controls = [by_op[control] for control in op.control_inputs]
     return found

@@ -102,7 +102,7 @@ class Fetches:
         return lambda values: make([build(values) for build in builds])
 
     def _mapping(self, fetch: Mapping[Any, Any]) -> Build:
-        cls = type(fetch)
+        cls: Any = type(fetch)
         builds = {key: self._builder(value) for key, value in fetch.items()}
         if cls is dict:
             return lambda values: {key: build(values) for key, build in builds.items()}
@@ -111,7 +111,7 @@ class Fetches:
             return lambda values: cls(factory, ((key, build(values)) for key, build in builds.items()))
         if cls is types.MappingProxyType or cls is OrderedDict:
             return lambda values: cls(dict((key, build(values)) for key, build in builds.items()))
-        return lambda values: cls((key, build(values)) for key, build in builds.items())  # type: ignore[call-arg]
+        return lambda values: cls((key, build(values)) for key, build in builds.items())
 
     def _fields(self, fetch: Any, fields: Sequence[tuple[str, str, bool]]) -> Build:
         cls = type(fetch)
@@ -141,24 +141,6 @@ def _nothing(values: Sequence[Any]) -> None:
     return None
 
 
-def structure_key(fetches: Any) -> Any:
-    """A hashable stand-in for a request: equal for two requests that mean the same.
-
-    Raises:
-      TypeError: some leaf of it cannot be hashed; such a request is analysed every time.
-    """
-    kind = type(fetches)
-    if kind is list or kind is tuple:
-        return (kind, *[structure_key(item) for item in fetches])
-    if isinstance(fetches, Mapping):
-        factory = getattr(fetches, "default_factory", None)
-        return (kind, factory, *[(key, structure_key(item)) for key, item in fetches.items()])
-    if isinstance(fetches, list | tuple):
-        return (kind, *[structure_key(item) for item in fetches])
-    if attrs.has(kind) or dataclasses.is_dataclass(kind):
-        raise TypeError("analysed every time")
-    hash(fetches)
-    return fetches
 def structure_key(fetches: Any) -> Any:
     """A hashable stand-in for a request: equal for two requests that mean the same.
 
