@@ -37,7 +37,7 @@ def constant_value(tensor: Any, partial: bool = False) -> np.ndarray | None:
         return np.asarray(tensor)
     value = known_value(tensor)
     if value is not None:
-        tensor.graph.prevent_feeding(tensor)
+        tensor.graph._unfeedable.add(tensor)
     return value
 
 

@@ -69,9 +69,9 @@ class ControlFlowContext:
         """Takes in an operation that was just made inside."""
         self._inside_controls(op)
         self._adopt(op)
-        for tensor in op.outputs:
-            self.graph.prevent_feeding(tensor)
-        self.graph.prevent_fetching(op)
+        # Not by prevent_feeding and prevent_fetching: nothing can have used an operation that is just being made.
+        self.graph._unfeedable.update(op.outputs)
+        self.graph._unfetchable.add(op)
 
     def _inside_controls(self, op: Operation) -> None:
         if not op.inputs:
@@ -120,8 +120,8 @@ class CondContext(ControlFlowContext):
         return switched(tensor, self.pred)[self.branch]
 
     def _hide(self, tensor: Tensor) -> None:
-        self.graph.prevent_feeding(tensor)
-        self.graph.prevent_fetching(tensor.op)
+        self.graph._unfeedable.add(tensor)
+        self.graph._unfetchable.add(tensor.op)
 
 
 class WhileContext(ControlFlowContext):
@@ -150,7 +150,7 @@ class WhileContext(ControlFlowContext):
         return enter(tensor, self.frame_name, True, self.parallel_iterations)
 
     def _hide(self, tensor: Tensor) -> None:
-        self.graph.prevent_feeding(tensor)
+        self.graph._unfeedable.add(tensor)
 
     def _inside_controls(self, op: Operation) -> None:
         op.control_inputs = tuple(control for control in op.control_inputs if self.contains(control))

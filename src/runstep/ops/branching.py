@@ -57,7 +57,7 @@ def cond(
         pivots = identity(chosen_true, name="switch_t"), identity(chosen_false, name="switch_f")
         pred = identity(pred, name="pred_id")
         for tensor in (chosen_false, chosen_true, *pivots, pred):
-            graph.prevent_fetching(tensor.op)
+            graph._unfetchable.add(tensor.op)
         true_out, true_flat = _branch(CondContext(graph, pred, pivots[0], 1, f"{graph.get_name_scope()}/cond_text"), true_fn)
         false_out, false_flat = _branch(CondContext(graph, pred, pivots[1], 0, f"{graph.get_name_scope()}/cond_text"), false_fn)
         nest.assert_same_structure(true_out, false_out, check_types=False)
@@ -70,7 +70,7 @@ def cond(
 def _pivots(pred: Tensor) -> tuple[Tensor, Tensor]:
     from runstep.graph.apply import apply
 
-    return apply("Switch", pred, pred, name="Switch")  # type: ignore[no-any-return]
+    return apply("Switch", pred, pred, name="Switch")
 
 
 def _branch(context: CondContext, function: Branch) -> tuple[Any, list[Any]]:

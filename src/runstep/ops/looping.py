@@ -137,7 +137,7 @@ def _build(cond: Any, body: Any, loop_vars: Any, shape_invariants: Any, parallel
             for tensor in originals
         ]
     for tensor, invariant in zip(entered, invariants, strict=True):
-        graph.prevent_feeding(tensor)
+        graph._unfeedable.add(tensor)
         tensor.raw_shape = invariant
         context._adopt(tensor.op)
     context.loop_enters = entered
@@ -232,8 +232,8 @@ def _turns(
         tensor.op._control_flow_context = outer
         if outer is not None:
             outer._adopt(tensor.op)
-            graph.prevent_feeding(tensor)
-            graph.prevent_fetching(tensor.op)
+            graph._unfeedable.add(tensor)
+            graph._unfetchable.add(tensor.op)
     packed = _packed(loop_vars, leaves, exits)
     if not same_structure and isinstance(packed, list | tuple) and not hasattr(packed, "_fields") and len(packed) == 1:
         return packed[0]
@@ -253,8 +253,8 @@ class _Bare:
         op.control_inputs = ()
         self._context._adopt(op)
         for tensor in op.outputs:
-            op.graph.prevent_feeding(tensor)
-        op.graph.prevent_fetching(op)
+            op.graph._unfeedable.add(tensor)
+        op.graph._unfetchable.add(op)
 
 
 class _Leaving(_Bare):
