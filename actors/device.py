@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import os
 from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Any
@@ -43,7 +43,7 @@ class DeviceActor:
         self.name = name
         self.resources = ResourceManager(name)
         self.budget = MemoryBudget(memory_limit)
-        self.incarnation = random.getrandbits(63)
+        self.incarnation = int.from_bytes(os.urandom(8), "little") >> 1
         self._send: Any = None
         self._receive: Any = None
         self._running = 0
@@ -83,9 +83,10 @@ class DeviceActor:
 
         async with trio.open_nursery() as nursery, self._receive:
             async for message in self._receive:
-                nursery.start_soon(self._execute, message)
+                nursery.start_soon(self.execute, message)
 
-    async def _execute(self, message: Execute) -> None:
+    async def execute(self, message: Execute) -> None:
+        """Runs one task and replies with what became of it; in any trio loop."""
         outcome: Finished | Failed | None = None
         self._running += 1
         try:

@@ -11,7 +11,7 @@ import numpy as np
 from runstep import errors
 from runstep.actors.messages import Execute
 from runstep.kernels.waiting import Waiter
-from runstep.step import Cancelled, Command, Event, Failed, Fed, Finished, Interrupt, Launch, Step
+from runstep.step import Cancelled, Command, Deliver, Event, Failed, Fed, Finished, Interrupt, Launch, Step
 
 Parked = Mapping[int, tuple[Any, Waiter]]
 
@@ -72,8 +72,16 @@ def interrupted(coroutine: Any, cause: BaseException) -> BaseException:
     return cause
 
 
+def to_mailbox(device: Any, message: Execute) -> None:
+    device.post(message)
+
+
 async def drive(
-    step: Step, values: Mapping[int, Any] | None, parked: Parked, opened: Callable[[Callable[[Event], None]], None]
+    step: Step,
+    values: Mapping[int, Any] | None,
+    parked: Parked,
+    opened: Callable[[Callable[[Event], None]], None],
+    execute: Callable[[Any, Execute], None] = to_mailbox,
 ) -> None:
     """Runs a step by its device actors until it is over; inside the loop that serves them.
 
@@ -81,6 +89,9 @@ async def drive(
       values: the feeds of a step that has not begun; None to go on with one that `drive_in_place` began.
       parked: what that one left waiting.
       opened: is given the driver's inbox, for events from elsewhere (a cancellation), before anything runs.
+      execute: gives a device a task; puts it in its mailbox, if nothing else is said.
+
+    The tickets of Wanted events are called when they are delivered.
     """
     import trio
 
@@ -90,9 +101,8 @@ async def drive(
     def post(number: int, args: tuple[Any, ...], started: Any = None) -> None:
         task = step.plan.tasks[number]
         scopes[number] = trio.CancelScope()
-        task.device.post(  # type: ignore[attr-defined]
-            Execute(number, task.segment, args, step.context, scopes[number], send.send_nowait, started)
-        )
+        message = Execute(number, task.segment, args, step.context, scopes[number], send.send_nowait, started)
+        execute(task.device, message)
 
     def carry_out(commands: list[Command]) -> None:
         for command in commands:
@@ -100,6 +110,8 @@ async def drive(
                 post(command.task, command.args)
             elif isinstance(command, Interrupt):
                 scopes[command.task].cancel()
+            elif isinstance(command, Deliver):
+                command.ticket()
 
     opened(send.send_nowait)
     for number, started in parked.items():
@@ -118,5 +130,5 @@ async def drive(
             else:
                 event = Cancelled(errors.CancelledError(None, None, "Run call was cancelled"))
         carry_out(step.handle(event))
-
-
+    while receive.statistics().current_buffer_used:  # tickets that came too late to be looked at
+        carry_out(step.handle(receive.receive_nowait()))

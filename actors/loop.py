@@ -9,30 +9,13 @@ from concurrent.futures import Future
 from typing import Any
 
 
-class LoopThread:
-    """A daemon thread that runs trio until the process ends."""
+class Loop:
+    """A trio loop that device actors live in: a nursery of it, reachable from any thread."""
 
-    def __init__(self) -> None:
-        self._ready = threading.Event()
-        self._token: Any = None
-        self._nursery: Any = None
-        self._thread = threading.Thread(target=self._run, name="runstep actors", daemon=True)
-        self._thread.start()
-        self._ready.wait()
-
-    def _run(self) -> None:
-        import trio
-
-        trio.run(self._main, restrict_keyboard_interrupt_to_checkpoints=True)
-
-    async def _main(self) -> None:
-        import trio
-
-        async with trio.open_nursery() as nursery:
-            self._token = trio.lowlevel.current_trio_token()
-            self._nursery = nursery
-            self._ready.set()
-            await trio.sleep_forever()
+    def __init__(self, token: Any, nursery: Any, thread: threading.Thread) -> None:
+        self._token = token
+        self._nursery = nursery
+        self._thread = thread
 
     def post(self, function: Callable[..., object], *args: Any) -> None:
         """Calls a function soon, in the loop."""
@@ -63,6 +46,37 @@ class LoopThread:
     def is_current(self) -> bool:
         """Whether the caller runs in the loop's own thread."""
         return threading.current_thread() is self._thread
+
+
+class LoopThread(Loop):
+    """A daemon thread that runs trio until the process ends."""
+
+    def __init__(self) -> None:
+        super().__init__(None, None, threading.Thread(target=self._run, name="runstep actors", daemon=True))
+        self._ready = threading.Event()
+        self._thread.start()
+        self._ready.wait()
+
+    def _run(self) -> None:
+        import trio
+
+        trio.run(self._main, restrict_keyboard_interrupt_to_checkpoints=True)
+
+    async def _main(self) -> None:
+        import trio
+
+        async with trio.open_nursery() as nursery:
+            self._token = trio.lowlevel.current_trio_token()
+            self._nursery = nursery
+            self._ready.set()
+            await trio.sleep_forever()
+
+
+def loop_of(nursery: Any) -> Loop:
+    """The caller's own loop, with a nursery of it for the device actors; from inside the loop."""
+    import trio
+
+    return Loop(trio.lowlevel.current_trio_token(), nursery, threading.current_thread())
 
 
 _loop: LoopThread | None = None

@@ -2,6 +2,7 @@
 
     fed, started      ->  launch the tasks that wait for nothing more
     finished          ->  launch what waited for it; reply when all is done
+    wanted            ->  deliver once these tasks are done, or the step has failed and all that ran has ended
     failed, cancelled ->  no further launches; reply with the first error once everything that runs has ended (S55)
 
 `run` and `partial_run` are the same machine: a run is a partial run fed all at once.
@@ -111,7 +112,15 @@ class Cancelled:
     cause: BaseException
 
 
-Event = Fed | Finished | Failed | Cancelled
+@attrs.frozen
+class Wanted:
+    """Somebody waits for these tasks: a partial run for its fetches."""
+
+    ticket: Any
+    tasks: frozenset[int]
+
+
+Event = Fed | Finished | Failed | Cancelled | Wanted
 
 # Commands: what to do.
 
@@ -138,7 +147,14 @@ class Reply:
     error: BaseException | None
 
 
-Command = Launch | Interrupt | Reply
+@attrs.frozen
+class Deliver:
+    """What this ticket stands for is done, or never will be: the step is over."""
+
+    ticket: Any
+
+
+Command = Launch | Interrupt | Deliver | Reply
 
 
 class InvalidTransition(RuntimeError):
@@ -160,6 +176,7 @@ class Step:
         self._fed: set[int] = set()
         self._begun = False
         self._cancelled = False
+        self._wanted: list[Wanted] = []
         self._story: list[str] = []
 
     def handle(self, event: Event) -> list[Command]:
@@ -170,12 +187,17 @@ class Step:
         """
         self._story.append(type(event).__name__ + (f"({event.task})" if isinstance(event, Finished | Failed) else ""))
         if isinstance(event, Finished):
-            return self._on_finished(event)
-        if isinstance(event, Fed):
-            return self._on_fed(event)
-        if isinstance(event, Failed):
-            return self._on_failed(event)
-        return self._on_cancelled(event)
+            commands = self._on_finished(event)
+        elif isinstance(event, Fed):
+            commands = self._on_fed(event)
+        elif isinstance(event, Failed):
+            commands = self._on_failed(event)
+        elif isinstance(event, Wanted):
+            self._wanted.append(event)
+            commands = []
+        else:
+            commands = self._on_cancelled(event)
+        return commands + self._deliver() if self._wanted else commands
 
     def _on_fed(self, event: Fed) -> list[Command]:
         if self.over:
@@ -240,6 +262,11 @@ class Step:
         self.error = error
         self.context.cancel(error)
         return [Interrupt(number) for number in sorted(self.running)]
+
+    def _deliver(self) -> list[Command]:
+        done = [wanted for wanted in self._wanted if self.over or wanted.tasks <= self.finished]
+        self._wanted = [wanted for wanted in self._wanted if wanted not in done]
+        return [Deliver(wanted.ticket) for wanted in done]
 
     def _ended(self, task: int) -> None:
         if task not in self.running:

@@ -20,7 +20,7 @@ import attrs
 from runstep import errors, quiet
 from runstep.actors.device import DeviceActor
 from runstep.actors.driver import drive, drive_in_place
-from runstep.actors.loop import loop_thread
+from runstep.actors.loop import Loop, loop_of, loop_thread
 from runstep.graph.device import canonical
 from runstep.graph.graph import Graph
 from runstep.graph.operation import Operation
@@ -105,20 +105,27 @@ class LocalEngine:
         """Starts with no step running and no actor served: when made, and in the child of a fork (S63)."""
         self._idle = threading.Condition()
         self._active: dict[StepContext, int] = {}
-        self._inboxes: dict[StepContext, Callable[[Event], None]] = {}
+        self._inboxes: dict[StepContext, Callable[[Event], object]] = {}
+        self._home: Loop | None = None
         self._serving = False
 
     # ------------------------------------------------------------------ verbs
 
     def prepare(
-        self, graph: Graph, feeds: Sequence[Tensor], fetches: Sequence[Tensor], targets: Sequence[Operation], trace: bool = False
+        self,
+        graph: Graph,
+        feeds: Sequence[Tensor],
+        fetches: Sequence[Tensor],
+        targets: Sequence[Operation],
+        trace: bool = False,
+        staged: bool = False,
     ) -> Plan:
         """The plan of a request on this engine's devices. Raises OpError where it can be told before running."""
         if self.closed:
             raise errors.CancelledError(None, None, _CLOSED)
         if self._refusal is not None:
             raise self._refusal
-        plan = self.compiler.compile(graph, feeds, fetches, targets, trace=trace)
+        plan = self.compiler.compile(graph, feeds, fetches, targets, trace=trace, staged=staged)
         if self._placements is not None:
             self._placements.add(plan)
         return plan
@@ -132,14 +139,10 @@ class LocalEngine:
         """
         context = context or StepContext()
         timer = None
-        self._active[context] = threading.get_ident()
+        self.enter(context)
         try:
-            if self.closed:
-                raise errors.CancelledError(None, None, _CLOSED)
             if timeout is not None:
-                timer = threading.Timer(timeout, self._expire, (context, timeout))
-                timer.daemon = True
-                timer.start()
+                timer = self.timer(context, timeout)
             segment = plan.inline
             if segment is not None:
                 token = quiet.begin()
@@ -153,12 +156,34 @@ class LocalEngine:
                 raise context.cause
             return results
         finally:
-            self._active.pop(context, None)
+            self.leave(context)
             if timer is not None:
                 timer.cancel()
-            if self.closed:
-                with self._idle:
-                    self._idle.notify_all()
+
+    def enter(self, context: StepContext) -> None:
+        """Says that this thread goes into a step: closing ends it and waits for it. To be followed by `leave`.
+
+        Raises:
+          CancelledError: the engine is closed.
+        """
+        self._active[context] = threading.get_ident()
+        if self.closed:
+            self.leave(context)
+            raise errors.CancelledError(None, None, _CLOSED)
+
+    def leave(self, context: StepContext) -> None:
+        """Says that this thread is out of the step."""
+        self._active.pop(context, None)
+        if self.closed:
+            with self._idle:
+                self._idle.notify_all()
+
+    def timer(self, context: StepContext, timeout: float) -> threading.Timer:
+        """Ends the step in `timeout` seconds, unless the timer is cancelled before."""
+        timer = threading.Timer(timeout, self.expire, (context, timeout))
+        timer.daemon = True
+        timer.start()
+        return timer
 
     def _run_tasks(self, plan: Plan, values: Sequence[Any], context: StepContext) -> Any:
         step = Step(plan, context)
@@ -177,12 +202,12 @@ class LocalEngine:
 
     def _drive(self, step: Step, fed: Any, parked: Any) -> None:
         """Lets the device actors run a step, in the background loop, while this thread waits."""
-        loop = loop_thread()
+        loop = self.loop
         if loop.is_current:
             raise RuntimeError("A synchronous run inside the actors' loop would wait for itself; await session.arun(...) there.")
         future = None
         try:
-            future = loop.submit(self._driven, step, fed, parked)
+            future = loop.submit(self.driven, step, fed, parked)
             future.result()
         except KeyboardInterrupt:  # Ctrl-C ends the step, not only the waiting for it (S62)
             self.cancel(step.context, errors.CancelledError(None, None, "Run call was cancelled"))
@@ -190,30 +215,58 @@ class LocalEngine:
                 future.result()
             raise
 
-    async def _driven(self, step: Step, fed: Any, parked: Any) -> None:
+    async def driven(
+        self, step: Step, fed: Any, parked: Any, opened: Callable[[Callable[[Event], None]], object] | None = None
+    ) -> None:
+        """Runs a step by the device actors, inside their loop. `opened` is as for `drive`."""
         self._serve()
+        post = self.loop.post
+
+        def open_inbox(inbox: Callable[[Event], None]) -> None:
+            self.inbox(step.context, partial(post, inbox))
+            if opened is not None:
+                opened(inbox)
+
         try:
-            await drive(step, fed, parked, partial(self._inboxes.__setitem__, step.context))
+            await drive(step, fed, parked, open_inbox)
         finally:
-            self._inboxes.pop(step.context, None)
+            self.inbox(step.context, None)
+
+    def inbox(self, context: StepContext, inbox: Callable[[Event], object] | None) -> None:
+        """Where a cancellation of this step is sent to, from any thread; None: nowhere any more."""
+        if inbox is None:
+            self._inboxes.pop(context, None)
+        else:
+            self._inboxes[context] = inbox
+
+    @property
+    def loop(self) -> Loop:
+        """The loop of the device actors: that of the nursery that took them in, or else a thread's."""
+        return self._home if self._home is not None else loop_thread()
+
+    def move_in(self, nursery: Any) -> bool:
+        """Takes a trio nursery of the caller's as the home of the device actors; False when they live elsewhere already."""
+        if self._serving:
+            return False
+        self._home = loop_of(nursery)
+        return True
 
     def _serve(self) -> None:
         """Starts the device actors in the loop, once."""
         if not self._serving:
             self._serving = True
-            loop = loop_thread()
             for device in self.devices:
                 device.open()
-                loop.spawn(device.serve)
+                self.loop.spawn(device.serve)
 
     def cancel(self, context: StepContext, cause: BaseException) -> None:
         """Ends a running step with this error; from any thread. Loops see it on their next turn, waiting tasks at once."""
         context.cancel(cause)
         inbox = self._inboxes.get(context)
         if inbox is not None:
-            loop_thread().post(inbox, Cancelled(cause))
+            inbox(Cancelled(cause))
 
-    def _expire(self, context: StepContext, timeout: float) -> None:
+    def expire(self, context: StepContext, timeout: float) -> None:
         """Ends a step whose time is over; the error tells what it waits for."""
         error = timed_out(timeout)
         for waiter in list(context.waiting):
@@ -248,14 +301,14 @@ class LocalEngine:
             forget()
         for context in list(self._active):
             self.cancel(context, errors.CancelledError(None, None, "Run call was cancelled"))
-        if not (self._serving and loop_thread().is_current):
+        if not (self._serving and self.loop.is_current):
             with self._idle:
                 self._idle.wait_for(self._is_idle)
         for device in self.devices:
             device.resources.clear(None)
         if self._serving:
             for device in self.devices:
-                loop_thread().post(device.close)
+                self.loop.post(device.close)
 
     def _is_idle(self) -> bool:
         here = threading.get_ident()
