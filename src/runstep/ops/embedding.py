@@ -16,6 +16,7 @@ from runstep.ops.cast import cast
 from runstep.ops.creation import ones, ones_like
 from runstep.ops.indexing import gather
 from runstep.ops.joining import stack
+from runstep.ops.norms import clip_by_norm
 from runstep.ops.ragged_parts import part
 from runstep.ops.reduction import reduce_prod
 from runstep.ops.shape_ops import expand_dims, rank, shape, size
@@ -52,8 +53,11 @@ def embedding_lookup(
     with name_scope(name, "embedding_lookup", [*found, ids]) as scope:
         if len(found) == 1:
             ids = convert_to_tensor(ids, name="ids")
-            rows = apply("Identity", _gather(found[0], ids, scope))
-            return rows if max_norm is None else _clipped(rows, ids, max_norm)
+            rows = _gather(found[0], ids, scope)
+            if max_norm is not None:
+                with get_default_graph().colocate_with(found[0]):
+                    rows = _clipped(rows, ids, max_norm)
+            return apply("Identity", rows)  # type: ignore[no-any-return]
         return _lookup_in_parts(found, ids, partition_strategy, max_norm, scope)
 
 
@@ -63,13 +67,9 @@ def _gather(param: Any, ids: Tensor, name: str | None = None) -> Tensor:
 
 
 def _clipped(rows: Tensor, ids: Tensor, max_norm: float) -> Tensor:
-    first = len(ids.raw_shape or ())
-    rank = len(rows.raw_shape or ())
-    axes = list(range(first, rank))
-    squares = apply("Sum", apply("Mul", rows, rows), axes, keep_dims=True)
-    scale = apply("Maximum", apply("Sqrt", squares), convert_to_tensor(max_norm, rows.dtype))
-    result: Tensor = apply("RealDiv", apply("Mul", rows, convert_to_tensor(max_norm, rows.dtype)), scale)
-    return result
+    """Rows scaled down to a Euclidean norm of at most `max_norm`."""
+    first, rank = len(ids.raw_shape or ()), len(rows.raw_shape or ())
+    return clip_by_norm(rows, max_norm, axes=list(range(first, rank)))  # type: ignore[no-any-return]
 
 
 def _lookup_in_parts(params: list[Any], ids: Any, strategy: str, max_norm: float | None, scope: str) -> Tensor:
