@@ -10,7 +10,8 @@ from runstep.errors import FailedPreconditionError, InvalidArgumentError
 from runstep.testing import case, check, of, real
 
 LABELS = (of([[0, 0], [0, 1], [0, 2], [1, 0], [1, 1]]), of([0, 1, 1, 2, 0]))
-LOOSE = {"float32": 1e-4}
+# TensorFlow sums up in float32 whatever the type.
+LOOSE = {"float32": 1e-4, "float64": 1e-4}
 
 
 def ctc(op: str, *inputs: Any, **more: Any) -> Any:
@@ -34,7 +35,7 @@ CASES = [
     ctc("CTCGreedyDecoder", real(7, 3, 4), of([8, 5, 1]), error=FailedPreconditionError),
     *[
         ctc("CTCBeamSearchDecoder", real(6, 2, 4), of([6, 4]), beam_width=width, top_paths=paths, merge_repeated=merge)
-        for width, paths in ((50, 1), (50, 3), (4, 2))
+        for width, paths in ((50, 1), (50, 3), (16, 2))
         for merge in (False, True)
     ],
     ctc("CTCBeamSearchDecoder", real(6, 2, 4), of([6, 4]), beam_width=2, top_paths=3, error=InvalidArgumentError),
