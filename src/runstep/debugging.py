@@ -2,7 +2,11 @@
 
 from runstep.ops.elementwise import (
     is_finite as is_finite,
+)
+from runstep.ops.elementwise import (
     is_inf as is_inf,
+)
+from runstep.ops.elementwise import (
     is_nan as is_nan,
 )
 from runstep.ops.logging import (
@@ -10,9 +14,13 @@ from runstep.ops.logging import (
 )
 from runstep.ops.reduction import (
     is_non_decreasing as is_non_decreasing,
+)
+from runstep.ops.reduction import (
     is_strictly_increasing as is_strictly_increasing,
 )
 from runstep.ops.selecting import (
     check_numerics as check_numerics,
+)
+from runstep.ops.selecting import (
     verify_tensor_all_finite as assert_all_finite,
 )

@@ -141,7 +141,7 @@ class _State:
 
     def __init__(self, text: _Text, start: Any) -> None:
         count = len(start)
-        seed = _u(_SEED)
+        seed: Any = _u(_SEED)
         y = seed * _K1 + _u(113)
         z = _mixed(y * _K2 + _u(113)) * _K2
         self.x = seed * _K2 + text.word(start)

@@ -130,7 +130,7 @@ swish = silu
 
 def _last_axis_first(logits: Tensor, axis: int, last: Tensor, name: str | None = None) -> Tensor:
     order = joining.concat([creation.range(axis), [last], creation.range(axis + 1, last), [axis]], 0)
-    return rearranging.transpose(logits, order, **({"name": name} if name else {}))
+    return rearranging.transpose(logits, order, name=name or "transpose")
 
 
 def _softmax_along(op_type: str, logits: TensorLike, axis: Any, name: str | None) -> Tensor:

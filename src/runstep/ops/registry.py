@@ -127,8 +127,8 @@ class AttrDef:
         if kind == "string":
             return ast.literal_eval(text).encode()
         if kind == "tensor":
-            element, _, items = text.partition(" ")
-            return np.array(ast.literal_eval(items), dtypes.as_dtype(element).np)
+            dtype, _, items = text.partition(" ")
+            return np.array(ast.literal_eval(items), dtypes.as_dtype(dtype).np)
         if kind == "shape":
             value = ast.literal_eval(text)  # None (unknown rank) or a list of sizes, -1 where unknown
             return None if value is None else tuple(None if size == -1 else int(size) for size in value)

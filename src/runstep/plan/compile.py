@@ -128,7 +128,7 @@ class Compiler:
         if not split:
             segment = Emitter(work.flow, trace).emit(work.items, [(feed, 0) for feed in pruned.feeds], results)
             task = Task(segment, self._devices[0], (), (), 0)
-            parts = ((task,), None, (), len(feeds), None)
+            parts: Any = ((task,), None, (), len(feeds), None)
         else:
             ends = [ref[0] for ref, _, _ in results] + [work.node(op) for op in targets]
             parts = cut(
@@ -406,7 +406,8 @@ def _apart(results: list[tuple[Ref, str, Guard]]) -> list[tuple[Ref, str, Guard]
 
 
 def _refusing(error: errors.OpError) -> Any:
-    cls, message = type(error), error.message
+    cls: Any = type(error)
+    message = error.message
 
     def refuse(*inputs: Any) -> Any:
         raise cls(None, None, message)

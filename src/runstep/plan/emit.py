@@ -172,7 +172,7 @@ class Emitter:
         op = node.op
         if op is None or node.type != op.type:  # joined by fuse, which takes no references
             return text
-        if op.inputs[position].dtype.is_ref and not takes_ref(op, position):
+        if op.inputs[position].dtype.is_ref and root(source)[0].feed < 0 and not takes_ref(op, position):
             return f"read_ref({text})"
         return text
 

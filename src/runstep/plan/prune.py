@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor

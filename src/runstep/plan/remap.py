@@ -20,7 +20,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from runstep.graph import dtypes
-from runstep.kernels.numpy.chain import hard_swish
 from runstep.plan.node import PASS, PlanNode, Ref
 
 _CONVOLUTIONS = frozenset(("Conv2D", "DepthwiseConv2dNative"))
@@ -95,7 +94,9 @@ def _hard_swish_at(relu: PlanNode, uses: _Uses) -> set[PlanNode]:
     if pair is not y or not _fuses_bias(y, product, uses):
         return set()
     product.inputs = varying
-    product.kernel, product.type = hard_swish, "_HardSwish"
+    from runstep.kernels.numpy import chain  # kernels are imported when a session first needs them
+
+    product.kernel, product.type = chain.hard_swish, "_HardSwish"
     return {relu, shifted, inner}
 
 

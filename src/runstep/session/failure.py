@@ -42,7 +42,8 @@ def explained(error: BaseException) -> BaseException:
         if isinstance(error, StepTimeout):
             return _timed_out(error, node)
         op = error.op if error.op is not None else (node.op if node is not None else None)
-        found = type(error)(None if op is None else op.node_def, op, message(op, error.message, node))
+        cls: Any = type(error)
+        found = cls(None if op is None else op.node_def, op, message(op, error.message, node))
         for note in getattr(error, "__notes__", ()):
             found.add_note(note)
         found.__cause__ = error.__cause__

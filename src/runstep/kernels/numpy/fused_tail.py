@@ -178,7 +178,7 @@ def make_tail(node: Node, first_arg: int) -> Tail | None:
 
             steps.append(leaky)
         elif name in _ACTIVATIONS:
-            steps.append(lambda rows, width, args, act=_ACTIVATIONS[name]: act(rows))
+            steps.append(lambda rows, width, args, act=_ACTIVATIONS[name]: act(rows))  # type: ignore[misc]
         else:
             raise UnimplementedError(None, None, f"Fusion is not implemented: {name.decode()}")
     if not steps:

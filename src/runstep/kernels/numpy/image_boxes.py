@@ -107,7 +107,7 @@ _ALL = -math.inf
 
 @numpy_kernel.make("NonMaxSuppression")
 def non_max_suppression(node: Node) -> Kernel:
-    iou = np.float32(node.attrs["iou_threshold"])
+    iou: Any = np.float32(node.attrs["iou_threshold"])
 
     def kernel(boxes: Array, scores: Array, most: Array) -> Array:
         return suppress(scores, intersection_over_union(boxes), _check(boxes, scores, most, iou), iou, _ALL)

@@ -207,7 +207,7 @@ def nearest_gradient(node: Node) -> Kernel:
         dx = np.zeros((batch, height, width, channels), wide)
         down = _nearest(height, rows, align, half)
         across = _nearest(width, columns, align, half)
-        np.add.at(dx, (slice(None), down[:, None], across), g.astype(wide, copy=False))
+        np.add.at(dx, (slice(None), down[:, None], across), g.astype(wide, copy=False))  # type: ignore[arg-type]
         return dx.astype(dtype, copy=False)
 
     return kernel

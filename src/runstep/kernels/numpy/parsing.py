@@ -293,12 +293,12 @@ def parse_sequence_example_v2(node: Node) -> Kernel:
             raise invalid(f"Expected serialized to be a scalar or vector, got shape: {text_shape(serialized.shape)}")
         c_sparse, c_dense, c_ragged, l_sparse, l_dense, l_ragged, may_miss = rest[:7]
         dense = dense_features(_keys(c_dense), attrs["Tcontext_dense"], attrs["context_dense_shapes"], rest[7:])
-        context = (
+        context: Any = (
             _pairs(c_sparse, attrs["context_sparse_types"]),
             dense,
             _pairs(c_ragged, attrs["context_ragged_value_types"]),
         )
-        lists = (
+        lists: Any = (
             _pairs(l_sparse, attrs["feature_list_sparse_types"]),
             _list_dense(_keys(l_dense), attrs, np.ravel(may_miss).tolist()),
             _pairs(l_ragged, attrs["feature_list_ragged_value_types"]),
@@ -319,8 +319,8 @@ def parse_sequence_example(node: Node) -> Kernel:
         keys = _keys(attrs["context_dense_keys"])
         dense = dense_features(keys, attrs["Tcontext_dense"], attrs["context_dense_shapes"], defaults)
         timed = _keys(attrs["feature_list_dense_keys"])
-        context = (_pairs(attrs["context_sparse_keys"], attrs["context_sparse_types"]), dense, [])
-        lists = (
+        context: Any = (_pairs(attrs["context_sparse_keys"], attrs["context_sparse_types"]), dense, [])
+        lists: Any = (
             _pairs(attrs["feature_list_sparse_keys"], attrs["feature_list_sparse_types"]),
             _list_dense(timed, attrs, [key in missing for key in timed]),
             [],
@@ -347,8 +347,8 @@ def parse_single_sequence_example(node: Node) -> Kernel:
         name, defaults = rest[-1], rest[ends[-1] : -1]
         dense = dense_features(keys[1], attrs["Tcontext_dense"], attrs["context_dense_shapes"], defaults)
         may_miss = set(_keys(missing))
-        context = (list(zip(keys[0], attrs["context_sparse_types"], strict=True)), dense, [])
-        lists = (
+        context: Any = (list(zip(keys[0], attrs["context_sparse_types"], strict=True)), dense, [])
+        lists: Any = (
             list(zip(keys[2], attrs["feature_list_sparse_types"], strict=True)),
             _list_dense(keys[3], attrs, [key in may_miss for key in keys[3]]),
             [],

@@ -71,7 +71,8 @@ def _along(ufunc: Any, identity: Any, x: Array, axis: int, taps: int, stride: in
         blocks = x[(*lead, slice(0, out * stride))]
         shape = (*x.shape[:axis], out, taps, *x.shape[axis + 1 :])
         return ufunc.reduce(blocks.reshape(shape), axis=axis + 1)
-    full, partial = [], []
+    full: list[Any] = []
+    partial: list[Any] = []
     for tap in range(taps):
         low, high, start = reach(size, tap, stride, before, out)
         if high > low:

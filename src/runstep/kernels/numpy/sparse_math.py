@@ -225,8 +225,8 @@ def _reduction(node: Node, sparse: bool) -> Kernel:
     def kernel(indices: Array, values: Array, shape: Array, axes: Array) -> Any:
         check_parts(indices, values, shape)
         if np.ndim(axes) > 1:
-            where = text_shape(np.shape(axes))
-            raise invalid(f"Expected reduction_axes to be a scalar or a vector; got shape: {where}")
+            got = text_shape(np.shape(axes))
+            raise invalid(f"Expected reduction_axes to be a scalar or a vector; got shape: {got}")
         rank = len(shape)
         gone = set()
         for axis in np.ravel(axes).tolist():
