@@ -19,11 +19,11 @@ def _version_one() -> Iterator[Any]:
     real = tensorflow().compat.v1
     with contextlib.ExitStack() as stack:
         for enabled, disable, enable in (
-            (real.executing_eagerly_outside_functions, None, None),
             (real.control_flow_v2_enabled, real.disable_control_flow_v2, real.enable_control_flow_v2),
             (real.resource_variables_enabled, real.disable_resource_variables, real.enable_resource_variables),
+            (lambda: isinstance(real.TensorShape([1])[0], int), real.disable_v2_tensorshape, real.enable_v2_tensorshape),
         ):
-            if disable is not None and enabled():
+            if enabled():
                 disable()
                 stack.callback(enable)
         real.disable_tensor_equality()

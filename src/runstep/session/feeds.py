@@ -169,14 +169,14 @@ def _cast(tensor: Tensor, value: Any, np_dtype: np.dtype[Any], strict: bool) -> 
     if isinstance(value, int) and type(value) is not bool:
         _check_int(tensor, value, np_dtype)
     try:
-        array = np.asarray(value, dtype=np_dtype)
-    except (TypeError, ValueError, OverflowError) as error:
+        array = np.asarray(value)
+        if array.dtype != np_dtype:
+            array = array.astype(np_dtype)  # unsafe casts, as TensorFlow's: 1+2j is 1.0, [2**40] is 0
+    except (TypeError, ValueError, OverflowError, NotImplementedError) as error:
         if not isinstance(value, _EXACT) and _holds_tensor(value):
             raise TypeError(_tensor_as_value(tensor, value)) from None
         error.add_note(f"feed '{tensor.name}' (dtype {tensor.dtype.name}, shape {tensor.get_shape()})")
         raise
-    if array.dtype != np_dtype:  # e.g. big-endian
-        array = array.astype(np_dtype)
     if np_dtype.kind in "iub" and not (isinstance(value, np.ndarray) and value.dtype.kind in "iub"):
         _warn_of_loss(tensor, value, array, strict)
     return array

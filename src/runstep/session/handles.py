@@ -112,7 +112,7 @@ def get_session_handle(data: Any, name: str | None = None) -> Tensor:
     if not isinstance(data, Tensor):
         raise TypeError("`data` must be of type Tensor.")
     with get_default_graph().colocate_with(data):
-        return apply("GetSessionHandle", data, name=name)  # type: ignore[no-any-return]
+        return apply("GetSessionHandle", data, name=name)
 
 
 def get_session_tensor(handle: Any, dtype: Any, name: str | None = None) -> tuple[Tensor, Tensor]:
