@@ -130,15 +130,20 @@ class Recording:
         self._wall = time.time_ns()
         self._clock = time.perf_counter_ns()
 
-    def finish(self, plan: Plan | None) -> None:
-        """Fills the caller's RunMetadata with what was seen, also when the step failed (S111); nothing, without a plan."""
-        if self._target is None:
+    def finish(self, plan: Plan | None, target: Any = None) -> None:
+        """Fills the caller's RunMetadata with what was seen, also when the step failed (S111); nothing, without a plan.
+
+        Args:
+          target: another RunMetadata to fill: each call of a partial run may bring its own.
+        """
+        target = self._target if target is None else target
+        if target is None:
             return
         from runstep.protos import config_pb2
 
         found = config_pb2.RunMetadata()
         if plan is None:
-            self._target.Clear()
+            target.Clear()
             return
         if self.trace:
             self._step_stats(plan, found.step_stats)
@@ -148,7 +153,7 @@ class Recording:
             cost_graph(plan, self.context.records or (), found.cost_graph)
         if self._config is not None and self._config.experimental.HasField("session_metadata"):
             found.session_metadata.CopyFrom(self._config.experimental.session_metadata)
-        self._target.ParseFromString(found.SerializeToString())
+        target.ParseFromString(found.SerializeToString())
 
     def _step_stats(self, plan: Plan, stats: Any) -> None:
         by_device: dict[str, Any] = {}

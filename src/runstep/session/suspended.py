@@ -1,0 +1,221 @@
+"""Steps that rest between the calls of a partial run: they take feeds as these come, and run what has become possible.
+
+Where every task is synchronous and on one device, which tasks a feeding starts is known from the plan: `PlainStep` runs them
+one after another in the caller's thread. Otherwise the pure machine decides (`DrivenStep`): in the caller's thread too, until
+a kernel waits; from then on the device actors carry the step, and later feeds are posted to them.
+
+Feeds and ends (fetches, then targets) are bits of an int, as in `plan.stages`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from runstep import errors, quiet
+from runstep.actors.driver import drive_in_place
+from runstep.plan.compile import Plan
+from runstep.step import Event, Fed, Step, StepContext, Wanted
+
+if TYPE_CHECKING:
+    from runstep.session.engine import LocalEngine
+
+Pairs = Sequence[tuple[int, Any]]
+
+
+class PlainStep:
+    """A step whose tasks never wait for anything but feeds.
+
+    Attributes:
+      fed: the feeds that have come. error: why it cannot go on, once a task has failed.
+    """
+
+    def __init__(self, engine: LocalEngine, plan: Plan, context: StepContext, scripts: dict[Any, Any]) -> None:
+        self.engine = engine
+        self.plan = plan
+        self.context = context
+        self.fed = 0
+        self.error: BaseException | None = None
+        self.slots: list[Any] = [None] * plan.slots
+        self._scripts = scripts
+
+    def start(self) -> None:
+        """Runs what needs no feeds (S141). A failure is kept for those who ask for something."""
+        due = self._scripts.get(0)
+        if due is None:
+            due = self._scripts[0] = self._due(0, 0)
+        if due:
+            self._run(due, 0)
+
+    def begin(self, pairs: Pairs, now: int, wanted: int) -> Future[None] | None:
+        """Takes the feeds `now`, and runs what has become possible: first what the ends `wanted` need.
+
+        Returns:
+          None when these are there; a future that is done when they are, or when the step has failed.
+        """
+        slots = self.slots
+        for position, value in pairs:
+            slots[position] = value
+        before = self.fed
+        self.fed = before | now
+        if now:
+            key = (before, now, wanted)
+            due = self._scripts.get(key)
+            if due is None:
+                due = self._scripts[key] = self._due(before, now, wanted)
+            if due:
+                self._run(due, wanted)
+        return None
+
+    def _due(self, before: int, now: int, wanted: int = 0) -> list[Any]:
+        stages = self.plan.stages
+        assert stages is not None
+        found = []
+        for number in stages.due(before, now, wanted):
+            task = self.plan.tasks[number]
+            found.append((task.segment.run, task.args, task.results, stages.serves[number]))
+        return found
+
+    def _run(self, due: list[Any], wanted: int) -> None:
+        context, slots, engine = self.context, self.slots, self.engine
+        engine.enter(context)
+        token = quiet.begin()
+        try:
+            for run, args, results, serves in due:
+                try:
+                    found = run(context, *[slots[slot] for slot in args])
+                except BaseException as error:
+                    self.error = error
+                    if serves & wanted or not isinstance(error, Exception):
+                        raise
+                    return
+                for slot, value in zip(results, found):  # noqa: B905 - as many as there are, by construction
+                    slots[slot] = value
+            if context.cancelled:
+                self.error = context.cause
+                raise self.error
+        finally:
+            quiet.end(token)
+            engine.leave(context)
+
+    def check(self, wanted: int) -> None:
+        """Raises what has kept these ends from coming."""
+
+    def abandon(self) -> None:
+        """Ends the step: nobody will ask for anything any more."""
+        self.context.cancelled = True
+
+
+class DrivenStep:
+    """A step with tasks that wait, or that lie on several devices."""
+
+    def __init__(self, engine: LocalEngine, plan: Plan, context: StepContext) -> None:
+        self.engine = engine
+        self.plan = plan
+        self.context = context
+        self.fed = 0
+        self._step = Step(plan, context)
+        self.slots = self._step.slots
+        self._mailbox: _Mailbox | None = None
+        self._broken: BaseException | None = None
+
+    @property
+    def error(self) -> BaseException | None:
+        return self._broken or self._step.error
+
+    def start(self) -> None:
+        """As of PlainStep."""
+        self._feed({})
+
+    def begin(self, pairs: Pairs, now: int, wanted: int) -> Future[None] | None:
+        """As of PlainStep."""
+        self.fed |= now
+        if pairs:
+            self._feed(dict(pairs))
+        stages = self.plan.stages
+        assert stages is not None
+        needed = stages.serving(wanted)
+        if needed <= self._step.finished or self._mailbox is None:
+            return None
+        future: Future[None] = Future()
+        self._mailbox.post(Wanted(partial(future.set_result, None), needed))
+        return future
+
+    def _feed(self, values: dict[int, Any]) -> None:
+        if self._mailbox is not None:
+            self._mailbox.post(Fed(values))
+        elif len({task.device for task in self.plan.tasks}) > 1:
+            self._hand_over(values, {})
+        else:
+            self.engine.enter(self.context)
+            try:
+                parked = drive_in_place(self._step, values)
+            except BaseException as error:
+                self._broken = error
+                raise
+            finally:
+                self.engine.leave(self.context)
+            if parked:
+                self._hand_over(None, parked)
+
+    def _hand_over(self, values: dict[int, Any] | None, parked: Any) -> None:
+        """Lets the device actors go on with the step."""
+        loop = self.engine.loop
+        self._mailbox = _Mailbox(self._step, loop.post)
+        self.engine.inbox(self.context, self._mailbox.post)
+        loop.submit(self.engine.driven, self._step, values, parked, self._mailbox.open)
+
+    def check(self, wanted: int) -> None:
+        """As of PlainStep."""
+        stages = self.plan.stages
+        assert stages is not None
+        if not stages.serving(wanted) <= self._step.finished:
+            raise self.error or errors.InternalError(None, None, "The step ended without what it was asked for.")
+
+    def abandon(self) -> None:
+        """As of PlainStep."""
+        if not self._step.over:
+            self.engine.cancel(self.context, errors.CancelledError(None, None, "Run call was cancelled"))
+
+
+class _Mailbox:
+    """Events for a step that the actors carry; from any thread, whether its driver has begun, runs or has ended."""
+
+    def __init__(self, step: Step, post: Callable[..., None]) -> None:
+        self._step = step
+        self._post = post
+        self._early: list[Event] = []
+        self._inbox: Callable[[Event], None] | None = None
+
+    def post(self, event: Event) -> None:
+        self._post(self._arrive, event)
+
+    def open(self, inbox: Callable[[Event], None]) -> None:
+        """The driver has begun; in the loop, as everything below."""
+        self._inbox = inbox
+        for event in self._early:
+            inbox(event)
+        self._early.clear()
+
+    def _arrive(self, event: Event) -> None:
+        if self._inbox is None:
+            self._early.append(event)
+        elif not self._step.over:
+            self._inbox(event)
+        elif isinstance(event, Wanted):
+            event.ticket()
+
+
+def wait(step: DrivenStep | PlainStep, future: Future[None]) -> None:
+    """Blocks until the future is done. Ctrl-C ends the step."""
+    if step.engine.loop.is_current:
+        raise RuntimeError(
+            "A synchronous partial_run inside the actors' loop would wait for itself; await session.apartial_run(...) there."
+        )
+    try:
+        future.result()
+    except KeyboardInterrupt:
+        step.abandon()
+        raise
