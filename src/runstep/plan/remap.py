@@ -8,8 +8,8 @@ When TensorFlow does so was found by trying (its optimizer's passes see one anot
 
 - float32; |c - 1/6| and |3 - t| at most 0.01, both scalars; nothing else uses, fetches or waits for a value in between;
 - the product must reach its last pass as (c * y) * relu6. A product c * (y * r) becomes y * (c * r), c going to the operand
-  whose name sorts last; then, unless the product is marked as done (files that an optimizer wrote), the pairs change places:
-  (c * y) * r becomes y * (c * r) and the other way round;
+  whose name sorts last. Then, unless the product is marked as done (files that an optimizer wrote), c goes to whichever of
+  y and r comes first: the one outside where its name sorts before that of the inner product, or where c was outside before;
 - a bias that is added by Add needs the convolution's name to sort before the bias's, and a later layer with a bias: that is what makes
   the pass look at shapes.
 """
@@ -83,15 +83,13 @@ def _hard_swish_at(relu: PlanNode, uses: _Uses) -> set[PlanNode]:
     above = uses.of(relu)
     if len(above) != 1 or above[0].type != "Mul":
         return set()
-    first = above[0]
-    product, inner, pair = _product(first, relu, y, uses)
-    if product is None or inner is None or uses.of(inner) != [product] or uses.of(y).count(shifted) != 1:
+    found = _product(above[0], relu, y, uses)
+    if found is None:
         return set()
-    if len(uses.of(y)) != 2 or product.device != y.device or product.controls:
+    product, inner, partner = found
+    if uses.of(inner) != [product] or len(uses.of(y)) != 2 or product.device != y.device or product.controls:
         return set()
-    if _DONE not in product.attrs:
-        pair = y if pair is relu else relu
-    if pair is not y or not _fuses_bias(y, product, uses):
+    if partner is not y or not _fuses_bias(y, product, uses):
         return set()
     product.inputs = varying
     from runstep.kernels.numpy import chain  # kernels are imported when a session first needs them
@@ -100,21 +98,32 @@ def _hard_swish_at(relu: PlanNode, uses: _Uses) -> set[PlanNode]:
     return {relu, shifted, inner}
 
 
-def _product(first: PlanNode, relu: PlanNode, y: PlanNode, uses: _Uses) -> tuple[PlanNode | None, PlanNode | None, Any]:
-    """The outer and the inner product of c, y and `relu`, and which of the two TensorFlow's folding leaves c with."""
+def _product(first: PlanNode, relu: PlanNode, y: PlanNode, uses: _Uses) -> tuple[PlanNode, PlanNode, PlanNode] | None:
+    """The outer and the inner product of c, y and `relu`, and which of these two c is multiplied with at last."""
     factors = [source(ref) for ref in first.inputs]
     other = next((node for node in factors if node is not relu), relu)
-    if any(_near(ref, 1 / 6) for ref in first.inputs):  # y * (c * r)
-        above = uses.of(first)
-        if len(above) == 1 and above[0].type == "Mul" and {source(ref) for ref in above[0].inputs} == {y, first}:
-            return above[0], first, relu
-    elif other is y:  # c * (y * r)
-        above = uses.of(first)
-        if len(above) == 1 and above[0].type == "Mul" and any(_near(ref, 1 / 6) for ref in above[0].inputs):
-            return above[0], first, max(y, relu, key=lambda node: node.name)
-    elif other.type == "Mul" and y in map(source, other.inputs) and any(_near(ref, 1 / 6) for ref in other.inputs):
-        return first, other, y  # (c * y) * r
-    return None, None, None
+    if other.type == "Mul" and y in map(source, other.inputs) and _has_sixth(other):  # (c * y) * r
+        return first, other, _settled(first, other, y, relu)
+    above = uses.of(first)
+    if len(above) != 1 or above[0].type != "Mul":
+        return None
+    product = above[0]
+    if _has_sixth(first):  # y * (c * r)
+        if {source(ref) for ref in product.inputs} != {y, first}:
+            return None
+        return product, first, _settled(product, first, relu, y)
+    if other is y and _has_sixth(product):  # c * (y * r)
+        early, late = sorted((y, relu), key=lambda node: node.name)
+        return product, first, late if _DONE in product.attrs else early
+    return None
+
+
+def _settled(product: PlanNode, inner: PlanNode, inside: PlanNode, outside: PlanNode) -> PlanNode:
+    return outside if _DONE not in product.attrs and outside.name < inner.name else inside
+
+
+def _has_sixth(node: PlanNode) -> bool:
+    return any(_near(ref, 1 / 6) for ref in node.inputs)
 
 
 def _near(ref: Ref, wanted: float) -> bool:
