@@ -1,6 +1,6 @@
 """Hard swish with a rounded sixth: exactly TensorFlow's choice of where to divide by six.
 
-TensorFlow makes this choice only with its oneDNN kernels, which our tests switch off: it runs in a process of its own here.
+TensorFlow makes this choice only with its oneDNN kernels, which our tests switch off: it runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def test_only_when_wanted() -> None:
     """Optimizations switched off leave the graph's own constant."""
     graph, names = graph_of({"form": "(c y) r", "c": 0.16})
     config = config_pb2.ConfigProto()
-    config.graph_options.optimizer_options.opt_level = -1
+    config.graph_options.optimizer_options.opt_level = config_pb2.OptimizerOptions.L0
     with Session(graph=graph) as session, Session(graph=graph, config=config) as plain:
         rewritten, exact = session.run(names, {"x:0": IMAGE})[0], plain.run(names, {"x:0": IMAGE})[0]
         options = config_pb2.RunOptions(trace_level=config_pb2.RunOptions.FULL_TRACE)

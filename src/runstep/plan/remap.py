@@ -1,23 +1,23 @@
-"""Rewrites that change results, as TensorFlow's default optimizer does: numbers from a Session agree only if we make them too.
+"""Rewrites that change results, as TensorFlow's default optimizer does: without them numbers would not agree.
 
 Hard swish. A convolution with a bias, followed by `c * y * relu6(y + 3)` with `c` near 1/6, TensorFlow computes as one
-`y * relu6(y + 3) / 6`: exactly 1/6, whatever `c` is. Files that were stored in half precision hold 0.16662598, and a dozen such
-layers later the difference shows in the third digit.
+`y * relu6(y + 3) / 6`: exactly 1/6, whatever `c` is. Files that were stored in half precision hold 0.16662598, and a
+dozen such layers later the difference shows in the third digit.
 
 When TensorFlow does so was found by trying (its optimizer's passes see one another's work):
 
 - float32; |c - 1/6| and |3 - t| at most 0.01, both scalars; nothing else uses, fetches or waits for a value in between;
-- the product must reach its last pass as (c * y) * relu6. A product c * (y * r) becomes y * (c * r), c going to the operand
-  whose name sorts last. Then, unless the product is marked as done (files that an optimizer wrote), c goes to whichever of
-  y and r comes first: the one outside where its name sorts before that of the inner product, or where c was outside before;
-- a bias that is added by Add needs the convolution's name to sort before the bias's, and a later layer with a bias: that is what makes
-  the pass look at shapes.
+- the product must reach its last pass as (c * y) * relu6. A product c * (y * r) becomes y * (c * r), c going to the
+  operand whose name sorts last. Then, unless the product is marked as done (files that an optimizer wrote), c goes to
+  whichever of y and r comes first: the one outside where its name sorts before that of the inner product, or where c was
+  outside before;
+- a bias that is added by Add needs the convolution's name to sort before the bias's, and a later layer with a bias: that
+  is what makes the pass look at shapes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from runstep.graph import dtypes
 from runstep.plan.node import PASS, PlanNode, Ref
