@@ -82,12 +82,13 @@ def _limited(
         return apply("LogicalAnd", apply("Less", i, limit), cond(*values))
 
     def limited_body(i: Tensor, values: Any) -> tuple[Any, Any]:
+        again = i + 1
         found = body(*values)
         if not nest.is_nested(found) or (single and not isinstance(found, type(values))):
             found = type(values)([found]) if isinstance(values, list | tuple) else found
         elif isinstance(values, list | tuple) and type(found) is not type(values) and not hasattr(values, "_fields"):
             found = type(values)(found)
-        return apply("AddV2", i, constant(1, dtype=limit.dtype)), found
+        return again, found
 
     invariants = None if shape_invariants is None else [TensorShape([]), shape_invariants]
     _, found = _build(limited_cond, limited_body, [counter, loop_vars], invariants, parallel, True)
