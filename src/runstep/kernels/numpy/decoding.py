@@ -15,7 +15,7 @@ from runstep.graph import dtypes
 from runstep.kernels.bytestrings import Array, mapped, packed, scalar, text_shape
 from runstep.kernels.numpy.strings import parse_float, parse_integer
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
-from runstep.kernels.tensor_content import content_proto
+from runstep.kernels.tensor_content import content_proto, varint
 
 
 def _invalid(message: str) -> errors.InvalidArgumentError:
@@ -271,20 +271,11 @@ def _streamed(example: Any, source: Any) -> bytes:
         elif kind == "float_list":
             body = _field(2, b"".join(b"\x0d" + struct.pack("<f", value) for value in feature.float_list.value))
         elif kind == "int64_list":
-            body = _field(3, b"".join(b"\x08" + _varint(value) for value in feature.int64_list.value))
+            body = _field(3, b"".join(b"\x08" + varint(value) for value in feature.int64_list.value))
         entries.append(_field(1, _field(1, name.encode()) + _field(2, body)))
     return _field(1, b"".join(entries))
 
 
 def _field(number: int, data: bytes) -> bytes:
-    return bytes([number << 3 | 2]) + _varint(len(data)) + data
+    return bytes([number << 3 | 2]) + varint(len(data)) + data
 
-
-def _varint(value: int) -> bytes:
-    value &= (1 << 64) - 1
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
