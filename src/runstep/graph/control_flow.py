@@ -154,7 +154,12 @@ class WhileContext(ControlFlowContext):
 
     def _inside_controls(self, op: Operation) -> None:
         op.control_inputs = tuple(control for control in op.control_inputs if self.contains(control))
-        super()._inside_controls(op)
+        if not op.control_inputs and all(_is_constant_enter(tensor.op) for tensor in op.inputs):
+            op.control_inputs = (self.pivot,)  # each turn anew, though what it takes never changes
+
+
+def _is_constant_enter(op: Operation) -> bool:
+    return op.type in ("Enter", "RefEnter") and bool(op.attrs["is_constant"])
 
 
 def switched(tensor: Tensor, pred: Tensor) -> tuple[Tensor, Tensor]:

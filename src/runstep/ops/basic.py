@@ -30,7 +30,7 @@ __all__ = [
     "with_dependencies",
 ]
 
-_tuple = tuple
+_tuple: type = tuple  # `tuple` below is TensorFlow's
 
 
 def _of_value(op: Any) -> Shapes:
@@ -211,12 +211,7 @@ def tuple(tensors: Any, name: str | None = None, control_inputs: Any = None) -> 
         if not gates:
             raise ValueError(f"`tensors` must have at least one Tensor. Received: {tensors}.")
         gate = group(*gates)
-        with graph.control_dependencies([gate]):
-            outputs = [
-                None if t is None else t if isinstance(t, Operation) else identity(t, name="control_dependency")
-                for t in tensors
-            ]
-        return outputs
+        return [t if t is None or isinstance(t, Operation) else with_dependencies([gate], t) for t in tensors]
 
 
 def with_dependencies(dependencies: Any, output_tensor: Any, name: str | None = None) -> Any:

@@ -211,12 +211,14 @@ def ones(shape: Any, dtype: Any = dtypes.float32, name: str | None = None, layou
 def zeros_like(tensor: Any, dtype: Any = None, name: str | None = None, optimize: bool = True) -> Tensor:
     """Zeros in the shape and, by default, type of `tensor`. Mirrors `tf.compat.v1.zeros_like`."""
     with name_scope(name, "zeros_like", [tensor]) as scope:
-        tensor = convert_to_tensor(tensor, name="tensor")
+        if not hasattr(tensor, "_as_graph_element"):
+            tensor = convert_to_tensor(tensor, name="tensor")
         kind = tensor.dtype.base_dtype
         wanted = kind if dtype is None else dtypes.as_dtype(dtype)
-        raw = tensor.raw_shape
+        raw = tensor.get_shape().raw
         if optimize and raw is not None and None not in raw and kind is not dtypes.variant:
             return zeros(raw, wanted, name=scope)
+        tensor = convert_to_tensor(tensor, name="tensor")  # a variable is read only where its shape isn't known
         if wanted is not kind and kind is not dtypes.variant:
             return zeros(shape_internal(tensor, optimize=optimize), wanted, name=scope)
         return apply("ZerosLike", tensor, name=scope)

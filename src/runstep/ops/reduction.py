@@ -143,13 +143,16 @@ def all_axes(x: Any, axis: Any) -> Any:
     if isinstance(x, SparseTensor):
         rank = x.dense_shape.raw_shape[0] if x.dense_shape.raw_shape else None
     else:
-        rank = len(x.raw_shape) if isinstance(x, Tensor) and x.raw_shape is not None else None
+        rank = x.get_shape().ndims if hasattr(x, "get_shape") else None  # a tensor or a variable
     if rank is not None:
         return convert_to_tensor(np.arange(rank, dtype=np.int32))
     if not isinstance(x, Tensor) and not isinstance(x, SparseTensor):
         with name_scope(None, "Rank") as scope:
             value = convert_to_tensor(x)
-            count = convert_to_tensor(np.int32(len(value.raw_shape or ())), name=scope)
+            if value.raw_shape is None:
+                count = apply("Rank", value, name=scope)
+            else:
+                count = convert_to_tensor(np.int32(len(value.raw_shape)), name=scope)
     else:
         count = apply("Rank", x)
     return apply("Range", 0, count, 1, name="range")

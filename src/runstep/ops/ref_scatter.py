@@ -132,10 +132,7 @@ op(
 def _scattered(kind: str, ref: Any, indices: Any, updates: Any, use_locking: bool, name: str | None) -> Any:
     if is_ref(ref):
         return apply(f"Scatter{kind}", ref_of(ref), indices, updates, use_locking=use_locking, name=name)
-    nd = kind.startswith("Nd")
-    attrs = {} if nd else {"dtype": ref.dtype}
-    done = apply(f"ResourceScatter{kind}", ref.handle, indices, updates, name=name, **attrs)
-    return ref._lazy_read(done)
+    return ref._scatter(kind, indices, updates, use_locking, name)
 
 
 def scatter_update(

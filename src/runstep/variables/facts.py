@@ -77,28 +77,14 @@ class SaveSliceInfo:
         )
 
 
-def checked_trainable(
-    synchronization: Any, aggregation: Any, trainable: bool | None, name: str | None
+def distribution(
+    synchronization: Any, aggregation: Any, trainable: bool | None
 ) -> tuple[VariableSynchronization, VariableAggregation, bool]:
-    """The three arguments, with what None means.
-
-    Raises:
-      ValueError: one of them is not of its enumeration, or a variable that is synchronized on reads shall be trained.
-    """
-    aggregation = VariableAggregation.NONE if aggregation is None else aggregation
-    if not isinstance(aggregation, VariableAggregation):
-        raise ValueError(f"Invalid variable aggregation mode: {aggregation} for variable: {name}")
+    """The three arguments, with what None means: a variable that is synchronized on reads is not trained by default."""
     synchronization = VariableSynchronization.AUTO if synchronization is None else synchronization
-    if not isinstance(synchronization, VariableSynchronization):
-        raise ValueError(f"Invalid variable synchronization mode: {synchronization} for variable: {name}")
-    on_read = synchronization is VariableSynchronization.ON_READ
+    aggregation = VariableAggregation.NONE if aggregation is None else aggregation
     if trainable is None:
-        trainable = not on_read
-    elif trainable and on_read:
-        raise ValueError(
-            "Synchronization value can be set to VariableSynchronization.ON_READ only for non-trainable variables. "
-            "You have specified trainable=True and synchronization=VariableSynchronization.ON_READ."
-        )
+        trainable = synchronization is not VariableSynchronization.ON_READ
     return synchronization, aggregation, trainable
 
 

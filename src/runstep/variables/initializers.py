@@ -280,17 +280,18 @@ class Orthogonal(Initializer):
         self.dtype = _floating(dtype)
 
     def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Tensor:
-        from runstep.graph.apply import apply
         from runstep.ops.creation import diag_part
         from runstep.ops.elementwise import sign
-        from runstep.ops.rearranging import matrix_transpose, reshape
+        from runstep.ops.linalg_functions import qr
+        from runstep.ops.rearranging import matrix_transpose
+        from runstep.ops.shape_ops import reshape
 
         dtype = self.dtype if dtype is None else dtype
         sizes = _at_least_two(shape)
         rows, columns = math.prod(sizes[:-1]), sizes[-1]
         flat = (max(columns, rows), min(columns, rows))
         drawn = random_normal(flat, dtype=dtype, seed=self.seed)
-        q, r = apply("Qr", drawn, full_matrices=False)
+        q, r = qr(drawn, full_matrices=False)
         # With the signs of R's diagonal the result is uniformly distributed among orthogonal matrices.
         q *= sign(diag_part(r))
         if rows < columns:
@@ -316,7 +317,7 @@ class Identity(Initializer):
             raise ValueError(
                 f"The tensor to initialize, specified by argument `shape` must be at least two-dimensional. Received shape={shape}"
             )
-        whole = eye(*full, dtype=self.dtype if dtype is None else dtype)
+        whole = eye(full[0], full[1], dtype=self.dtype if dtype is None else dtype)
         if partition_info is not None:
             whole = slice_op(whole, partition_info.var_offset, shape)
         return self.gain * whole

@@ -233,7 +233,7 @@ def _checked_shape(shape: Any) -> list[int]:
         raise ValueError(f"shape is not a TensorShape: {shape}")
     if not shape.is_fully_defined():
         raise ValueError(f"shape is not fully defined: {shape}")
-    return [int(size) for size in shape.raw or ()]
+    return [size for size in shape.raw or () if size is not None]
 
 
 def variable_axis_size_partitioner(

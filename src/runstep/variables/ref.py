@@ -15,7 +15,7 @@ from runstep.graph.tensor import Tensor
 from runstep.ops import ref_scatter, state
 from runstep.ops.basic import identity
 from runstep.variables.creation import lifted
-from runstep.variables.facts import VariableAggregation, VariableSynchronization, checked_collections, checked_trainable
+from runstep.variables.facts import VariableAggregation, VariableSynchronization, checked_collections, distribution
 from runstep.variables.guard import guarded
 from runstep.variables.variable import Variable
 
@@ -51,8 +51,8 @@ class RefVariable(Variable):
             find = self._init_from_proto(variable_def, import_scope)
             self._variable, self._snapshot = find(variable_def.variable_name), find(variable_def.snapshot_name)
             return
-        self._synchronization, self._aggregation, self._trainable = checked_trainable(
-            synchronization, aggregation, trainable, name
+        self._synchronization, self._aggregation, self._trainable = distribution(
+            synchronization, aggregation, trainable
         )
         if initial_value is None:
             raise ValueError("initial_value must be specified.")

@@ -16,7 +16,7 @@ from runstep.graph.tensor import Tensor
 from runstep.ops.basic import identity
 from runstep.ops.handles import handle_data
 from runstep.variables.creation import lifted
-from runstep.variables.facts import VariableAggregation, VariableSynchronization, checked_collections, checked_trainable
+from runstep.variables.facts import VariableAggregation, VariableSynchronization, checked_collections, distribution
 from runstep.variables.guard import guarded
 from runstep.variables.variable import Variable
 
@@ -57,8 +57,8 @@ class ResourceVariable(Variable):
                 raise ValueError("variable_def and initial_value are mutually exclusive.")
             self._find(variable_def, import_scope)
             return
-        self._synchronization, self._aggregation, self._trainable = checked_trainable(
-            synchronization, aggregation, trainable, name
+        self._synchronization, self._aggregation, self._trainable = distribution(
+            synchronization, aggregation, trainable
         )
         if initial_value is None:
             raise ValueError(
@@ -240,6 +240,10 @@ class ResourceVariable(Variable):
         updates = convert_to_tensor(updates, self._dtype)
         return self._lazy_read(apply(f"ResourceScatter{kind}", self.handle, indices, updates, name=name, **attrs))
 
+    def batch_scatter_update(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Any:
+        done = super().batch_scatter_update(sparse_delta, use_locking, name)
+        return self._lazy_read(done.op)
+
     def _check_slices(self, sparse_delta: Any) -> None:
         from runstep.graph.composite import IndexedSlices
 
@@ -280,4 +284,20 @@ class UnreadVariable(ResourceVariable):
 
     def read_value(self) -> Tensor:
         with self.graph.control_dependencies([self._parent_op]):
-            return super().read_value()
+            return self._read()
+
+    def assign(self, value: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True) -> Any:
+        with self.graph.control_dependencies([self._parent_op]):
+            return super().assign(value, use_locking, name, read_value)
+
+    def assign_add(self, delta: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True) -> Any:
+        with self.graph.control_dependencies([self._parent_op]):
+            return super().assign_add(delta, use_locking, name, read_value)
+
+    def assign_sub(self, delta: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True) -> Any:
+        with self.graph.control_dependencies([self._parent_op]):
+            return super().assign_sub(delta, use_locking, name, read_value)
+
+    def _scatter(self, kind: str, indices: Any, updates: Any, use_locking: bool | None, name: str | None) -> Any:
+        with self.graph.control_dependencies([self._parent_op]):
+            return super()._scatter(kind, indices, updates, use_locking, name)

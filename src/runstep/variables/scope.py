@@ -465,10 +465,10 @@ def _nested(inner: Callable[..., Any], outer: Callable[..., Any] | None) -> Call
     if outer is None:
         return inner
 
-    def getter(true_getter: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        return inner(functools.partial(outer, true_getter), *args, **kwargs)
+    def nested(getter: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return inner(functools.partial(outer, getter), *args, **kwargs)
 
-    return getter
+    return nested
 
 
 @contextlib.contextmanager

@@ -48,7 +48,7 @@ def _assign(tensor: Tensor) -> Callable[..., Any]:
     return assign
 
 
-Variable.__getitem__ = _getitem
+Variable.__getitem__ = _getitem  # type: ignore[misc]
 Tensor.assign = property(_assign)  # type: ignore[attr-defined]
 
 
@@ -62,10 +62,8 @@ def batch_scatter_update(
     """
     from runstep.graph.graph import name_scope
     from runstep.ops.creation import ones_like
-    from runstep.ops.creation import range as range_op
     from runstep.ops.joining import concat
-    from runstep.ops.rearranging import reshape
-    from runstep.ops.shape_ops import expand_dims, shape
+    from runstep.ops.shape_ops import expand_dims, reshape, shape
 
     with name_scope(name):
         indices = convert_to_tensor(indices, name="indices")
@@ -75,7 +73,7 @@ def batch_scatter_update(
         coordinates: list[Any] = []
         for axis in range(rank - 1):
             size = sizes[axis]
-            along = reshape(range_op(0, size), [1] * axis + [size] + [1] * (rank - axis))
+            along = reshape(apply("Range", 0, size, 1), [1] * axis + [size] + [1] * (rank - axis))
             coordinates.append(along * ones_like(last))
         coordinates.append(last)
         return ref_scatter.scatter_nd_update(ref, concat(coordinates, axis=-1), updates, use_locking)

@@ -94,7 +94,7 @@ class VariableStore:
             return self._get(constraint=constraint, **arguments)
         if constraint is not None or _takes(custom_getter, "constraint"):
             arguments["constraint"] = constraint
-        return custom_getter(self._get, **arguments)
+        return custom_getter(getter=self._get, **arguments)
 
     def _get(
         self,
@@ -226,7 +226,7 @@ class VariableStore:
                 "set reuse=False or reuse=tf.AUTO_REUSE in VarScope?"
             )
         assert partitions is not None
-        sizes = [int(size) for size in whole.raw or ()]
+        sizes = [size for size in whole.raw or () if size is not None]
         parts = []
         for index, (offset, part_shape) in enumerate(parts_of(sizes, partitions)):
             info = PartitionInfo(sizes, offset)
@@ -288,7 +288,7 @@ def _initial_value(
         initializer = initializer()
     if shape.is_fully_defined():
         more = {"partition_info": partition_info} if _names(initializer, "partition_info") else {}
-        sizes = [int(size) for size in shape.raw or ()]
+        sizes = [size for size in shape.raw or () if size is not None]
         kind = None if dtype is None else dtype.base_dtype
         return functools.partial(initializer, sizes, dtype=dtype, **more), kind, shape
     if not _required(initializer):

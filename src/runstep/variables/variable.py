@@ -16,6 +16,7 @@ from runstep.graph.operation import Operation
 from runstep.graph.operators import overload
 from runstep.graph.shapes import TensorShape
 from runstep.graph.tensor import Tensor
+from runstep.variables import facts
 from runstep.variables.creation import creators, resource_variables_enabled
 from runstep.variables.facts import (
     SaveSliceInfo,
@@ -65,8 +66,29 @@ class Variable(metaclass=VariableType):
       ValueError: there is no initial value, or its shape is unknown with `validate_shape`.
     """
 
-    SaveSliceInfo: ClassVar[type[SaveSliceInfo]] = SaveSliceInfo
+    SaveSliceInfo: ClassVar[Any] = SaveSliceInfo
     __array_priority__ = 100
+
+    if TYPE_CHECKING:  # what `Variable(...)` takes, which the metaclass passes on
+
+        def __init__(
+            self,
+            initial_value: Any = None,
+            trainable: bool | None = None,
+            collections: Sequence[Any] | None = None,
+            validate_shape: bool = True,
+            caching_device: Any = None,
+            name: str | None = None,
+            variable_def: Any = None,
+            dtype: Any = None,
+            expected_shape: Any = None,
+            import_scope: str | None = None,
+            constraint: Callable[[Any], Any] | None = None,
+            use_resource: bool | None = None,
+            synchronization: VariableSynchronization = VariableSynchronization.AUTO,
+            aggregation: VariableAggregation = VariableAggregation.NONE,
+            shape: Any = None,
+        ) -> None: ...
 
     _in_graph_mode = True
     _initial_value: Tensor | None
@@ -76,7 +98,7 @@ class Variable(metaclass=VariableType):
     _constraint: Callable[[Any], Any] | None = None
     _synchronization = VariableSynchronization.AUTO
     _aggregation = VariableAggregation.NONE
-    _save_slice_info: SaveSliceInfo | None = None
+    _save_slice_info: facts.SaveSliceInfo | None = None
 
     # What kinds of variables define.
 
@@ -288,10 +310,10 @@ class Variable(metaclass=VariableType):
 
     # Saving.
 
-    def _set_save_slice_info(self, save_slice_info: SaveSliceInfo | None) -> None:
+    def _set_save_slice_info(self, save_slice_info: facts.SaveSliceInfo | None) -> None:
         self._save_slice_info = save_slice_info
 
-    def _get_save_slice_info(self) -> SaveSliceInfo | None:
+    def _get_save_slice_info(self) -> facts.SaveSliceInfo | None:
         return self._save_slice_info
 
     def _snapshot_name(self) -> str:
@@ -304,7 +326,8 @@ class Variable(metaclass=VariableType):
 
         if export_scope is not None and not self.name.startswith(export_scope):
             return None
-        proto = variable_pb2.VariableDef(
+        message: Any = variable_pb2.VariableDef  # its stub wants the enums' own types
+        proto = message(
             variable_name=without_scope(self.name, export_scope),
             initializer_name=without_scope(self.initializer.name, export_scope),
             snapshot_name=without_scope(self._snapshot_name(), export_scope),
@@ -348,7 +371,7 @@ class Variable(metaclass=VariableType):
 
     def __iter__(self) -> Any:
         """Variables are not iterable: raises TypeError as a tensor does."""
-        return iter(self.value())
+        return iter(self.read_value())
 
     def __repr__(self) -> str:
         return f"<tf.Variable '{self.name}' shape={self.get_shape()} dtype={self.dtype.name}>"
