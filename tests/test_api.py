@@ -32,7 +32,8 @@ def public(module: ModuleType) -> Iterator[tuple[str, Any]]:
 
 
 def functions() -> list[tuple[str, Any]]:
-    found = [(name, value) for name, value in public(importlib.import_module("runstep.api"))]
+    here = ("runstep.ops.", "runstep.variables.")
+    found = [(name, value) for name, value in public(importlib.import_module("runstep.api")) if value.__module__.startswith(here)]
     for namespace in NAMESPACES:
         module = importlib.import_module("runstep.io.namespace" if namespace == "io" else f"runstep.{namespace}")
         found.extend((f"{namespace}.{name}", value) for name, value in public(module) if inspect.getmodule(value) is not None)

@@ -78,12 +78,6 @@ from runstep.graph.tensor import Tensor as Tensor
 from runstep.graph.tensor_proto import MakeNdarray as make_ndarray
 from runstep.graph.tensor_proto import make_tensor_proto as make_tensor_proto
 from runstep.ops.raw import raw_ops as raw_ops
-from runstep.session.conversions import (
-    register_session_run_conversion_functions as register_session_run_conversion_functions,
-)
-from runstep.session.default import get_default_session as get_default_session
-from runstep.session.session import InteractiveSession as InteractiveSession
-from runstep.session.session import Session as Session
 
 if TYPE_CHECKING:
     from runstep.api import *  # noqa: F403

@@ -1,4 +1,4 @@
-"""The op functions of the `tf` namespace, and its sub-namespaces, by explicit import."""
+"""What `import runstep` leaves for when it is first used: sessions, op functions and sub-namespaces, by explicit import."""
 
 from runstep import (
     bitwise as bitwise,
@@ -38,6 +38,9 @@ from runstep import (
 )
 from runstep import (
     random as random,
+)
+from runstep import (
+    sets as sets,
 )
 from runstep import (
     signal as signal,
@@ -419,6 +422,18 @@ from runstep.ops.fft import (
 )
 from runstep.ops.fft import (
     ifft3d as ifft3d,
+)
+from runstep.ops.functional_loops import (
+    foldl as foldl,
+)
+from runstep.ops.functional_loops import (
+    foldr as foldr,
+)
+from runstep.ops.functional_loops import (
+    map_fn as map_fn,
+)
+from runstep.ops.functional_loops import (
+    scan as scan,
 )
 from runstep.ops.grids import (
     lin_space as lin_space,
@@ -849,6 +864,9 @@ from runstep.ops.selecting import (
 from runstep.ops.selecting import (
     where_v2 as where_v2,
 )
+from runstep.ops.sets import (
+    edit_distance as edit_distance,
+)
 from runstep.ops.shape_ops import (
     broadcast_dynamic_shape as broadcast_dynamic_shape,
 )
@@ -1041,6 +1059,12 @@ from runstep.ops.strings import (
 from runstep.ops.tensor_array import (
     TensorArray as TensorArray,
 )
+from runstep.session.conversions import (
+    register_session_run_conversion_functions as register_session_run_conversion_functions,
+)
+from runstep.session.default import get_default_session as get_default_session
+from runstep.session.session import InteractiveSession as InteractiveSession
+from runstep.session.session import Session as Session
 from runstep.variables.collections import (
     all_variables as all_variables,
 )

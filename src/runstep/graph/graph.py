@@ -10,8 +10,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import attrs as attrs_
-
 from runstep.graph import device as devices
 from runstep.graph import dtypes, shapes
 from runstep.graph.dtypes import DType
@@ -31,7 +29,6 @@ _SCOPE_INSIDE = re.compile(r"[A-Za-z0-9_.\\/>-]*\Z")
 
 
 
-@attrs_.define(eq=False)
 class _Scope:
     """Where a thread stands in a graph's nested `with` blocks. Not changed once made.
 
@@ -40,32 +37,52 @@ class _Scope:
       plain: nothing but `name` differs from the outermost level.
     """
 
-    name: str = ""
-    device: str = ""
-    device_functions: tuple[tuple[devices.DeviceFunction, str], ...] = ()
-    controllers: tuple[_Controller, ...] = ()
-    attrs: dict[str, Any] | None = None
-    gradient_overrides: dict[str, str] | None = None
-    container: str = ""
-    colocation: tuple[bytes, ...] = ()
-    original_op: Operation | None = None
-    control_flow_context: Any = None
-    variable_creators: tuple[Any, ...] = ()
-    plain: bool = attrs_.field(init=False)
+    __slots__ = (
+        "attrs",
+        "colocation",
+        "container",
+        "control_flow_context",
+        "controllers",
+        "device",
+        "device_functions",
+        "gradient_overrides",
+        "name",
+        "original_op",
+        "plain",
+        "variable_creators",
+    )
 
-    @plain.default
-    def _nothing_else(self) -> bool:
-        return not (
-            self.device
-            or self.device_functions
-            or self.controllers
-            or self.attrs is not None
-            or self.gradient_overrides is not None
-            or self.container
-            or self.colocation
-            or self.original_op is not None
-            or self.control_flow_context is not None
+    def __init__(self) -> None:
+        self.name = ""
+        self.device = ""
+        self.device_functions: tuple[tuple[devices.DeviceFunction, str], ...] = ()
+        self.controllers: tuple[_Controller, ...] = ()
+        self.attrs: dict[str, Any] | None = None
+        self.gradient_overrides: dict[str, str] | None = None
+        self.container = ""
+        self.colocation: tuple[bytes, ...] = ()
+        self.original_op: Operation | None = None
+        self.control_flow_context: Any = None
+        self.variable_creators: tuple[Any, ...] = ()
+        self.plain = True
+
+    def changed(self, **state: Any) -> _Scope:
+        """The same with other values for these attributes."""
+        new = self.renamed(self.name)
+        for key, value in state.items():
+            setattr(new, key, value)
+        new.plain = not (
+            new.device
+            or new.device_functions
+            or new.controllers
+            or new.attrs is not None
+            or new.gradient_overrides is not None
+            or new.container
+            or new.colocation
+            or new.original_op is not None
+            or new.control_flow_context is not None
         )
+        return new
 
     def renamed(self, name: str) -> _Scope:
         """The same with another name; by hand, since every op function opens a name scope."""
@@ -439,7 +456,7 @@ class Graph:
     def _in(self, **state: Any) -> Iterator[None]:
         here = self._here
         outside = here.scope
-        here.scope = attrs_.evolve(outside, **state)
+        here.scope = outside.changed(**state)
         try:
             yield
         finally:

@@ -13,6 +13,16 @@ from runstep.ops.decoding import (
     parse_tensor as parse_tensor,
     serialize_tensor as serialize_tensor,
 )
+from runstep.ops.parsing_functions import (
+    FixedLenFeature as FixedLenFeature,
+    FixedLenSequenceFeature as FixedLenSequenceFeature,
+    SparseFeature as SparseFeature,
+    VarLenFeature as VarLenFeature,
+    parse_example as parse_example,
+    parse_sequence_example as parse_sequence_example,
+    parse_single_example as parse_single_example,
+    parse_single_sequence_example as parse_single_sequence_example,
+)
 from runstep.ops.strings import (
     decode_base64 as decode_base64,
     encode_base64 as encode_base64,

@@ -184,7 +184,7 @@ class SliceReader:
         value = table.get(slices.key(name, part))
         if value is None:
             raise damaged(f"{name.decode()}: a part is missing")
-        message = saved_tensor_slice_pb2.SavedTensorSlices.FromString(value).data.data
+        message: Any = saved_tensor_slice_pb2.SavedTensorSlices.FromString(value).data.data
         message.dtype = kind.enum
         message.tensor_shape.CopyFrom(shapes.to_proto(slices.part_shape(shape, part)))
         return tensor_proto.decode(message)

@@ -117,7 +117,8 @@ class BundleWriter:
             raise errors.InvalidArgumentError(None, None, f"Adding duplicate key: {key.decode(errors='replace')}")
         if not key:
             raise errors.InvalidArgumentError(None, None, "A tensor cannot be saved without a name.")
-        entry = tensor_bundle_pb2.BundleEntryProto(dtype=dtype.enum)
+        message: Any = tensor_bundle_pb2.BundleEntryProto  # its stub wants the enum's own type
+        entry = message(dtype=dtype.enum)
         entry.shape.CopyFrom(shapes.to_proto(shape))
         self._entries[key] = entry
         return entry

@@ -58,4 +58,4 @@ class SessionStore:
 
 def store_of(manager: ResourceManager) -> SessionStore:
     """The store of a session's device."""
-    return manager.get_or_create("", STORE, "store", SessionStore)  # type: ignore[no-any-return]
+    return manager.get_or_create("", STORE, "store", SessionStore)

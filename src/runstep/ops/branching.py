@@ -14,7 +14,7 @@ from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import get_default_graph, name_scope
 from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
-from runstep.ops.basic import identity, no_op
+from runstep.ops.basic import identity
 from runstep.ops.control_flow import merge
 from runstep.ops.tensor_array import TensorArray
 
@@ -86,8 +86,9 @@ def _branch_output(context: CondContext, leaf: Any) -> Any:
     if leaf is None:
         return None
     if isinstance(leaf, Operation):
+        # The pivot, once the operation has run: a tensor that stands for it in the merge.
         with context.graph.control_dependencies([leaf]):
-            return no_op()
+            return identity(context.pivot.outputs[0], name="control_dependency")
     if isinstance(leaf, SparseTensor | IndexedSlices):
         parts = [context.add_value(part) for part in leaf._component_tensors()]
         return SparseTensor(*parts) if isinstance(leaf, SparseTensor) else IndexedSlices(*parts)
@@ -101,10 +102,6 @@ def _merged(false: Any, true: Any) -> Any:
         raise ValueError("One branch of a cond returns None where the other returns a value.")
     if false is None:
         return None
-    if isinstance(false, Operation) or isinstance(true, Operation):
-        if not (isinstance(false, Operation) and isinstance(true, Operation)):
-            raise TypeError("One branch of a cond returns an Operation where the other returns a Tensor.")
-        return _merged_operations(false, true)
     if isinstance(false, SparseTensor | IndexedSlices):
         parts = [_merged(a, b) for a, b in zip(false._component_tensors(), true._component_tensors(), strict=True)]
         return SparseTensor(*parts) if isinstance(false, SparseTensor) else IndexedSlices(*parts)
@@ -118,15 +115,6 @@ def _merged(false: Any, true: Any) -> Any:
     output, _ = merge([false, true], name="Merge")
     output._handle_data = true._handle_data
     return output
-
-
-def _merged_operations(false: Operation, true: Operation) -> Tensor:
-    context_false, context_true = false._control_flow_context, true._control_flow_context
-    with context_false.graph.control_dependencies([false]):
-        a = identity(context_false._pivot)
-    with context_true.graph.control_dependencies([true]):
-        b = identity(context_true._pivot)
-    return merge([a, b], name="Merge")[0]
 
 
 def smart_cond(pred: Any, true_fn: Branch, false_fn: Branch, name: str | None = None) -> Any:

@@ -74,13 +74,13 @@ op("RefSelect", "index: int32, inputs: Ref(N * T) -> output: Ref(T)", "T: type",
 
 def switch(data: Any, pred: Any, name: str | None = None) -> tuple[Tensor, Tensor]:
     """`data` on the output that `pred` chooses, (false, true); the other one is dead."""
-    return apply("Switch", data, pred, name=name)  # type: ignore[no-any-return]
+    return apply("Switch", data, pred, name=name)
 
 
 def ref_switch(data: Any, pred: Any, name: str | None = None) -> tuple[Tensor, Tensor]:
-    return apply("RefSwitch", data, pred, name=name)  # type: ignore[no-any-return]
+    return apply("RefSwitch", data, pred, name=name)
 
 
 def merge(inputs: Any, name: str | None = None) -> tuple[Tensor, Tensor]:
     """The one of `inputs` that is not dead, and its index."""
-    return apply("RefMerge" if all(t.dtype.is_ref for t in inputs) else "Merge", inputs, name=name)  # type: ignore[no-any-return]
+    return apply("RefMerge" if all(t.dtype.is_ref for t in inputs) else "Merge", inputs, name=name)

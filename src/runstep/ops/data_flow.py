@@ -274,17 +274,17 @@ class QueueBase:
         Args:
           cancel_pending_enqueues: those who wait to put something in fail with CancelledError; else they go first.
         """
-        return self._op(  # type: ignore[no-any-return]
+        return self._op(
             "QueueClose", name=name, suffix="_Close", cancel_pending_enqueues=cancel_pending_enqueues
         )
 
     def is_closed(self, name: str | None = None) -> Tensor:
         """Whether the queue is closed: a bool of rank 0."""
-        return self._op("QueueIsClosed", name=name, suffix="_Is_Closed")  # type: ignore[no-any-return]
+        return self._op("QueueIsClosed", name=name, suffix="_Is_Closed")
 
     def size(self, name: str | None = None) -> Tensor:
         """How many elements are inside: an int32 of rank 0."""
-        return self._op("QueueSize", name=name, suffix="_Size")  # type: ignore[no-any-return]
+        return self._op("QueueSize", name=name, suffix="_Size")
 
 
 def _check(shape: TensorShape, declared: TensorShape) -> None:
@@ -427,7 +427,7 @@ class PriorityQueue(QueueBase):
 def _queue(
     op_type: str, types: list[Any], shapes: Any, capacity: Any, shared_name: str | None, name: str, **more: Any
 ) -> Tensor:
-    return apply(  # type: ignore[no-any-return]
+    return apply(
         op_type,
         component_types=types,
         shapes=shapes or [],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def convert_image_dtype(image: TensorLike, dtype: Any, saturate: bool = False, n
     if not dtype.is_floating and not dtype.is_integer:
         raise AttributeError("dtype must be either floating point or integer")
     if dtype is image.dtype:
-        return basic.identity(image, name=name)  # type: ignore[no-any-return]
+        return basic.identity(image, name=name)
     narrowed = cast.saturate_cast if saturate else cast.cast
     with name_scope(name, "convert_image") as scope:
         if image.dtype.is_integer and dtype.is_integer:
@@ -56,16 +57,16 @@ def convert_image_dtype(image: TensorLike, dtype: Any, saturate: bool = False, n
             if most > target:
                 factor = (most + 1) // (target + 1)
                 scaled = arithmetic.floordiv(image, factor, name="floordiv")
-                return narrowed(scaled, dtype, name=scope)  # type: ignore[no-any-return]
+                return narrowed(scaled, dtype, name=scope)
             factor = (target + 1) // (most + 1)
             wide = cast.saturate_cast(image, dtype) if saturate else cast.cast(image, dtype)
             return arithmetic.multiply(wide, factor, name=scope)
         if image.dtype.is_floating and dtype.is_floating:
-            return cast.cast(image, dtype, name=scope)  # type: ignore[no-any-return]
+            return cast.cast(image, dtype, name=scope)
         if image.dtype.is_integer:
             return arithmetic.multiply(cast.cast(image, dtype), 1.0 / int(image.dtype.max), name=scope)
         scaled = arithmetic.multiply(image, int(dtype.max) + 0.5)
-        return narrowed(scaled, dtype, name=scope)  # type: ignore[no-any-return]
+        return narrowed(scaled, dtype, name=scope)
 
 
 def rgb_to_grayscale(images: TensorLike, name: str | None = None) -> Tensor:
@@ -107,12 +108,12 @@ def hsv_to_rgb(images: TensorLike, name: str | None = None) -> Tensor:
 
 
 _YIQ = [[0.299, 0.59590059, 0.2115], [0.587, -0.27455667, -0.52273617], [0.114, -0.32134392, 0.31119955]]
-_FROM_YIQ = [[1, 1, 1], [0.95598634, -0.27201283, -1.10674021], [0.6208248, -0.64720424, 1.70423049]]
+_FROM_YIQ = [[1.0, 1.0, 1.0], [0.95598634, -0.27201283, -1.10674021], [0.6208248, -0.64720424, 1.70423049]]
 _YUV = [[0.299, -0.14714119, 0.61497538], [0.587, -0.28886916, -0.51496512], [0.114, 0.43601035, -0.10001026]]
-_FROM_YUV = [[1, 1, 1], [0, -0.394642334, 2.03206185], [1.13988303, -0.58062185, 0]]
+_FROM_YUV = [[1.0, 1.0, 1.0], [0.0, -0.394642334, 2.03206185], [1.13988303, -0.58062185, 0.0]]
 
 
-def _by_matrix(images: TensorLike, matrix: list[list[float]]) -> Tensor:
+def _by_matrix(images: TensorLike, matrix: Sequence[Sequence[float]]) -> Tensor:
     images = convert_to_tensor(images, name="images")
     kernel = convert_to_tensor(matrix, dtype=images.dtype, name="kernel")
     return contraction.tensordot(images, kernel, axes=[[len(images.raw_shape or ()) - 1], [0]])
@@ -319,7 +320,7 @@ def combined_non_max_suppression(
         iou = convert_to_tensor(np.float32(iou_threshold), name="iou_threshold")
         score = convert_to_tensor(np.float32(score_threshold), name="score_threshold")
         total = convert_to_tensor(max_total_size)
-        return apply(  # type: ignore[no-any-return]
+        return apply(
             "CombinedNonMaxSuppression",
             boxes,
             scores,

@@ -63,7 +63,7 @@ def _image(image: TensorLike) -> Tensor:
 
 def _checked(image: Tensor) -> Tensor:
     """Where TensorFlow hangs the checks that a static shape makes needless."""
-    return basic.with_dependencies([], image)  # type: ignore[no-any-return]
+    return basic.with_dependencies([], image)
 
 
 def _flipped(image: TensorLike, axis: int, scope_name: str) -> Tensor:
@@ -129,7 +129,7 @@ def central_crop(image: TensorLike, central_fraction: Any) -> Tensor:
         if fraction == 1:
             return convert_to_tensor(image, name="image")
         image = _image(image)
-        raw = image.raw_shape or ()
+        raw: Any = image.raw_shape or ()
         _checked(image)
         height, width = raw[-3], raw[-2]
         lead = len(raw) - 3
@@ -366,7 +366,7 @@ def _scaled_size(size: Tensor, raw: Any) -> Tensor:
     for axis in (0, 1):
         wanted = cast.cast(size[axis], dtypes.float32)
         factors.append(arithmetic.realdiv(wanted, cast.cast(raw[axis + 1], dtypes.float32), name="truediv"))
-    factor = arithmetic.minimum(*factors)
+    factor = arithmetic.minimum(factors[0], factors[1])
     parts = []
     for axis in (0, 1):
         scaled = apply("Mul", factor, cast.cast(raw[axis + 1], dtypes.float32), name="mul")
@@ -454,6 +454,6 @@ def resize_image_with_pad(
         floors = [elementwise.floor(half) for half in halves]
         offsets = [arithmetic.maximum(0, cast.cast(floor, dtypes.int32)) for floor in floors]
         resized = resize_images(image, joining.stack(sizes), method, align_corners=align_corners)
-        padded = pad_to_bounding_box(resized, *offsets, target_height, target_width)
+        padded = pad_to_bounding_box(resized, offsets[0], offsets[1], target_height, target_width)
         padded.set_shape([None, _known(target_height), _known(target_width), None])
         return shape_ops.squeeze(padded, axis=[0]) if single else padded

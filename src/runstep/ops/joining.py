@@ -350,7 +350,7 @@ def unstack(value: Any, num: int | None = None, axis: int = 0, name: str = "unst
             num = raw[axis]
         if num is None:
             raise ValueError(f"Cannot infer argument `num` from shape {value.shape}")
-    return apply("Unpack", value, num=num, axis=axis, name=name)  # type: ignore[no-any-return]
+    return apply("Unpack", value, num=num, axis=axis, name=name)
 
 
 def split(
@@ -362,11 +362,11 @@ def split(
     """
     if isinstance(num_or_size_splits, int) or hasattr(num_or_size_splits, "value"):
         count = int(num_or_size_splits)
-        return apply("Split", axis, value, num_split=count, name=name)  # type: ignore[no-any-return]
+        return apply("Split", axis, value, num_split=count, name=name)
     import numpy as np
 
     if isinstance(num_or_size_splits, np.integer):
-        return apply("Split", axis, value, num_split=int(num_or_size_splits), name=name)  # type: ignore[no-any-return]
+        return apply("Split", axis, value, num_split=int(num_or_size_splits), name=name)
     sizes = convert_to_tensor(num_or_size_splits)
     if sizes.raw_shape == ():
         raise ValueError(
@@ -379,7 +379,7 @@ def split(
             raise ValueError(
                 f"Cannot infer argument `num` from shape {sizes.shape}. Argument `num` should be provided."
             )
-    return apply("SplitV", value, sizes, axis, num_split=num, name=name)  # type: ignore[no-any-return]
+    return apply("SplitV", value, sizes, axis, num_split=num, name=name)
 
 
 def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:
@@ -407,7 +407,7 @@ def pad(
     else:
         result = apply("PadV2", tensor, paddings, constant_values, name=name)
     _set_known_sizes(result)
-    return result  # type: ignore[no-any-return]
+    return result
 
 
 def _set_known_sizes(padded_: Tensor) -> None:

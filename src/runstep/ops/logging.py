@@ -66,7 +66,7 @@ def Print(  # noqa: N802 - TensorFlow's name
       data: a list of tensors. message: printed in front. first_n: only so many times.
       summarize: so many elements of each tensor, 3 by default, -1 for all.
     """
-    return apply("Print", input_, data, message=message, first_n=first_n, summarize=summarize, name=name)  # type: ignore[no-any-return]
+    return apply("Print", input_, data, message=message, first_n=first_n, summarize=summarize, name=name)
 
 
 class _Place:
@@ -138,7 +138,7 @@ def print(*inputs: Any, **kwargs: Any) -> Operation:
             summarize=summarize,
             name=None if name is None else f"{name}_format",
         )
-    return apply("PrintV2", text, output_stream=target, end=end, name=name)  # type: ignore[no-any-return]
+    return apply("PrintV2", text, output_stream=target, end=end, name=name)
 
 
 def _target(stream: Any) -> str:
@@ -183,6 +183,6 @@ def Assert(condition: Any, data: Any, summarize: int | None = None, name: str | 
         condition = convert_to_tensor(condition, name="Condition")
 
         def fail() -> Operation:
-            return apply("Assert", condition, data, summarize=summarize)  # type: ignore[no-any-return]
+            return apply("Assert", condition, data, summarize=summarize)
 
         return runstep.cond(condition, no_op, fail, name="AssertGuard").op

@@ -103,7 +103,7 @@ class KeyValueTensorInitializer(TableInitializerBase):
         with name_scope(self._name, values=(table.resource_handle, self._keys, self._values)):
             made = apply("LookupTableImportV2", table.resource_handle, self._keys, self._values)
         get_default_graph().add_to_collection(GraphKeys.TABLE_INITIALIZERS, made)
-        return made  # type: ignore[no-any-return]
+        return made
 
 
 class TextFileIndex:
@@ -169,7 +169,7 @@ class TextFileInitializer(TableInitializerBase):
         graph.add_to_collection(GraphKeys.TABLE_INITIALIZERS, made)
         if self._filename.op.type == "Const":
             graph.add_to_collection(GraphKeys.ASSET_FILEPATHS, self._filename)
-        return made  # type: ignore[no-any-return]
+        return made
 
     @property
     def _shared_name(self) -> str:
@@ -218,12 +218,12 @@ class LookupInterface:
     @property
     def name(self) -> str:
         """The name of the table's node."""
-        return self._resource_handle.op.name  # type: ignore[no-any-return]
+        return self._resource_handle.op.name
 
     @property
     def resource_handle(self) -> Tensor:
         """The tensor that holds the table's handle."""
-        return self._resource_handle  # type: ignore[no-any-return]
+        return self._resource_handle
 
     def _op(self, op_type: str, *inputs: Any, **attrs: Any) -> Any:
         if not self._colocates:
@@ -246,7 +246,7 @@ class LookupInterface:
     def size(self, name: str | None = None) -> Tensor:
         """The number of entries: int64 of rank 0."""
         with name_scope(name, f"{self.name}_Size", [self._resource_handle]):
-            return self._op("LookupTableSizeV2")  # type: ignore[no-any-return]
+            return self._op("LookupTableSizeV2")
 
     def lookup(self, keys: Any, name: str | None = None) -> Any:
         """The values of `keys`, the default where there is none; sparse and ragged keys give such values."""
@@ -286,7 +286,7 @@ class StaticHashTable(LookupInterface):
 
     @property
     def default_value(self) -> Tensor:
-        return self._default_value  # type: ignore[no-any-return]
+        return self._default_value
 
     @property
     def initializer(self) -> Operation:
@@ -309,7 +309,7 @@ class StaticHashTable(LookupInterface):
     def export(self, name: str | None = None) -> tuple[Tensor, Tensor]:
         """(keys, values) of all entries, in no particular order."""
         with name_scope(name, f"{self.name}_Export", [self._resource_handle]):
-            return self._op("LookupTableExportV2", Tkeys=self._key_dtype, Tvalues=self._value_dtype)  # type: ignore[no-any-return]
+            return self._op("LookupTableExportV2", Tkeys=self._key_dtype, Tvalues=self._value_dtype)
 
 
 class StaticVocabularyTable(LookupInterface):
@@ -365,7 +365,7 @@ class StaticVocabularyTable(LookupInterface):
         """The number of ids, buckets included: int64 of rank 0."""
         with name_scope(name, f"{self.name}_Size"):
             known = convert_to_tensor(0, dtypes.int64) if self._table is None else self._table.size()
-            return apply("AddV2", known, self._num_oov_buckets, name="add")  # type: ignore[no-any-return]
+            return apply("AddV2", known, self._num_oov_buckets, name="add")
 
     def lookup(self, keys: Any, name: str | None = None) -> Any:
         if not isinstance(keys, SparseTensor | RaggedTensor):
@@ -397,7 +397,9 @@ class _Mutable(LookupInterface):
         if checkpoint:
             get_default_graph().add_to_collection(GraphKeys.SAVEABLE_OBJECTS, TableSaveable(self))
 
-    def lookup(self, keys: Any, dynamic_default_values: Any = None, name: str | None = None) -> Any:
+    def lookup(  # type: ignore[override]  # TensorFlow has the default before the name
+        self, keys: Any, dynamic_default_values: Any = None, name: str | None = None
+    ) -> Any:
         """The values of `keys`. Where there is none, the default, or what `dynamic_default_values` has for that key."""
 
         def find(dense: Any) -> Any:
@@ -417,19 +419,19 @@ class _Mutable(LookupInterface):
         with name_scope(name, f"{self.name}_lookup_table_insert", [self._resource_handle]):
             keys = convert_to_tensor(keys, self._key_dtype, name="keys")
             values = convert_to_tensor(values, self._value_dtype, name="values")
-            return self._op("LookupTableInsertV2", keys, values)  # type: ignore[no-any-return]
+            return self._op("LookupTableInsertV2", keys, values)
 
     def remove(self, keys: Any, name: str | None = None) -> Operation:
         """The operation that removes entries; keys that have none are passed over."""
         if keys.dtype != self._key_dtype:
             raise TypeError(f"Dtype of argument `keys` must be {self._key_dtype!r}, received: {keys.dtype!r}")
         with name_scope(name, f"{self.name}_lookup_table_remove"):
-            return apply("LookupTableRemoveV2", self._resource_handle, keys)  # type: ignore[no-any-return]
+            return apply("LookupTableRemoveV2", self._resource_handle, keys)
 
     def export(self, name: str | None = None) -> tuple[Tensor, Tensor]:
         """(keys, values) of all entries, in no particular order."""
         with name_scope(name, f"{self.name}_lookup_table_export_values", [self._resource_handle]):
-            return self._op("LookupTableExportV2", Tkeys=self._key_dtype, Tvalues=self._value_dtype)  # type: ignore[no-any-return]
+            return self._op("LookupTableExportV2", Tkeys=self._key_dtype, Tvalues=self._value_dtype)
 
 
 class MutableHashTable(_Mutable):
@@ -511,7 +513,7 @@ class DenseHashTable(_Mutable):
     def remove(self, keys: Any, name: str | None = None) -> Operation:
         if not isinstance(keys, Tensor):
             with name_scope(name, f"{self.name}_lookup_table_remove"):
-                return apply("LookupTableRemoveV2", self._resource_handle, keys)  # type: ignore[no-any-return]
+                return apply("LookupTableRemoveV2", self._resource_handle, keys)
         return super().remove(keys, name)
 
 
@@ -531,9 +533,9 @@ class TableSaveable:
 
     @property
     def device(self) -> str:
-        return self.op.device  # type: ignore[no-any-return]
+        return self.op.device
 
     def restore(self, restored_tensors: Any, restored_shapes: Any = None) -> Operation:
         """The operation that makes the restored keys and values the only entries."""
         with get_default_graph().colocate_with(self.op), name_scope(f"{self.name}_table_restore"):
-            return apply("LookupTableImportV2", self.op, *restored_tensors)  # type: ignore[no-any-return]
+            return apply("LookupTableImportV2", self.op, *restored_tensors)

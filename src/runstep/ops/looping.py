@@ -208,7 +208,7 @@ def _turns(
             merged = [_first_merge(tensor) for tensor in entered]
         context.pivot_for_pred = merged[0].op
         result = _call(cond, _packed(loop_vars, leaves, merged))
-        condition = checked_predicate(result)
+        condition = checked_predicate(convert_to_tensor(result) if isinstance(result, bool) else result)
         condition = context.add_value(condition)
         gate = apply("LoopCond", condition, name="LoopCond")
         switches = []

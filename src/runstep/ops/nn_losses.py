@@ -214,7 +214,7 @@ def sparse_softmax_cross_entropy_with_logits(
         ranks = labels.shape.ndims, logits.shape.ndims
         if ranks[1] == 0:
             raise ValueError(f"`logits` cannot be a scalar. Received logits={logits}`")
-        if None not in ranks and ranks[0] != ranks[1] - 1:  # type: ignore[operator]
+        if None not in ranks and ranks[0] != ranks[1] - 1:
             raise ValueError(
                 "`labels.shape.rank` must equal `logits.shape.rank - 1`. Received: "
                 f"labels.shape={labels.shape} of rank {ranks[0]} and logits.shape={logits.shape} of rank {ranks[1]}"
@@ -250,7 +250,7 @@ def top_k(
     input: TensorLike, k: TensorLike = 1, sorted: bool = True, index_type: Any = dtypes.int32, name: str | None = None
 ) -> tuple[Tensor, Tensor]:
     """The `k` largest elements of each row, and where they are. Source: `tf.nn.top_k`."""
-    return apply("TopKV2", input, k, sorted=sorted, index_type=index_type, name=name)  # type: ignore[no-any-return]
+    return apply("TopKV2", input, k, sorted=sorted, index_type=index_type, name=name)
 
 
 def in_top_k(predictions: TensorLike, targets: TensorLike, k: TensorLike, name: str | None = None) -> Tensor:

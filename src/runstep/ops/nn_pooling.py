@@ -176,7 +176,7 @@ def max_pool_v2(
 ) -> Tensor:
     """Max pooling in as many dimensions as `input` has. Source: `tf.nn.max_pool_v2`."""
     function, more = _by_rank({3: max_pool1d, 4: max_pool2d, 5: max_pool3d}, input, data_format, None)
-    return function(input, ksize, strides, padding, name=name, **more)  # type: ignore[no-any-return]
+    return function(input, ksize, strides, padding, name=name, **more)
 
 
 def avg_pool_v2(
@@ -184,7 +184,7 @@ def avg_pool_v2(
 ) -> Tensor:
     """Average pooling in as many dimensions as `input` has. Source: `tf.nn.avg_pool_v2`."""
     function, more = _by_rank({3: avg_pool1d, 4: avg_pool, 5: avg_pool3d}, input, data_format, None)
-    return function(input, ksize, strides, padding, name=name, **more)  # type: ignore[no-any-return]
+    return function(input, ksize, strides, padding, name=name, **more)
 
 
 def max_pool_with_argmax(
@@ -204,7 +204,7 @@ def max_pool_with_argmax(
             f"`data_format` values other than 'NHWC' are not supported. Received: data_format={data_format}"
         )
     index_type = one_of("output_dtype", output_dtype, "Targmax", Targmax)
-    return apply(  # type: ignore[no-any-return]
+    return apply(
         "MaxPoolWithArgmax",
         input,
         ksize=ksize,
@@ -266,7 +266,7 @@ def pool(
             if spatial == 1:
                 one = max_pool1d if pooling_type == "MAX" else avg_pool1d
                 return one(value, window_shape, steps, pads, data_format="NCW" if first else "NWC", name=scope)
-            return function(  # type: ignore[no-any-return]
+            return function(
                 value, [*lead, *window_shape, *tail], [*lead, *steps, *tail], pads, data_format=known, name=scope
             )
 

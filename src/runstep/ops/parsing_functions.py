@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,7 +102,7 @@ class _Wanted:
                 f"Conflicting type {self.sparse[key]} vs {dtype} for feature {key}."
             )
 
-    def defaults(self, variable: Sequence[str] = ()) -> list[Tensor]:
+    def defaults(self, variable: Collection[str] = ()) -> list[Tensor]:
         """The default of each dense feature as a tensor: none is an empty one; padding is a scalar."""
         found = []
         for key, (dtype, raw, value) in self.dense.items():

@@ -147,7 +147,7 @@ def _sparse(value: Any) -> Any:
 
 def _operation(a: Any, b: Any, name: str, validate_indices: bool) -> SparseTensor:
     """`a` is dense where only one of the two is."""
-    attrs = {"set_operation": name, "validate_indices": validate_indices}
+    attrs: Any = {"set_operation": name, "validate_indices": validate_indices}
     if isinstance(a, SparseTensor):
         parts = (a.indices, a.values, a.dense_shape, b.indices, b.values, b.dense_shape)
         return SparseTensor(*apply("SparseToSparseSetOperation", *parts, **attrs))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from runstep.ops import (  # noqa: F401
     activation,
     arithmetic,
+    barriers,
     basic,
     bitwise,
     cast,
@@ -61,6 +62,7 @@ from runstep.ops import (  # noqa: F401
     sparse_segment,
     special,
     stack,
+    staging,
     state,
     string_parts,
     strings,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -104,18 +104,20 @@ class Compiler:
         *,
         trace: bool = False,
         staged: bool = False,
+        links: Mapping[Tensor, Tensor] | None = None,
     ) -> Plan:
         """The plan of one request.
 
         Args:
           trace: every kernel call reports to the step; nothing is rewritten away.
           staged: feeds arrive at different times (partial runs): every feed can start tasks of its own.
+          links: tensors that others of the same step stand in for (CallableOptions.tensor_connection).
 
         Raises:
           OpError: with the node: an unknown op, no kernel, no such device, a placeholder that isn't fed, bad frames.
         """
         edits = graph._edits
-        pruned = prune(feeds, fetches, targets)
+        pruned = prune(feeds, fetches, targets, links)
         needed = needs(pruned, fetches, targets) if staged else ()
         if not staged:  # there, the placeholder says so when it runs (S149)
             self._check_placeholders(pruned, feeds, fetches)
@@ -389,7 +391,7 @@ class _Work:
         if self.flow is not None:
             return self.flow.top.predecessors
         return {
-            node: {source for source, _ in node.inputs if source.feed < 0} | set(node.controls)
+            node: {source for source, _ in node.inputs if source.feed < 0}.union(node.controls)
             for node in self.items
             if isinstance(node, PlanNode)
         }

@@ -437,7 +437,7 @@ def _scheduled(region: Region, inner: Iterable[Frame], guards: dict[Item, Guard]
     pending: dict[Item, int] = {}
     consumers: dict[Item, list[Item]] = {}
     for item in items:
-        sources: set[Item | None] = set()
+        sources: set[Any] = set()
         nodes = item.enters if isinstance(item, Frame) else [item]
         for node in nodes:
             if isinstance(item, PlanNode) and node.type in ENTERS:
@@ -448,7 +448,7 @@ def _scheduled(region: Region, inner: Iterable[Frame], guards: dict[Item, Guard]
             sources.update(item_of(control) for control in node.controls)
         sources.discard(None)
         sources.discard(item)
-        region.predecessors[item] = sources  # type: ignore[assignment]
+        region.predecessors[item] = sources
         pending[item] = len(sources)
         for source in sources:
             consumers.setdefault(source, []).append(item)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from runstep.graph.operation import Operation
@@ -42,9 +42,22 @@ _STRUCTURAL = frozenset(
 )
 
 
-def prune(feeds: Sequence[Tensor], fetches: Iterable[Tensor], targets: Iterable[Operation]) -> Pruned:
-    """Collects what a request needs, depth first, so that values are made shortly before they are used."""
+def _inputs(op: Operation) -> tuple[Tensor, ...]:
+    return op.inputs
+
+
+def prune(
+    feeds: Sequence[Tensor],
+    fetches: Iterable[Tensor],
+    targets: Iterable[Operation],
+    links: Mapping[Tensor, Tensor] | None = None,
+) -> Pruned:
+    """Collects what a request needs, depth first, so that values are made shortly before they are used.
+
+    Whoever takes a key of `links` as an input takes what it is mapped to instead.
+    """
     found = Pruned(feeds)
+    inputs_of = _inputs if not links else lambda op: tuple([links.get(tensor, tensor) for tensor in op.inputs])
     roots = [tensor.op for tensor in fetches if not found.is_fed(tensor)]
     roots.extend(targets)
     by_op, fed = found.by_op, found._fed
@@ -69,12 +82,12 @@ def prune(feeds: Sequence[Tensor], fetches: Iterable[Tensor], targets: Iterable[
             for control in op.control_inputs:
                 if control not in done:
                     stack.append((control, False))
-            for tensor in reversed(op.inputs):
+            for tensor in reversed(inputs_of(op)):
                 if tensor not in fed and tensor.op not in done:
                     stack.append((tensor.op, False))
     for node in order:
-        op: Any = node.op
-        node.inputs = [(fed[t], 0) if t in fed else (by_op[t.op], t.value_index) for t in op.inputs]
-        if op.control_inputs:
-            node.controls = [by_op[control] for control in op.control_inputs]
+        made: Any = node.op
+        node.inputs = [(fed[t], 0) if t in fed else (by_op[t.op], t.value_index) for t in made.inputs]
+        if made.control_inputs:
+            node.controls = [by_op[control] for control in made.control_inputs]
     return found

@@ -1,11 +1,9 @@
-"""Precompiled requests: `make_callable` and callables from CallableOptions (S130-S135)."""
+"""Precompiled requests: `make_callable` (S130-S134)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from runstep import errors
 from runstep.quiet import begin, end
@@ -24,9 +22,9 @@ def make_callable(session: BaseSession, fetches: Any, feed_list: Any, accept_opt
     graph = session.graph
     wanted = Fetches(session, fetches)
     keys = list(feed_list or ())
-    tensors = [graph.as_graph_element(key, True, False) if _is_plain(key) else None for key in keys]
     for key in keys:
         feeds.keys_of(graph, [key])  # bad keys are refused now
+    tensors = [graph.as_graph_element(key, True, False) if _is_plain(key) else None for key in keys]
     if accept_options or None in tensors or len(set(tensors)) != len(tensors):
         return _through_run(session, fetches, keys, accept_options or bool(keys))
     request = session._request(wanted, tensors, False)
@@ -102,41 +100,3 @@ def _direct(session: BaseSession, fetches: Any, request: Any, keys: list[Any]) -
         return run()
 
     return run_without_feeds
-
-
-def from_options(session: BaseSession, callable_options: Any) -> Callable[..., list[Any]]:
-    """A callable of positional arrays that returns a list (S135).
-
-    Raises, when called:
-      InvalidArgumentError: a wrong number of feeds, or a dtype that isn't exactly the tensor's.
-    """
-    from runstep.protos import config_pb2
-
-    options = config_pb2.CallableOptions.FromString(callable_options.SerializeToString())
-    graph = session.graph
-    connections = {c.to_tensor: graph.get_tensor_by_name(c.from_tensor) for c in options.tensor_connection}
-    if connections:
-        from runstep.session.connections import connected
-
-        return connected(session, options, connections)
-    keys = [graph.get_tensor_by_name(name) for name in options.feed]
-    fetches = [graph.get_tensor_by_name(name) for name in options.fetch]
-    targets = [graph.get_operation_by_name(name.partition(":")[0]) for name in options.target]
-    names = len(fetches)
-
-    def run(*values: Any, **kwargs: Any) -> list[Any]:
-        _check_open(session)
-        if len(values) != len(keys):
-            raise errors.InvalidArgumentError(None, None, f"Expected {len(keys)} feed tensors, but got {len(values)}")
-        for tensor, value in zip(keys, values, strict=True):
-            array = np.asarray(value)
-            if array.dtype != tensor.dtype.np and array.dtype.kind not in "SUO":
-                raise errors.InvalidArgumentError(
-                    None, None, f"Type mismatch for feed {tensor.name}: actual {array.dtype} vs. expect {tensor.dtype.name}"
-                )
-        run_metadata = kwargs.get("run_metadata")
-        wanted = options.run_options if options.HasField("run_options") else None
-        found = session.run([*fetches, *targets], dict(zip(keys, values, strict=True)), wanted, run_metadata)
-        return found[:names]
-
-    return run

@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -119,13 +119,14 @@ class LocalEngine:
         targets: Sequence[Operation],
         trace: bool = False,
         staged: bool = False,
+        links: Mapping[Tensor, Tensor] | None = None,
     ) -> Plan:
         """The plan of a request on this engine's devices. Raises OpError where it can be told before running."""
         if self.closed:
             raise errors.CancelledError(None, None, _CLOSED)
         if self._refusal is not None:
             raise self._refusal
-        plan = self.compiler.compile(graph, feeds, fetches, targets, trace=trace, staged=staged)
+        plan = self.compiler.compile(graph, feeds, fetches, targets, trace=trace, staged=staged, links=links)
         if self._placements is not None:
             self._placements.add(plan)
         return plan

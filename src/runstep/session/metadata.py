@@ -11,6 +11,7 @@ import numpy as np
 from runstep import errors
 from runstep.graph import dtypes, shapes
 from runstep.graph.exporter import write_node
+from runstep.graph.tensor import Tensor
 from runstep.plan.compile import Plan
 from runstep.plan.node import PlanNode
 from runstep.step import Record, StepContext
@@ -129,6 +130,7 @@ class Recording:
         self._config = config
         self._wall = time.time_ns()
         self._clock = time.perf_counter_ns()
+        self._arguments: dict[Tensor, str] = {}
 
     def finish(self, plan: Plan | None, target: Any = None) -> None:
         """Fills the caller's RunMetadata with what was seen, also when the step failed (S111); nothing, without a plan.
@@ -167,6 +169,10 @@ class Recording:
         for position, tensor in enumerate(plan.feeds):
             name = f"_arg_{tensor.op.name}_{tensor.value_index}_{position}"
             self._edge(by_device[first], name, f"{name} = _Arg()", self._clock)
+        for node in placed_nodes(plan):
+            if node.type == "Const" and node.known is not None:
+                self._edge(by_device.get(node.device) or by_device[first], node.name, f"{node.name} = Const()", self._clock)
+        self._arguments = {t: f"_arg_{t.op.name}_{t.value_index}_{i}" for i, t in enumerate(plan.feeds)}
         nodes = {node.number: node for node in plan.nodes}
         for record in self.context.records or ():
             node = nodes.get(record.node)
@@ -193,7 +199,7 @@ class Recording:
     def _node(self, device: Any, node: PlanNode, record: Record) -> None:
         op = node.op
         assert op is not None
-        inputs = ", ".join(t.op.name if t.value_index == 0 else t.name for t in op.inputs)
+        inputs = ", ".join(self._arguments.get(t) or (t.op.name if t.value_index == 0 else t.name) for t in op.inputs)
         stats = device.node_stats.add(node_name=node.name, timeline_label=f"{node.name} = {node.type}({inputs})")
         self._times(stats, record.started, record.ended)
         total = 0

@@ -238,7 +238,7 @@ class BaseSession:
         return make_callable(self, fetches, feed_list, accept_options)
 
     def _make_callable_from_options(self, callable_options: Any) -> Callable[..., list[Any]]:
-        from runstep.session.callables import from_options
+        from runstep.session.optioned import from_options
 
         return from_options(self, callable_options)
 

@@ -86,7 +86,7 @@ class Engine:
         Returns:
           The fetched arrays, and a serialised RunMetadata.
         """
-        return _translated(self._run, feeds, fetches, targets, options_bytes)  # type: ignore[no-any-return]
+        return _translated(self._run, feeds, fetches, targets, options_bytes)
 
     def _run(
         self, feeds: Mapping[str, Any], fetches: Sequence[str], targets: Sequence[str], options_bytes: bytes

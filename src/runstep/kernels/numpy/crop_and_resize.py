@@ -149,11 +149,11 @@ def crop_and_resize_box_gradient(grads: Array, image: Array, boxes: Array, index
     height, width = np.float32(image.shape[1] - 1), np.float32(image.shape[2] - 1)
     for axis, slope, last, count in ((0, slope_y, height, rows), (1, slope_x, width, columns)):
         if count > 1:
-            share = np.arange(count, dtype=np.float32) / np.float32(count - 1)
+            share: Any = np.arange(count, dtype=np.float32) / np.float32(count - 1)
             share = share[:, None] if axis == 0 else share[None, :]
             start, end = last * (1 - share), last * share
         else:
-            start = end = last * np.float32(0.5)
+            start = end = np.asarray(last * np.float32(0.5))
         result[:, axis] = (slope * start).sum(axis=(1, 2))
         result[:, axis + 2] = (slope * end).sum(axis=(1, 2))
     return result

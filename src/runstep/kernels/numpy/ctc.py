@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ Array = Any
 _NEVER = -math.inf
 
 
-def _checked(inputs: Array, lengths: Array, refused: type[OpError] = FailedPreconditionError) -> list[int]:
+def _checked(inputs: Array, lengths: Array, refused: Callable[..., OpError] = FailedPreconditionError) -> list[int]:
     if inputs.ndim != 3:
         raise InvalidArgumentError(None, None, "inputs is not a 3-Tensor")
     steps, batch, _ = inputs.shape

@@ -139,7 +139,7 @@ class Depthwise:
             source = rows.source(x)
             if weights is None:
                 weights = self.lay_out(rows, w)
-            y = None
+            y: Any = None
             for (shape, offset, steps, _), long in zip(rows.views, weights, strict=True):
                 taps = np.ndarray(shape, self.compute, source, offset, steps)
                 part = np.einsum("nhijw,ijw->nhw", taps, long)

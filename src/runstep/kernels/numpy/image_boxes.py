@@ -37,7 +37,7 @@ def intersection_over_union(boxes: Array) -> Overlap:
     return overlap
 
 
-def suppress(scores: Array, overlap: Overlap, most: int, iou: float, least: float) -> Array:
+def suppress(scores: Array, overlap: Overlap, most: int, iou: Any, least: float) -> Array:
     """Indices of the boxes that stay, the best first; of equal scores the first box first."""
     scores = scores.astype(np.float32, copy=False)
     order = np.argsort(-scores, kind="stable")

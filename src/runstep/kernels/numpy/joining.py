@@ -339,7 +339,7 @@ def _pad(value: Any, pads: list[list[int]], fill: Any) -> Any:
 def _pads(paddings: Any) -> list[list[int]]:
     if paddings.ndim != 2 or paddings.shape[1] != 2:
         invalid(f"paddings must be a matrix with 2 columns: {text(paddings.shape)}")
-    return paddings.tolist()  # type: ignore[no-any-return]
+    return paddings.tolist()
 
 
 @numpy_kernel.make("Pad", "PadV2")

@@ -71,10 +71,10 @@ def mutable_dense_hash_table(node: Node) -> Kernel:
     attrs = node.attrs
     types = attrs["key_dtype"], attrs["value_dtype"]
     shape = _value_shape(node)
-    keys: Any = None
+    keys: Any = ()
 
     def make(name: str) -> DenseTable:
-        return DenseTable(name, types, shape, *keys, attrs["initial_num_buckets"], attrs["max_load_factor"])
+        return DenseTable(name, types, shape, keys[0], keys[1], attrs["initial_num_buckets"], attrs["max_load_factor"])
 
     own = _owner(node, make)
 

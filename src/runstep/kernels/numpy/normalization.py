@@ -50,7 +50,7 @@ def _inference(node: Node, first: bool, epsilon: Any) -> Kernel:
     fixed = None
     if all(value is not None and value.ndim == 1 for value in constants):
         if len({value.size for value in constants if value is not None}) == 1:
-            fixed = coefficients(*constants)  # type: ignore[arg-type]
+            fixed = coefficients(*constants)
 
     multiply, add = (PerChannel(value) for value in (fixed or (None, None)))
 

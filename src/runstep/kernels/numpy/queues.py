@@ -20,7 +20,7 @@ QUEUE = "tensorflow::QueueInterface"
 
 def queue_of(handle: Any) -> Queue:
     """The queue that a handle names."""
-    return shared.found(handle, QUEUE)  # type: ignore[no-any-return]
+    return shared.found(handle, QUEUE)
 
 
 # --- owners -------------------------------------------------------------------------------------------------------
@@ -235,7 +235,8 @@ def _padded(items: list[Any], dtype: DType, declared: tuple[int | None, ...]) ->
     shape = tuple(most if size is None else size for size, most in zip(declared, largest, strict=True))
     out = np.full((len(items), *shape), b"" if dtype is dtypes.string else 0, dtype.np)
     for index, (item, size) in enumerate(zip(items, sizes, strict=True)):
-        out[(index, *map(slice, size))] = item
+        part: Any = (index, *map(slice, size))
+        out[part] = item
     return out
 
 

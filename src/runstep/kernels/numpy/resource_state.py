@@ -40,7 +40,7 @@ def variable_of(handle: Any) -> ResourceVariable:
         found = None
     if type(found) is ResourceVariable:
         return found
-    return resource_of(handle, VARIABLE)  # type: ignore[no-any-return]
+    return resource_of(handle, VARIABLE)
 
 
 def read(handle: Any) -> Any:

@@ -18,7 +18,7 @@ def _text(handle: Any) -> str:
         raise invalid("`handle` must be scalar")
     if isinstance(handle, ResourceHandle):
         return handle.name
-    return np.asarray(handle).item().decode()  # type: ignore[no-any-return]
+    return np.asarray(handle).item().decode()
 
 
 @numpy_kernel.make("GetSessionHandle", "GetSessionHandleV2")

@@ -97,7 +97,9 @@ def dense_to_dense_set_operation(node: Node) -> Kernel:
 def dense_to_sparse_set_operation(node: Node) -> Kernel:
     _check_operation(node)
     validate = node.attrs["validate_indices"]
-    return lambda a, *b: _combined(node, _dense_groups(a), _sparse_groups(*b, validate), a.dtype)
+    return lambda a, indices, values, shape: _combined(
+        node, _dense_groups(a), _sparse_groups(indices, values, shape, validate), a.dtype
+    )
 
 
 @numpy_kernel.make("SparseToSparseSetOperation")
@@ -105,9 +107,12 @@ def sparse_to_sparse_set_operation(node: Node) -> Kernel:
     _check_operation(node)
     validate = node.attrs["validate_indices"]
 
-    def kernel(*parts: Array) -> Any:
-        a, b = _sparse_groups(*parts[:3], validate), _sparse_groups(*parts[3:], validate)
-        return _combined(node, a, b, parts[1].dtype)
+    def kernel(
+        indices: Array, values: Array, shape: Array, b_indices: Array, b_values: Array, b_shape: Array
+    ) -> Any:
+        a = _sparse_groups(indices, values, shape, validate)
+        b = _sparse_groups(b_indices, b_values, b_shape, validate)
+        return _combined(node, a, b, values.dtype)
 
     return kernel
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from runstep.kernels.numpy import (  # noqa: F401
     activation,
     arithmetic,
+    barriers,
     basic,
     bias,
     bitwise,
@@ -67,6 +68,7 @@ from runstep.kernels.numpy import (  # noqa: F401
     sparse_segment,
     special,
     stack,
+    staging,
     state,
     string_format,
     string_parts,
