@@ -91,9 +91,9 @@ if TYPE_CHECKING:
     from runstep.protos.config_pb2 import RunOptions as RunOptions
     from runstep.protos.event_pb2 import Event as Event
     from runstep.protos.graph_pb2 import GraphDef as GraphDef
-    from runstep.protos.histogram_pb2 import HistogramProto as HistogramProto
     from runstep.protos.meta_graph_pb2 import MetaGraphDef as MetaGraphDef
     from runstep.protos.node_def_pb2 import NodeDef as NodeDef
+    from runstep.protos.histogram_pb2 import HistogramProto as HistogramProto
     from runstep.protos.summary_pb2 import Summary as Summary
 
 __version__ = "0.1.0"

@@ -1,26 +1,73 @@
 """`tf.debugging`: checks (source: tf.compat.v1.debugging)."""
 
-from runstep.ops.elementwise import (
-    is_finite as is_finite,
+from runstep.ops.assertions import (
+    assert_equal,
+    assert_greater,
+    assert_greater_equal,
+    assert_less,
+    assert_less_equal,
+    assert_near,
+    assert_negative,
+    assert_non_negative,
+    assert_non_positive,
+    assert_none_equal,
+    assert_positive,
+)
+from runstep.ops.assertions_static import (
+    assert_integer,
+    assert_proper_iterable,
+    assert_rank,
+    assert_rank_at_least,
+    assert_rank_in,
+    assert_same_float_dtype,
+    assert_scalar,
+    assert_type,
+    is_numeric_tensor,
 )
 from runstep.ops.elementwise import (
-    is_inf as is_inf,
-)
-from runstep.ops.elementwise import (
-    is_nan as is_nan,
+    is_finite,
+    is_inf,
+    is_nan,
 )
 from runstep.ops.logging import (
-    Assert as Assert,
+    Assert,
 )
 from runstep.ops.reduction import (
-    is_non_decreasing as is_non_decreasing,
-)
-from runstep.ops.reduction import (
-    is_strictly_increasing as is_strictly_increasing,
+    is_non_decreasing,
+    is_strictly_increasing,
 )
 from runstep.ops.selecting import (
-    check_numerics as check_numerics,
-)
-from runstep.ops.selecting import (
+    check_numerics,
     verify_tensor_all_finite as assert_all_finite,
 )
+
+__all__ = [
+    "Assert",
+    "assert_all_finite",
+    "assert_equal",
+    "assert_greater",
+    "assert_greater_equal",
+    "assert_integer",
+    "assert_less",
+    "assert_less_equal",
+    "assert_near",
+    "assert_negative",
+    "assert_non_negative",
+    "assert_non_positive",
+    "assert_none_equal",
+    "assert_positive",
+    "assert_proper_iterable",
+    "assert_rank",
+    "assert_rank_at_least",
+    "assert_rank_in",
+    "assert_same_float_dtype",
+    "assert_scalar",
+    "assert_type",
+    "check_numerics",
+    "is_finite",
+    "is_inf",
+    "is_nan",
+    "is_non_decreasing",
+    "is_numeric_tensor",
+    "is_strictly_increasing",
+]

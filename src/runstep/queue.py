@@ -1,17 +1,17 @@
 """`tf.queue`: queues (source: tf.compat.v1.queue)."""
 
 from runstep.ops.data_flow import (
-    FIFOQueue as FIFOQueue,
+    FIFOQueue,
+    PaddingFIFOQueue,
+    PriorityQueue,
+    QueueBase,
+    RandomShuffleQueue,
 )
-from runstep.ops.data_flow import (
-    PaddingFIFOQueue as PaddingFIFOQueue,
-)
-from runstep.ops.data_flow import (
-    PriorityQueue as PriorityQueue,
-)
-from runstep.ops.data_flow import (
-    QueueBase as QueueBase,
-)
-from runstep.ops.data_flow import (
-    RandomShuffleQueue as RandomShuffleQueue,
-)
+
+__all__ = [
+    "FIFOQueue",
+    "PaddingFIFOQueue",
+    "PriorityQueue",
+    "QueueBase",
+    "RandomShuffleQueue",
+]

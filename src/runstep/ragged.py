@@ -3,3 +3,7 @@
 from runstep.ops.ragged_placeholder import (
     ragged_placeholder as placeholder,
 )
+
+__all__ = [
+    "placeholder",
+]

@@ -192,9 +192,7 @@ def scan(
             for init in value
         ]
         if initializer is None:
-            arrays = [
-                array.write(count - 1 if reverse else 0, init) for array, init in zip(arrays, value, strict=True)
-            ]
+            arrays = [array.write(count - 1 if reverse else 0, init) for array, init in zip(arrays, value, strict=True)]
 
         def turn(i: Tensor, value: Any, arrays: Any) -> Any:
             row = nest.pack_sequence_as(elems, [row.read(i) for row in rows])

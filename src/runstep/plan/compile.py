@@ -255,7 +255,7 @@ class _Work:
             if node.known is None and node.kernel is None and node.type not in _STRUCTURE and node.guard is not NEVER:
                 self._make(node)
                 self.nodes.append(node)
-            elif node.type == "LoopCond":
+            elif node.type == "LoopCond" and node.known is None:
                 self._make(node)
             elif node.known is None and node.kernel is not None and node.type.startswith("_") and node.guard is not NEVER:
                 self.nodes.append(node)  # made already, by fuse

@@ -87,7 +87,7 @@ def prune(
                     stack.append((tensor.op, False))
     for node in order:
         made: Any = node.op
-        node.inputs = [(fed[t], 0) if t in fed else (by_op[t.op], t.value_index) for t in made.inputs]
+        node.inputs = [(fed[t], 0) if t in fed else (by_op[t.op], t.value_index) for t in inputs_of(made)]
         if made.control_inputs:
             node.controls = [by_op[control] for control in made.control_inputs]
     return found
