@@ -19,81 +19,59 @@ from runstep import errors as errors
 from runstep.graph.collections import GraphKeys as GraphKeys
 from runstep.graph.composite import (
     IndexedSlices as IndexedSlices,
-)
-from runstep.graph.composite import (
     IndexedSlicesValue as IndexedSlicesValue,
-)
-from runstep.graph.composite import (
     RaggedTensor as RaggedTensor,
-)
-from runstep.graph.composite import (
     SparseTensor as SparseTensor,
-)
-from runstep.graph.composite import (
     SparseTensorValue as SparseTensorValue,
 )
 from runstep.graph.constant_value import constant_value as get_static_value
-from runstep.graph.convert import convert_to_tensor as convert_to_tensor
-from runstep.graph.convert import register_tensor_conversion_function as register_tensor_conversion_function
+from runstep.graph.convert import (
+    convert_to_tensor as convert_to_tensor,
+    register_tensor_conversion_function as register_tensor_conversion_function,
+)
 from runstep.graph.device import DeviceSpec as DeviceSpec
 from runstep.graph.dtypes import *  # noqa: F403 - one name per element type
-from runstep.graph.dtypes import DType as DType
-from runstep.graph.dtypes import as_dtype as as_dtype
-from runstep.graph.graph import Graph as Graph
-from runstep.graph.graph import get_default_graph as get_default_graph
-from runstep.graph.graph import name_scope as name_scope
-from runstep.graph.graph import reset_default_graph as reset_default_graph
+from runstep.graph.dtypes import DType as DType, as_dtype as as_dtype
+from runstep.graph.graph import (
+    Graph as Graph,
+    get_default_graph as get_default_graph,
+    name_scope as name_scope,
+    reset_default_graph as reset_default_graph,
+)
 from runstep.graph.importer import import_graph_def as import_graph_def
 from runstep.graph.operation import Operation as Operation
 from runstep.graph.scopes import (
     add_to_collection as add_to_collection,
-)
-from runstep.graph.scopes import (
     add_to_collections as add_to_collections,
-)
-from runstep.graph.scopes import (
     colocate_with as colocate_with,
-)
-from runstep.graph.scopes import (
     container as container,
-)
-from runstep.graph.scopes import (
     control_dependencies as control_dependencies,
-)
-from runstep.graph.scopes import (
     device as device,
-)
-from runstep.graph.scopes import (
     get_collection as get_collection,
-)
-from runstep.graph.scopes import (
     get_collection_ref as get_collection_ref,
-)
-from runstep.graph.scopes import (
     op_scope as op_scope,
 )
-from runstep.graph.shapes import Dimension as Dimension
-from runstep.graph.shapes import TensorShape as TensorShape
+from runstep.graph.shapes import Dimension as Dimension, TensorShape as TensorShape
 from runstep.graph.tensor import Tensor as Tensor
-from runstep.graph.tensor_proto import MakeNdarray as make_ndarray
-from runstep.graph.tensor_proto import make_tensor_proto as make_tensor_proto
+from runstep.graph.tensor_proto import MakeNdarray as make_ndarray, make_tensor_proto as make_tensor_proto
 from runstep.ops.raw import raw_ops as raw_ops
 
 if TYPE_CHECKING:
     from runstep.api import *  # noqa: F403
-    from runstep.protos.attr_value_pb2 import AttrValue as AttrValue
-    from runstep.protos.attr_value_pb2 import NameAttrList as NameAttrList
-    from runstep.protos.config_pb2 import ConfigProto as ConfigProto
-    from runstep.protos.config_pb2 import GPUOptions as GPUOptions
-    from runstep.protos.config_pb2 import GraphOptions as GraphOptions
-    from runstep.protos.config_pb2 import OptimizerOptions as OptimizerOptions
-    from runstep.protos.config_pb2 import RunMetadata as RunMetadata
-    from runstep.protos.config_pb2 import RunOptions as RunOptions
+    from runstep.protos.attr_value_pb2 import AttrValue as AttrValue, NameAttrList as NameAttrList
+    from runstep.protos.config_pb2 import (
+        ConfigProto as ConfigProto,
+        GPUOptions as GPUOptions,
+        GraphOptions as GraphOptions,
+        OptimizerOptions as OptimizerOptions,
+        RunMetadata as RunMetadata,
+        RunOptions as RunOptions,
+    )
     from runstep.protos.event_pb2 import Event as Event
     from runstep.protos.graph_pb2 import GraphDef as GraphDef
+    from runstep.protos.histogram_pb2 import HistogramProto as HistogramProto
     from runstep.protos.meta_graph_pb2 import MetaGraphDef as MetaGraphDef
     from runstep.protos.node_def_pb2 import NodeDef as NodeDef
-    from runstep.protos.histogram_pb2 import HistogramProto as HistogramProto
     from runstep.protos.summary_pb2 import Summary as Summary
 
 __version__ = "0.1.0"

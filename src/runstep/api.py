@@ -96,8 +96,8 @@ from runstep.ops.cast import (
     real,
     saturate_cast,
     to_bfloat16,
-    to_complex128,
     to_complex64,
+    to_complex128,
     to_double,
     to_float,
     to_int32,
@@ -474,6 +474,11 @@ from runstep.ops.strings import (
 from runstep.ops.tensor_array import (
     TensorArray,
 )
+from runstep.session.conversions import (
+    register_session_run_conversion_functions as register_session_run_conversion_functions,
+)
+from runstep.session.default import get_default_session as get_default_session
+from runstep.session.session import InteractiveSession as InteractiveSession, Session as Session
 from runstep.variables.collections import (
     all_variables,
     assert_variables_initialized,
@@ -534,9 +539,3 @@ from runstep.variables.slices import (
 from runstep.variables.variable import (
     Variable,
 )
-from runstep.session.conversions import (
-    register_session_run_conversion_functions as register_session_run_conversion_functions,
-)
-from runstep.session.default import get_default_session as get_default_session
-from runstep.session.session import InteractiveSession as InteractiveSession
-from runstep.session.session import Session as Session
