@@ -9,10 +9,10 @@ When TensorFlow does so was found by trying (its optimizer's passes see one anot
 - float32; |c - 1/6| and |3 - t| at most 0.01, both scalars; nothing else uses, fetches or waits for a value in between;
 - the product must reach its last pass as (c * y) * relu6. A product c * (y * r) becomes y * (c * r), c going to the
   operand whose name sorts last. Then, unless the product is marked as done (files that an optimizer wrote), c goes to
-  whichever of y and r comes first: the one outside where its name sorts before that of the inner product, or where c was
+  whichever of y and r comes first: the one outside where its name sorts before the inner product's, or where c was
   outside before;
-- a bias that is added by Add needs the convolution's name to sort before the bias's, and a later layer with a bias: that
-  is what makes the pass look at shapes.
+- a bias that is added by Add needs the convolution's name to sort before the bias's, and a later layer with a bias:
+  that makes the pass look at shapes.
 """
 
 from __future__ import annotations
