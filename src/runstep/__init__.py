@@ -24,7 +24,6 @@ from runstep.graph.composite import (
     SparseTensor as SparseTensor,
     SparseTensorValue as SparseTensorValue,
 )
-from runstep.graph.constant_value import constant_value as get_static_value
 from runstep.graph.convert import (
     convert_to_tensor as convert_to_tensor,
     register_tensor_conversion_function as register_tensor_conversion_function,
@@ -53,7 +52,7 @@ from runstep.graph.scopes import (
 )
 from runstep.graph.shapes import Dimension as Dimension, TensorShape as TensorShape
 from runstep.graph.tensor import Tensor as Tensor
-from runstep.graph.tensor_proto import MakeNdarray as make_ndarray, make_tensor_proto as make_tensor_proto
+from runstep.graph.tensor_proto import make_tensor_proto as make_tensor_proto
 from runstep.ops.raw import raw_ops as raw_ops
 
 if TYPE_CHECKING:

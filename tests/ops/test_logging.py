@@ -19,8 +19,11 @@ from runstep.graph.apply import apply
 from runstep.graph.composite import SparseTensor
 from runstep.graph.convert import constant
 from runstep.kernels.summarize import summarized
-from runstep.ops import logging, strings
-from runstep.ops import table as table  # rows
+from runstep.ops import (
+    logging,
+    strings,
+    table as table,  # rows
+)
 from runstep.testing.bench import Bench, compare
 from runstep.testing.building import compare_graphs
 

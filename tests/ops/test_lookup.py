@@ -15,8 +15,10 @@ from runstep.graph import dtypes
 from runstep.graph.apply import apply
 from runstep.graph.collections import GraphKeys
 from runstep.graph.composite import SparseTensor
-from runstep.ops import lookup
-from runstep.ops import table as table  # rows
+from runstep.ops import (
+    lookup,
+    table as table,  # rows
+)
 from runstep.testing import building
 from runstep.testing.bench import Bench, compare
 

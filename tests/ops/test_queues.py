@@ -11,8 +11,10 @@ import pytest
 from runstep import errors
 from runstep.graph import dtypes
 from runstep.graph.apply import apply
-from runstep.ops import data_flow
-from runstep.ops import table as table  # rows
+from runstep.ops import (
+    data_flow,
+    table as table,  # rows
+)
 from runstep.testing.bench import Bench, compare
 from runstep.testing.building import compare_graphs
 

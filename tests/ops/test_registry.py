@@ -12,6 +12,7 @@ from runstep.ops import registry
 from runstep.protos import op_def_pb2
 from runstep.testing import oracle
 
+
 def _decoded(proto: Any) -> Any:
     return tensor_proto.decode(proto), dtypes.as_dtype(proto.dtype)
 

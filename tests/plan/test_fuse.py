@@ -11,8 +11,7 @@ import runstep.ops.table  # noqa: F401
 from runstep.graph.apply import apply
 from runstep.graph.graph import Graph
 from runstep.ops.basic import placeholder
-from runstep.plan import compile as plan_compile
-from runstep.plan import fuse
+from runstep.plan import compile as plan_compile, fuse
 from runstep.session.session import Session
 
 RNG = np.random.default_rng(3)

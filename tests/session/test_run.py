@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 
-
 def test_empty_graph(tf: Any) -> None:
     """S50, S190, T: testUseEmptyGraph."""
     with tf.Session() as session:

@@ -10,8 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from runstep.graph import device as devices
-from runstep.graph import dtypes, shapes
+from runstep.graph import device as devices, dtypes, shapes
 from runstep.graph.dtypes import DType
 from runstep.graph.operation import Operation
 from runstep.graph.shapes import RawShape

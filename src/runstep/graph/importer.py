@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from runstep.graph import device as devices
-from runstep.graph import dtypes, functions
+from runstep.graph import device as devices, dtypes, functions
 from runstep.graph.attr_value import from_proto
 from runstep.graph.dtypes import DType
 from runstep.graph.graph import Graph, get_default_graph, output_types_of

@@ -252,8 +252,7 @@ def eye(
 ) -> Tensor:
     """Identity matrices [*batch_shape, num_rows, num_columns]. Mirrors `tf.eye`."""
     from runstep.ops.joining import concat
-    from runstep.ops.matrix_diag import diag as matrix_diag
-    from runstep.ops.matrix_diag import set_diag
+    from runstep.ops.matrix_diag import diag as matrix_diag, set_diag
 
     with name_scope(name, "eye", [num_rows, num_columns, batch_shape]):
         square = num_columns is None

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from runstep.graph import dtypes as dtypes_lib
-from runstep.graph import random_seed
+from runstep.graph import dtypes as dtypes_lib, random_seed
 from runstep.graph.apply import apply
 from runstep.graph.constant_value import constant_value
 from runstep.graph.convert import convert_to_tensor

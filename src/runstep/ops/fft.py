@@ -19,8 +19,7 @@ from runstep.ops.creation import zeros, zeros_like
 from runstep.ops.joining import concat, pad, stack, unstack
 from runstep.ops.rearranging import roll
 from runstep.ops.registry import op
-from runstep.ops.shape_ops import rank as rank_of
-from runstep.ops.shape_ops import shape as shape_of
+from runstep.ops.shape_ops import rank as rank_of, shape as shape_of
 
 __all__ = [
     "fft",

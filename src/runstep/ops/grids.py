@@ -15,8 +15,7 @@ from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import name_scope
 from runstep.graph.tensor import Tensor
 from runstep.ops.cast import cast
-from runstep.ops.creation import ones, zeros_like
-from runstep.ops.creation import range as range_
+from runstep.ops.creation import ones, range as range_, zeros_like
 from runstep.ops.joining import concat, stack, tile
 from runstep.ops.selecting import boolean_mask, where_v2
 from runstep.ops.shape_ops import broadcast_dynamic_shape, broadcast_to, expand_dims, reshape, shape, size

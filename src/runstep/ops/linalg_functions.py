@@ -21,8 +21,7 @@ from runstep.ops.matmul import matmul
 from runstep.ops.matrix_diag import matrix_band_part, matrix_diag_part, matrix_set_diag
 from runstep.ops.rearranging import matrix_transpose
 from runstep.ops.reduction import reduce_sum
-from runstep.ops.shape_ops import expand_dims, squeeze
-from runstep.ops.shape_ops import shape as shape_of
+from runstep.ops.shape_ops import expand_dims, shape as shape_of, squeeze
 
 __all__ = [
     "adjoint",

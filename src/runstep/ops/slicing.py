@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runstep.graph import shapes
-from runstep.graph import strided_slice as strided_slice_spec
+from runstep.graph import shapes, strided_slice as strided_slice_spec
 from runstep.graph.apply import apply
 from runstep.graph.shapes import RawShape
 from runstep.graph.tensor import Tensor

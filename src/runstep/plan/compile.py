@@ -34,8 +34,7 @@ from runstep.plan.node import (
     Ref,
     root,
 )
-from runstep.plan.prune import PASS as PASS_TYPES
-from runstep.plan.prune import Pruned, prune
+from runstep.plan.prune import PASS as PASS_TYPES, Pruned, prune
 from runstep.plan.remap import remap
 from runstep.plan.stages import Stages, needs
 from runstep.plan.tasks import Task, cut

@@ -25,11 +25,11 @@ from runstep.graph.device import canonical
 from runstep.graph.graph import Graph
 from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
+from runstep.kernels.blas import set_threads
 from runstep.plan.compile import Compiler, Plan
 from runstep.plan.fold import NO_REWRITES, Rewrites
 from runstep.session.failure import StepTimeout
 from runstep.session.metadata import placed_nodes
-from runstep.kernels.blas import set_threads
 from runstep.step import Cancelled, Event, Step, StepContext
 
 _JOB = "/job:localhost/replica:0/task:0"

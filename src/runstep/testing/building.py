@@ -19,9 +19,9 @@ class Names:
     def __init__(self, modules: Sequence[ModuleType]) -> None:
         from runstep.graph import dtypes
         from runstep.graph.graph import Graph, get_default_graph, name_scope
+        from runstep.graph.random_seed import set_random_seed
         from runstep.graph.shapes import TensorShape
         from runstep.ops import basic
-        from runstep.graph.random_seed import set_random_seed
 
         self.Graph, self.TensorShape, self.name_scope = Graph, TensorShape, name_scope
         self.get_default_graph, self.set_random_seed = get_default_graph, set_random_seed

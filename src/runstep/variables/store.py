@@ -17,7 +17,7 @@ from runstep.graph.shapes import TensorShape
 from runstep.graph.tensor import Tensor
 from runstep.variables.creation import lifted, resource_variables_enabled
 from runstep.variables.facts import SaveSliceInfo
-from runstep.variables.partition import PartitionedVariable, PartitionInfo, parts_of, partitions_of
+from runstep.variables.partition import PartitionedVariable, PartitionInfo, partitions_of, parts_of
 from runstep.variables.variable import Variable
 
 __all__: list[str] = []

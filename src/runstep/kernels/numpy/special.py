@@ -9,8 +9,7 @@ import numpy as np
 
 from runstep import errors
 from runstep.graph import dtypes
-from runstep.kernels.numpy import special_bessel as bessel
-from runstep.kernels.numpy import special_errors, special_gamma, special_integrals
+from runstep.kernels.numpy import special_bessel as bessel, special_errors, special_gamma, special_integrals
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 

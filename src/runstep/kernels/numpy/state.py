@@ -18,8 +18,8 @@ from runstep.kernels.resources import (
     is_initialized,
     resource_name,
     resource_of,
+    uninitialized as uninitialized_error,
 )
-from runstep.kernels.resources import uninitialized as uninitialized_error
 from runstep.kernels.texts import invalid, shape_text
 from runstep.kernels.waiting import Waiter, park
 
