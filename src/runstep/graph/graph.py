@@ -10,9 +10,11 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from runstep.graph import device as devices, dtypes, shapes
+from runstep.graph import device as devices, dtypes
 from runstep.graph.dtypes import DType
+from runstep.graph.node_text import node_text, shapes_text
 from runstep.graph.operation import Operation
+from runstep.graph.scope import Controller, Here, Scope
 from runstep.graph.shapes import RawShape
 from runstep.graph.tensor import Tensor
 from runstep.ops import registry
@@ -27,83 +29,6 @@ _SCOPE_START = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*\Z")
 _SCOPE_INSIDE = re.compile(r"[A-Za-z0-9_.\\/>-]*\Z")
 
 
-
-class _Scope:
-    """Where a thread stands in a graph's nested `with` blocks. Not changed once made.
-
-    Attributes:
-      device_functions: each with what is said outside of it.
-      plain: nothing but `name` differs from the outermost level.
-    """
-
-    __slots__ = (
-        "attrs",
-        "colocation",
-        "container",
-        "control_flow_context",
-        "controllers",
-        "device",
-        "device_functions",
-        "gradient_overrides",
-        "name",
-        "original_op",
-        "plain",
-        "variable_creators",
-    )
-
-    def __init__(self) -> None:
-        self.name = ""
-        self.device = ""
-        self.device_functions: tuple[tuple[devices.DeviceFunction, str], ...] = ()
-        self.controllers: tuple[_Controller, ...] = ()
-        self.attrs: dict[str, Any] | None = None
-        self.gradient_overrides: dict[str, str] | None = None
-        self.container = ""
-        self.colocation: tuple[bytes, ...] = ()
-        self.original_op: Operation | None = None
-        self.control_flow_context: Any = None
-        self.variable_creators: tuple[Any, ...] = ()
-        self.plain = True
-
-    def changed(self, **state: Any) -> _Scope:
-        """The same with other values for these attributes."""
-        new = self.renamed(self.name)
-        for key, value in state.items():
-            setattr(new, key, value)
-        new.plain = not (
-            new.device
-            or new.device_functions
-            or new.controllers
-            or new.attrs is not None
-            or new.gradient_overrides is not None
-            or new.container
-            or new.colocation
-            or new.original_op is not None
-            or new.control_flow_context is not None
-        )
-        return new
-
-    def renamed(self, name: str) -> _Scope:
-        """The same with another name; by hand, since every op function opens a name scope."""
-        new = _Scope.__new__(_Scope)
-        new.name = name
-        new.device, new.device_functions, new.controllers = self.device, self.device_functions, self.controllers
-        new.attrs, new.gradient_overrides, new.container = self.attrs, self.gradient_overrides, self.container
-        new.colocation, new.original_op = self.colocation, self.original_op
-        new.control_flow_context, new.variable_creators = self.control_flow_context, self.variable_creators
-        new.plain = self.plain
-        return new
-
-
-_OUTERMOST = _Scope()
-
-
-class _Here(threading.local):
-    """This thread's scope. Each thread starts at the outermost level."""
-
-    scope = _OUTERMOST
-
-
 class Graph:
     """A dataflow graph (source: tf.Graph). Operations are only added; a finalized graph takes none.
 
@@ -114,7 +39,7 @@ class Graph:
         self._nodes: dict[str, Operation] = {}
         self._names_in_use: dict[str, int] = {}
         self._lock = threading.RLock()
-        self._here = _Here()
+        self._here = Here()
         self._collections: dict[Any, list[Any]] = {}
         self._unfeedable: set[Tensor] = set()
         self._unfetchable: set[Operation] = set()
@@ -131,7 +56,7 @@ class Graph:
         self._min_consumer = 0
 
     @property
-    def _scope(self) -> _Scope:
+    def _scope(self) -> Scope:
         return self._here.scope
 
     # ------------------------------------------------------------------ creation
@@ -237,7 +162,7 @@ class Graph:
                 name = f"{name}_{count - 1}"
         return name
 
-    def _add_controls(self, op: Operation, controllers: tuple[_Controller, ...]) -> None:
+    def _add_controls(self, op: Operation, controllers: tuple[Controller, ...]) -> None:
         # A block adds nothing to an op whose input was made inside it: that input waits already.
         found: dict[Operation, None] = {}
         for controller in controllers:
@@ -247,7 +172,7 @@ class Graph:
         input_ops = {tensor.op for tensor in op.inputs}
         op.control_inputs = tuple(c for c in found if c not in input_ops)
 
-    def _add_scope(self, op: Operation, scope: _Scope) -> None:
+    def _add_scope(self, op: Operation, scope: Scope) -> None:
         """What the blocks around a new operation say of it."""
         if scope.controllers:
             self._add_controls(op, scope.controllers)
@@ -497,7 +422,7 @@ class Graph:
                 item = item.op
             element = self.as_graph_element(item)
             ops[element.op if isinstance(element, Tensor) else element] = None
-        with self._in(controllers=(*self._scope.controllers, _Controller(tuple(ops)))):
+        with self._in(controllers=(*self._scope.controllers, Controller(tuple(ops)))):
             yield
 
     def _current_control_dependencies(self) -> set[Operation]:
@@ -549,16 +474,6 @@ class Graph:
         return f"<runstep.Graph of {len(self._nodes)} operations at {id(self):#x}>"
 
 
-class _Controller:
-    """One `control_dependencies` block: what to wait for, and the ops made inside it so far."""
-
-    __slots__ = ("ops", "seen")
-
-    def __init__(self, ops: tuple[Operation, ...]) -> None:
-        self.ops = ops
-        self.seen: set[Operation] = set()
-
-
 def output_types_of(op_def: OpDef | None, attrs: dict[str, Any]) -> list[DType]:
     """The dtypes of the outputs that the op def and the attributes imply."""
     types: list[DType] = []
@@ -579,36 +494,7 @@ def _run_shape_rule(op: Operation) -> Sequence[RawShape]:
     except ValueError as error:
         if "{{node" in str(error):
             raise
-        raise ValueError(f"{error} for '{_node_text(op)}' with {_shapes_text(op)}") from None
-
-
-def _node_text(op: Operation) -> str:
-    attrs = ", ".join(f"{key}={_attr_text(op.attrs[key])}" for key in sorted(op.attrs) if not key.startswith("_"))
-    inputs = ", ".join(t.op.name if t.value_index == 0 else t.name for t in op.inputs)
-    return f"{{{{node {op.name}}}}} = {op.type}[{attrs}]({inputs})"
-
-
-def _shapes_text(op: Operation) -> str:
-    text = f"input shapes: {', '.join(shapes.text(t.raw_shape) for t in op.inputs)}"
-    known = [(i, op.constant(i)) for i in range(len(op.inputs))]
-    small = [f"input[{i}] = {_array_text(value)}" for i, value in known if value is not None and value.size <= 16]
-    return f"{text} and with computed input tensors: {', '.join(small)}." if small else text + "."
-
-
-def _array_text(value: Any) -> str:
-    return f"<{' '.join(map(str, value.ravel()))}>" if value.ndim else f"<{value[()]}>"
-
-
-def _attr_text(value: Any) -> str:
-    if isinstance(value, DType):
-        return f"DT_{value.name.upper().replace('FLOAT32', 'FLOAT').replace('FLOAT64', 'DOUBLE').replace('FLOAT16', 'HALF')}"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, bytes):
-        return '"' + value.decode("utf-8", "replace") + '"'
-    if isinstance(value, tuple):
-        return "[" + ", ".join(map(_attr_text, value)) + "]"
-    return str(value)
+        raise ValueError(f"{error} for '{node_text(op)}' with {shapes_text(op)}") from None
 
 
 _our_files: dict[str, bool] = {}
@@ -698,7 +584,9 @@ class name_scope:  # noqa: N801 - TensorFlow's name
 
     def __init__(self, name: str | None = None, default_name: str | None = None, values: Any = None) -> None:
         if not (default_name is None or isinstance(default_name, str)):
-            raise TypeError(f"`default_name` type ({type(default_name)}) is not a string type. You likely meant to pass this into the `values` kwarg.")
+            raise TypeError(
+                f"`default_name` type ({type(default_name)}) is not a string type. You likely meant to pass this into the `values` kwarg."
+            )
         if name is None and values is not None and default_name is None:
             raise ValueError("At least one of name (None) and default_name (None) must be provided.")
         self._name = default_name if name is None else name
@@ -736,5 +624,3 @@ def graph_of(values: Any) -> Graph:
                 elif graph is not found:
                     raise ValueError(f"{item} must be from the same graph as {first} (graphs are {graph} and {found}).")
     return found if found is not None else get_default_graph()
-
-
