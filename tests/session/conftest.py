@@ -21,7 +21,11 @@ def _version_one() -> Iterator[Any]:
         for enabled, disable, enable in (
             (real.control_flow_v2_enabled, real.disable_control_flow_v2, real.enable_control_flow_v2),
             (real.resource_variables_enabled, real.disable_resource_variables, real.enable_resource_variables),
-            (lambda: isinstance(real.TensorShape([1])[0], int), real.disable_v2_tensorshape, real.enable_v2_tensorshape),
+            (
+                lambda: isinstance(real.TensorShape([1])[0], int),
+                real.disable_v2_tensorshape,
+                real.enable_v2_tensorshape,
+            ),
         ):
             if enabled():
                 disable()

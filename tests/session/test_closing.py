@@ -188,7 +188,9 @@ def test_closing_while_python_runs(tf: Any) -> None:
     error = running.result()
     assert order == ["kernel ended", "closed"]
     if isinstance(error, BaseException):  # else the kernel ended before the closing began
-        assert type(error) is tf.errors.CancelledError and error.op is None and "Run call was cancelled" in error.message
+        assert (
+            type(error) is tf.errors.CancelledError and error.op is None and "Run call was cancelled" in error.message
+        )
 
 
 def test_a_cancelled_python_function_ends_its_step(rs: Any) -> None:
@@ -230,9 +232,7 @@ def test_list_devices(tf: Any) -> None:
         (device,) = session.list_devices()
     assert device.name == "/job:localhost/replica:0/task:0/device:CPU:0" and device.device_type == "CPU"
     assert device.memory_limit_bytes > 0 and isinstance(device.incarnation, int)
-    assert repr(device) == (
-        f"_DeviceAttributes({device.name}, CPU, {device.memory_limit_bytes}, {device.incarnation})"
-    )
+    assert repr(device) == (f"_DeviceAttributes({device.name}, CPU, {device.memory_limit_bytes}, {device.incarnation})")
 
 
 def test_several_devices(rs: Any) -> None:
@@ -325,6 +325,7 @@ def test_shared_names(tf: Any) -> None:
 
 def test_shared_variables(tf: Any) -> None:
     """S48: resource variables of one shared_name are one variable; a container keeps them apart."""
+
     def handle(container: str = "") -> Any:
         return tf.raw_ops.VarHandleOp(dtype=tf.float32, shape=[], shared_name="vv", container=container)
 

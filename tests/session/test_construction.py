@@ -55,14 +55,18 @@ def test_target_must_be_a_string(tf: Any) -> None:
     """S4, T: testInvalidArgument."""
     with pytest.raises(TypeError, match='Argument `target` must be a string, but got "int"'):
         tf.Session(37)
-    with pytest.raises(TypeError, match=r'got "ConfigProto".*Did you do "Session\(config\)" instead of "Session\(config=config\)"'):
+    with pytest.raises(
+        TypeError, match=r'got "ConfigProto".*Did you do "Session\(config\)" instead of "Session\(config=config\)"'
+    ):
         tf.Session(tf.ConfigProto())
 
 
 def test_config_must_be_a_config(tf: Any) -> None:
     """S5, T: testInvalidArgument."""
     for wrong in (37, {}, tf.RunOptions()):
-        with pytest.raises(TypeError, match=f'Argument `config` must be a tf.ConfigProto, but got "{type(wrong).__name__}"'):
+        with pytest.raises(
+            TypeError, match=f'Argument `config` must be a tf.ConfigProto, but got "{type(wrong).__name__}"'
+        ):
             tf.Session(config=wrong)
 
 
@@ -100,7 +104,9 @@ def test_a_failed_constructor_leaves_nothing_behind(rs: Any, monkeypatch: pytest
 def test_unknown_targets(tf: Any) -> None:
     """S8, S190, T: testInvalidTargetFails."""
     for target in ("INVALID_TARGET", "local"):
-        with pytest.raises(tf.errors.NotFoundError, match="No session factory registered for the given session options") as caught:
+        with pytest.raises(
+            tf.errors.NotFoundError, match="No session factory registered for the given session options"
+        ) as caught:
             tf.Session(target)
         assert f'target: "{target}"' in str(caught.value) and "Registered factories are {" in str(caught.value)
         assert caught.value.op is None and caught.value.node_def is None

@@ -171,8 +171,10 @@ def test_several_active_interactive_sessions_are_reported(rs: Any, caplog: pytes
         assert not caplog.records
         sessions = [rs.InteractiveSession(), rs.InteractiveSession()]
     assert [r.levelno for r in caplog.records] == [logging.ERROR]
-    assert caplog.records[0].getMessage().startswith(
-        "An interactive session is already active. This can cause out-of-memory errors"
+    assert (
+        caplog.records[0]
+        .getMessage()
+        .startswith("An interactive session is already active. This can cause out-of-memory errors")
     )
     assert rs.InteractiveSession._active_session_count == 2
     for session in reversed(sessions):
@@ -247,9 +249,13 @@ def test_reset_default_graph_with_an_interactive_session() -> None:
 def test_eval_and_run_without_a_default_session(tf: Any) -> None:
     """S34, S190, T: testNotEntered."""
     c = tf.constant(1)
-    with pytest.raises(ValueError, match=r"Cannot evaluate tensor using `eval\(\)`: No default session is registered\."):
+    with pytest.raises(
+        ValueError, match=r"Cannot evaluate tensor using `eval\(\)`: No default session is registered\."
+    ):
         c.eval()
-    with pytest.raises(ValueError, match=r"Cannot execute operation using `run\(\)`: No default session is registered\."):
+    with pytest.raises(
+        ValueError, match=r"Cannot execute operation using `run\(\)`: No default session is registered\."
+    ):
         c.op.run()
 
 
@@ -268,7 +274,9 @@ def test_eval_and_run_in_a_session_of_another_graph(tf: Any) -> None:
             match="Cannot use the default session to execute operation: the operation's graph is different from the session's",
         ):
             c.op.run()
-    with pytest.raises(ValueError, match="Cannot use the given session to evaluate tensor: the tensor's graph is different"):
+    with pytest.raises(
+        ValueError, match="Cannot use the given session to evaluate tensor: the tensor's graph is different"
+    ):
         c.eval(session=other)
     with pytest.raises(ValueError, match="Cannot use the given session to execute operation: the operation's graph is"):
         c.op.run(session=other)
@@ -327,9 +335,13 @@ def test_elements_of_another_graph(tf: Any) -> None:
         other = tf.constant(1.0, name="other")
     x = tf.placeholder(tf.float32, name="x")
     with tf.Session() as session:
-        with pytest.raises(ValueError, match="^Argument `fetch` = .* cannot be interpreted as a Tensor. .*not an element of this graph"):
+        with pytest.raises(
+            ValueError, match="^Argument `fetch` = .* cannot be interpreted as a Tensor. .*not an element of this graph"
+        ):
             session.run(other)
-        with pytest.raises(TypeError, match="^Cannot interpret feed_dict key as Tensor: Tensor .*is not an element of this graph"):
+        with pytest.raises(
+            TypeError, match="^Cannot interpret feed_dict key as Tensor: Tensor .*is not an element of this graph"
+        ):
             session.run(x, {other: 1.0})
 
 

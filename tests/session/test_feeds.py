@@ -77,7 +77,9 @@ def test_what_is_no_key(tf: Any) -> None:
         for key, text in texts.items():
             with pytest.raises(TypeError) as caught:
                 session.run(x, {key: 1.0})
-            assert str(caught.value).startswith("Cannot interpret feed_dict key as Tensor: ") and text in str(caught.value)
+            assert str(caught.value).startswith("Cannot interpret feed_dict key as Tensor: ") and text in str(
+                caught.value
+            )
 
 
 def test_feed_dicts(tf: Any) -> None:
@@ -108,7 +110,9 @@ def test_tuples_of_keys(tf: Any) -> None:
                 ValueError, match=f"Could not flatten dictionary. Key had 2 elements, but value had {count} elements"
             ):
                 session.run(z, {(x, y): value})
-        with pytest.raises(ValueError, match="Could not flatten dictionary|Cannot flatten dict because this key is not unique"):
+        with pytest.raises(
+            ValueError, match="Could not flatten dictionary|Cannot flatten dict because this key is not unique"
+        ):
             session.run(z, {(x, x): (1.0, 2.0)})
 
 
@@ -180,7 +184,9 @@ def test_ints_that_do_not_fit(tf: Any, dtype: str, value: int) -> None:
     """S94, S190, T: testFeedPrecisionLossError, testAutoConvertAndCheckData."""
     x = tf.placeholder(getattr(tf, dtype))
     with tf.Session() as session:
-        with pytest.raises(TypeError, match=f"Type of feed value {value} with type <(\\w+) 'int'> is not compatible with Tensor type"):
+        with pytest.raises(
+            TypeError, match=f"Type of feed value {value} with type <(\\w+) 'int'> is not compatible with Tensor type"
+        ):
             session.run(tf.identity(x), {x: value})
 
 
@@ -369,15 +375,26 @@ def test_unfed_placeholders(tf: Any) -> None:
     part = tf.placeholder(tf.int32, [None, 3], name="part")
     with tf.Session() as session:
         for tensor, text in (
-            (known, "You must feed a value for placeholder tensor 'known' with dtype float and shape [2,3]\n\t [[{{node known}}]]"),
-            (unknown, "You must feed a value for placeholder tensor 'unknown' with dtype double\n\t [[{{node unknown}}]]"),
-            (part, "You must feed a value for placeholder tensor 'part' with dtype int32 and shape [?,3]\n\t [[{{node part}}]]"),
+            (
+                known,
+                "You must feed a value for placeholder tensor 'known' with dtype float and shape [2,3]\n\t [[{{node known}}]]",
+            ),
+            (
+                unknown,
+                "You must feed a value for placeholder tensor 'unknown' with dtype double\n\t [[{{node unknown}}]]",
+            ),
+            (
+                part,
+                "You must feed a value for placeholder tensor 'part' with dtype int32 and shape [?,3]\n\t [[{{node part}}]]",
+            ),
         ):
             for fetch in (tensor, tensor + 1, tensor.op):
                 with pytest.raises(tf.errors.InvalidArgumentError) as caught:
                     session.run(fetch)
                 assert text in caught.value.message and caught.value.op is tensor.op
-        with pytest.raises(tf.errors.InvalidArgumentError, match="You must feed a value for placeholder tensor 'unknown'"):
+        with pytest.raises(
+            tf.errors.InvalidArgumentError, match="You must feed a value for placeholder tensor 'unknown'"
+        ):
             session.run(unknown.op, {unknown: 1.0})
 
 
@@ -434,7 +451,11 @@ def test_sparse_values(tf: Any) -> None:
     sparse = tf.sparse_placeholder(tf.float32, name="s")
     doubled = sparse.values * 2.0
     with tf.Session() as session:
-        for value in (tf.SparseTensorValue([[0]], [3.0], [4]), ([[0]], [3.0], [4]), ((np.int64([[0]])), np.float32([3.0]), [4])):
+        for value in (
+            tf.SparseTensorValue([[0]], [3.0], [4]),
+            ([[0]], [3.0], [4]),
+            ((np.int64([[0]])), np.float32([3.0]), [4]),
+        ):
             assert session.run(doubled, {sparse: tuple(value)}).tolist() == [6.0]
         with pytest.raises(tf.errors.InvalidArgumentError, match="You must feed a value for placeholder tensor 's/"):
             session.run(sparse, {sparse.values: [1.0]})

@@ -121,14 +121,27 @@ def test_wrong_types(tf: Any) -> None:
     a = tf.constant(1)
     queue = tf.FIFOQueue(1, tf.float32)
     array = tf.TensorArray(tf.float32, 1)
-    wrong = [3, 2.5, np.zeros(2), {1}, tf.Graph(), tf.TensorShape([1]), queue, array, tf.SparseTensorValue([[0]], [1.0], [1])]
+    wrong = [
+        3,
+        2.5,
+        np.zeros(2),
+        {1},
+        tf.Graph(),
+        tf.TensorShape([1]),
+        queue,
+        array,
+        tf.SparseTensorValue([[0]], [1.0], [1]),
+    ]
     with tf.Session() as session:
         for fetch in wrong:
             leaf = type(fetch).__name__ if not isinstance(fetch, tuple) else "int"
             with pytest.raises(TypeError) as caught:
                 session.run([a, fetch])
             text = str(caught.value)
-            assert f'has invalid type "{leaf}" must be a string or Tensor. (Can not convert a {leaf} into a Tensor or Operation.)' in text
+            assert (
+                f'has invalid type "{leaf}" must be a string or Tensor. (Can not convert a {leaf} into a Tensor or Operation.)'
+                in text
+            )
 
 
 @pytest.mark.parametrize(
@@ -277,7 +290,9 @@ def test_uninitialized_ref_variables(tf: Any) -> None:
     with tf.Session() as session:
         with pytest.raises(tf.errors.FailedPreconditionError, match="Attempting to use uninitialized value vv"):
             session.run(v)
-        with pytest.raises(tf.errors.FailedPreconditionError, match="Attempting to use uninitialized value vv") as caught:
+        with pytest.raises(
+            tf.errors.FailedPreconditionError, match="Attempting to use uninitialized value vv"
+        ) as caught:
             session.run(w)
         assert caught.value.op is w.op
 
@@ -320,7 +335,9 @@ def test_unfetchable(tf: Any) -> None:
 
     tf.while_loop(lambda i: i < 3, turn, [0])
     tf.cond(tf.constant(True), branch, lambda: tf.constant(2))
-    text = "has been marked as not fetchable. Typically this happens when it is defined in another function or code block."
+    text = (
+        "has been marked as not fetchable. Typically this happens when it is defined in another function or code block."
+    )
     with tf.Session() as session:
         assert session.run(c) == 1
         tf.get_default_graph().prevent_fetching(c.op)

@@ -17,7 +17,10 @@ def test_empty_graph(tf: Any) -> None:
     """S50, S190, T: testUseEmptyGraph."""
     with tf.Session() as session:
         for fetches in ([], (), "nope"):
-            with pytest.raises(RuntimeError, match=r"^The Session graph is empty\. Add operations to the graph before calling run\(\)\."):
+            with pytest.raises(
+                RuntimeError,
+                match=r"^The Session graph is empty\. Add operations to the graph before calling run\(\)\.",
+            ):
                 session.run(fetches)
 
 
@@ -309,7 +312,11 @@ with tf.Session() as session:
 
 def _run(program: str) -> list[str]:
     found = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert found.returncode == 0, found.stderr
     return found.stdout.split("\n")[:-1]

@@ -161,7 +161,11 @@ def _invariants(loop_vars: Any, leaves: list[_Leaf], given: Any) -> list[Any]:
             found.append(())
         elif leaf.composite is not None:
             rank = None if raw is None else len(raw)
-            found.extend([(None, rank), (None,), (rank,)] if isinstance(leaf.composite, SparseTensor) else [None] * len(leaf.tensors))
+            found.extend(
+                [(None, rank), (None,), (rank,)]
+                if isinstance(leaf.composite, SparseTensor)
+                else [None] * len(leaf.tensors)
+            )
         else:
             start = leaf.tensors[0].raw_shape
             if raw is not None and (start is None or not _less_specific(raw, start)):
@@ -289,7 +293,9 @@ def _call(function: Any, values: Any) -> Any:
 
 
 def _next_values(context: WhileContext, loop_vars: Any, leaves: list[_Leaf], found: Any) -> list[Tensor]:
-    if not nest.is_nested(found) or (len(leaves) == 1 and not isinstance(loop_vars, dict) and len(nest.flatten(found)) == 1):
+    if not nest.is_nested(found) or (
+        len(leaves) == 1 and not isinstance(loop_vars, dict) and len(nest.flatten(found)) == 1
+    ):
         values = nest.flatten(found)
     else:
         if isinstance(loop_vars, list | tuple) and isinstance(found, list | tuple) and len(found) == len(loop_vars):

@@ -88,7 +88,9 @@ class Plan:
 class Compiler:
     """Compiles requests for one session's devices."""
 
-    def __init__(self, devices: Sequence[PlanDevice], *, soft_placement: bool = False, rewrites: Rewrites | None = None) -> None:
+    def __init__(
+        self, devices: Sequence[PlanDevice], *, soft_placement: bool = False, rewrites: Rewrites | None = None
+    ) -> None:
         self._devices = tuple(devices)
         self._soft = soft_placement
         self._rewrites = rewrites if rewrites is not None else Rewrites()
@@ -152,7 +154,9 @@ class Compiler:
         function = graph._functions.get(name.name)
         if function is None:
             raise errors.NotFoundError(
-                None, node.op, f"Function {name.name} is not defined: node {node.name} ({node.type}) calls it.{_near(name.name, graph._functions)}"
+                None,
+                node.op,
+                f"Function {name.name} is not defined: node {node.name} ({node.type}) calls it.{_near(name.name, graph._functions)}",
             )
         key = (function, device.name, repr(sorted((k, repr(v)) for k, v in name.attrs.items())))
         if key in self._bodies:
@@ -186,11 +190,7 @@ class Compiler:
 
     @staticmethod
     def _check_placeholders(pruned: Pruned, feeds: Sequence[Tensor], fetches: Sequence[Tensor]) -> None:
-        missing = [
-            node.op
-            for node in pruned.nodes
-            if node.type in _PLACEHOLDERS and not node.controls
-        ]
+        missing = [node.op for node in pruned.nodes if node.type in _PLACEHOLDERS and not node.controls]
         if missing:
             raise placeholder_error(missing, feeds, pruned)  # type: ignore[arg-type]
 
@@ -256,7 +256,9 @@ class _Work:
                 self.nodes.append(node)
             elif node.type == "LoopCond" and node.known is None:
                 self._make(node)
-            elif node.known is None and node.kernel is not None and node.type.startswith("_") and node.guard is not NEVER:
+            elif (
+                node.known is None and node.kernel is not None and node.type.startswith("_") and node.guard is not NEVER
+            ):
                 self.nodes.append(node)  # made already, by fuse
 
     def ref(self, tensor: Tensor) -> Ref:
@@ -334,7 +336,9 @@ class _Work:
 
     def _find_kept(self, live: set[PlanNode]) -> None:
         """Which outputs something may hold on to after its kernel returned: a variable, a queue, a list of tensors."""
-        keepers = [node for node in live if node.op is not None and not is_pure(node.op) and node.type not in _STRUCTURE]
+        keepers = [
+            node for node in live if node.op is not None and not is_pure(node.op) and node.type not in _STRUCTURE
+        ]
         kept: set[PlanNode] = set()
         stack = [source for node in keepers for source, _ in node.inputs]
         while stack:
@@ -342,7 +346,9 @@ class _Work:
             if node in kept:
                 continue
             kept.add(node)
-            if node.feed < 0 and (node.type in _STRUCTURE or node.kernel is PASS or (node.row is not None and node.row.view)):
+            if node.feed < 0 and (
+                node.type in _STRUCTURE or node.kernel is PASS or (node.row is not None and node.row.view)
+            ):
                 stack.extend(source for source, _ in node.inputs)
         self._kept = kept
 
@@ -419,11 +425,16 @@ def _refusing(error: errors.OpError) -> Any:
 def _no_kernel(node: PlanNode) -> errors.OpError:
     op, where = node.op, node.where
     assert op is not None and where is not None
-    asked = ", ".join(f"{name}={getattr(value, 'name', value)}" for name, value in op.attrs.items() if hasattr(value, "as_numpy_dtype"))
+    asked = ", ".join(
+        f"{name}={getattr(value, 'name', value)}"
+        for name, value in op.attrs.items()
+        if hasattr(value, "as_numpy_dtype")
+    )
     rows = where.kernels.rows(op.type)
     if rows:
         have = "; ".join(
-            ", ".join(f"{name} in [{', '.join(t.name for t in types)}]" for name, types in row.types.items()) or "any dtype"
+            ", ".join(f"{name} in [{', '.join(t.name for t in types)}]" for name, types in row.types.items())
+            or "any dtype"
             for row in rows
         )
         tail = f"Registered on {where.name}: {have}."
@@ -440,4 +451,3 @@ def _no_kernel(node: PlanNode) -> errors.OpError:
 def _near(name: str, names: Any) -> str:
     found = difflib.get_close_matches(name, list(names), n=3)
     return f" Similar: {', '.join(found)}." if found else ""
-

@@ -10,7 +10,9 @@ from runstep.graph.tensor import Tensor
 from runstep.plan.node import PlanNode, Ref
 
 # They only pass their input on. Where nothing hangs on their control inputs, consumers take the input itself.
-PASS = frozenset(("Identity", "StopGradient", "PreventGradient", "Snapshot", "PlaceholderWithDefault", "GuaranteeConst"))
+PASS = frozenset(
+    ("Identity", "StopGradient", "PreventGradient", "Snapshot", "PlaceholderWithDefault", "GuaranteeConst")
+)
 
 
 class Pruned:

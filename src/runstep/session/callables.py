@@ -53,7 +53,9 @@ def _through_run(session: BaseSession, fetches: Any, keys: list[Any], options: b
 
 def _check_count(keys: list[Any], values: tuple[Any, ...]) -> None:
     if len(values) != len(keys):
-        raise TypeError(f"This callable takes {len(keys)} values, one for each of its feed_list, but got {len(values)}.")
+        raise TypeError(
+            f"This callable takes {len(keys)} values, one for each of its feed_list, but got {len(values)}."
+        )
 
 
 def _check_open(session: BaseSession) -> None:
@@ -67,7 +69,13 @@ def _direct(session: BaseSession, fetches: Any, request: Any, keys: list[Any]) -
     count = len(converters)
     engine = session._engine
     assert engine is not None
-    run_step, plan, build, direct, timeout = engine.run_step, request.plan, request.build, request.direct, session._timeout
+    run_step, plan, build, direct, timeout = (
+        engine.run_step,
+        request.plan,
+        request.build,
+        request.direct,
+        session._timeout,
+    )
     graph, edits, straight = session.graph, request.edits, request.straight
     if direct:
         return _through_run(session, fetches, keys, True)
@@ -80,7 +88,11 @@ def _direct(session: BaseSession, fetches: Any, request: Any, keys: list[Any]) -
             return session.run(fetches, dict(zip(keys, values, strict=True)), **kwargs)
         if engine.closed:
             _check_open(session)
-        fed = (single(values[0]),) if single is not None else [convert(v) for convert, v in zip(converters, values, strict=True)]
+        fed = (
+            (single(values[0]),)
+            if single is not None
+            else [convert(v) for convert, v in zip(converters, values, strict=True)]
+        )
         try:
             if straight is None:
                 return build(run_step(plan, fed, None, timeout))

@@ -83,7 +83,9 @@ def _chosen(graph: Any, session: Any, missing: str, different: str) -> Any:
             raise ValueError(missing)
         if session.graph is not graph:
             method = "eval" if "evaluate" in different else "run"
-            raise ValueError(f"Cannot use the default session to {different} Pass an explicit session to `{method}(session=sess)`.")
+            raise ValueError(
+                f"Cannot use the default session to {different} Pass an explicit session to `{method}(session=sess)`."
+            )
     elif session.graph is not graph:
         raise ValueError(f"Cannot use the given session to {different}")
     return session

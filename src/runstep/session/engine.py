@@ -59,7 +59,9 @@ def open_engine(target: str, config: Any) -> LocalEngine:
         None,
         f'No session factory registered for the given session options: {{target: "{target}" config: {config}}} '
         f"Registered factories are {{{known}}}."
-        + (f" No engine for '{scheme}://' is installed (entry point group runstep.engines)." if "://" in target else ""),
+        + (
+            f" No engine for '{scheme}://' is installed (entry point group runstep.engines)." if "://" in target else ""
+        ),
     )
 
 
@@ -92,7 +94,9 @@ class LocalEngine:
         limit = _machine_memory() // count
         self.devices = tuple(DeviceActor(f"{_JOB}/device:CPU:{i}", limit) for i in range(count))
         self.compiler = Compiler(
-            self.devices, soft_placement=bool(config is not None and config.allow_soft_placement), rewrites=_rewrites(config)
+            self.devices,
+            soft_placement=bool(config is not None and config.allow_soft_placement),
+            rewrites=_rewrites(config),
         )
         self.closed = False
         self.on_close: list[Callable[[], object]] = []
@@ -131,7 +135,9 @@ class LocalEngine:
             self._placements.add(plan)
         return plan
 
-    def run_step(self, plan: Plan, values: Sequence[Any], context: StepContext | None = None, timeout: float | None = None) -> Any:
+    def run_step(
+        self, plan: Plan, values: Sequence[Any], context: StepContext | None = None, timeout: float | None = None
+    ) -> Any:
         """Runs a plan and returns the fetched values as a tuple.
 
         Args:
@@ -205,7 +211,9 @@ class LocalEngine:
         """Lets the device actors run a step, in the background loop, while this thread waits."""
         loop = self.loop
         if loop.is_current:
-            raise RuntimeError("A synchronous run inside the actors' loop would wait for itself; await session.arun(...) there.")
+            raise RuntimeError(
+                "A synchronous run inside the actors' loop would wait for itself; await session.arun(...) there."
+            )
         future = None
         try:
             future = loop.submit(self.driven, step, fed, parked)
@@ -278,7 +286,8 @@ class LocalEngine:
         if self.closed:
             raise errors.CancelledError(None, None, _CLOSED)
         return [
-            DeviceAttributes(device.name, device.kind, device.budget.limit, device.incarnation) for device in self.devices
+            DeviceAttributes(device.name, device.kind, device.budget.limit, device.incarnation)
+            for device in self.devices
         ]
 
     def reset(self, containers: Sequence[str] | None) -> None:

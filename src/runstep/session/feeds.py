@@ -49,7 +49,9 @@ def flatten(graph: Graph, feed_dict: Mapping[Any, Any]) -> list[tuple[Tensor, An
         except TypeError:
             continue
         if again:
-            raise ValueError(f"Could not flatten dictionary: key {key} is not unique. Cannot flatten dict because this key is not unique: {key}")
+            raise ValueError(
+                f"Could not flatten dictionary: key {key} is not unique. Cannot flatten dict because this key is not unique: {key}"
+            )
     pairs: list[tuple[Tensor, Any]] = []
     for key, value in found:
         parts = feed_conversion(key, value)
@@ -114,7 +116,9 @@ def check_value(tensor: Tensor, value: Any) -> None:
     if isinstance(value, Tensor) or (hasattr(value, "_as_graph_element") and not hasattr(value, "to_numpy_array")):
         raise TypeError(_tensor_as_value(tensor, value))
     if tensor.dtype.name in ("resource", "variant"):
-        raise TypeError(f"Tensor {tensor.name} has dtype {tensor.dtype.name}, whose values cannot be fed; feed what it is made from.")
+        raise TypeError(
+            f"Tensor {tensor.name} has dtype {tensor.dtype.name}, whose values cannot be fed; feed what it is made from."
+        )
 
 
 def _tensor_as_value(tensor: Tensor, value: Any) -> str:
@@ -280,4 +284,3 @@ def split(pairs: Sequence[tuple[Tensor, Any]]) -> tuple[tuple[Tensor, ...], list
     """Distinct tensors and their values; of a tensor that came twice, the later one (S92)."""
     merged = dict(pairs)
     return tuple(merged), list(merged.values())
-

@@ -50,7 +50,7 @@ class Fetches:
         if isinstance(fetch, Tensor | Operation | str | bytes):
             return self._element(fetch)
         if fetch is None:
-            raise TypeError(f"Argument `fetch` = {fetch} has invalid type \"{type(fetch).__name__}\". Cannot be None")
+            raise TypeError(f'Argument `fetch` = {fetch} has invalid type "{type(fetch).__name__}". Cannot be None')
         if isinstance(fetch, list):
             return self._sequence(list(fetch), list)
         if isinstance(fetch, tuple):
@@ -77,7 +77,7 @@ class Fetches:
             element = self._graph.as_graph_element(fetch, allow_tensor=True, allow_operation=True)
         except TypeError as error:
             raise TypeError(
-                f"Argument `fetch` = {fetch} has invalid type \"{type(fetch).__name__}\" must be a string or Tensor. ({error})"
+                f'Argument `fetch` = {fetch} has invalid type "{type(fetch).__name__}" must be a string or Tensor. ({error})'
             ) from None
         except ValueError as error:
             raise ValueError(f"Argument `fetch` = {fetch} cannot be interpreted as a Tensor. ({error})") from None
@@ -129,10 +129,12 @@ def _with_handles(session: BaseSession, tensors: Sequence[Tensor], build: Build)
     def wrapped(values: Sequence[Any]) -> Any:
         session = owner()
         assert session is not None
-        return build([
-            made(session, tensor, value) if tensor.op.type in HANDLE_OPS else value
-            for tensor, value in zip(tensors, values, strict=True)
-        ])
+        return build(
+            [
+                made(session, tensor, value) if tensor.op.type in HANDLE_OPS else value
+                for tensor, value in zip(tensors, values, strict=True)
+            ]
+        )
 
     return wrapped
 

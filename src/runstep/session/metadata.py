@@ -35,7 +35,9 @@ def claim_session_metadata(config: Any) -> tuple[str, int] | None:
     with _claims:
         if key in _claimed:
             raise errors.InvalidArgumentError(
-                None, None, f"A session with the same name and version has already been created: {data.name} version {data.version}"
+                None,
+                None,
+                f"A session with the same name and version has already been created: {data.name} version {data.version}",
             )
         _claimed.add(key)
     return key
@@ -57,7 +59,7 @@ def checked_options(options: Any) -> Any:
     if not options and options is None:
         return None
     if not hasattr(options, "SerializeToString") or options.DESCRIPTOR.name != "RunOptions":
-        raise TypeError(f"Argument `options` must be a tf.RunOptions, but got \"{type(options).__name__}\"")
+        raise TypeError(f'Argument `options` must be a tf.RunOptions, but got "{type(options).__name__}"')
     from runstep.protos import config_pb2
 
     return config_pb2.RunOptions.FromString(options.SerializeToString())
@@ -68,7 +70,7 @@ def checked_run_metadata(run_metadata: Any) -> None:
     if run_metadata is not None and (
         not hasattr(run_metadata, "ParseFromString") or run_metadata.DESCRIPTOR.name != "RunMetadata"
     ):
-        raise TypeError(f"Argument `run_metadata` must be a tf.RunMetadata, but got \"{type(run_metadata).__name__}\"")
+        raise TypeError(f'Argument `run_metadata` must be a tf.RunMetadata, but got "{type(run_metadata).__name__}"')
 
 
 class Collector:
@@ -98,8 +100,14 @@ class Collector:
         if options is not None:
             pools = 1 if config is None else max(1, len(config.session_inter_op_thread_pool))
             if not -1 <= options.inter_op_thread_pool < pools:
-                raise errors.InvalidArgumentError(None, None, f"Invalid inter_op_thread_pool: {options.inter_op_thread_pool}")
-            if options.output_partition_graphs and config is not None and config.experimental.disable_output_partition_graphs:
+                raise errors.InvalidArgumentError(
+                    None, None, f"Invalid inter_op_thread_pool: {options.inter_op_thread_pool}"
+                )
+            if (
+                options.output_partition_graphs
+                and config is not None
+                and config.experimental.disable_output_partition_graphs
+            ):
                 raise errors.InvalidArgumentError(
                     None,
                     None,
@@ -171,7 +179,9 @@ class Recording:
             self._edge(by_device[first], name, f"{name} = _Arg()", self._clock)
         for node in placed_nodes(plan):
             if node.type == "Const" and node.known is not None:
-                self._edge(by_device.get(node.device) or by_device[first], node.name, f"{node.name} = Const()", self._clock)
+                self._edge(
+                    by_device.get(node.device) or by_device[first], node.name, f"{node.name} = Const()", self._clock
+                )
         self._arguments = {t: f"_arg_{t.op.name}_{t.value_index}_{i}" for i, t in enumerate(plan.feeds)}
         nodes = {node.number: node for node in plan.nodes}
         for record in self.context.records or ():
@@ -209,7 +219,9 @@ class Recording:
             output = stats.output.add(slot=slot)
             description = output.tensor_description
             description.dtype = op.outputs[slot].dtype.enum
-            description.shape.CopyFrom(shapes.to_proto(np.shape(value) if isinstance(value, np.ndarray | np.generic) else ()))
+            description.shape.CopyFrom(
+                shapes.to_proto(np.shape(value) if isinstance(value, np.ndarray | np.generic) else ())
+            )
             allocation = description.allocation_description
             allocation.requested_bytes = allocation.allocated_bytes = size
             allocation.allocator_name = "cpu"
@@ -275,7 +287,9 @@ def partition_graphs(plan: Plan, out: Any) -> None:
         message = graph_of(device).node.add(name=item.name, op=item.type, device=device)
         write_node(item.op, message)
         del message.input[:]
-        message.input.extend(name_on(device, source, output) for source, output in item.inputs if source in present or source.feed >= 0)
+        message.input.extend(
+            name_on(device, source, output) for source, output in item.inputs if source in present or source.feed >= 0
+        )
         message.input.extend(f"^{control.name}" for control in item.controls if placed.get(control) == device)
         if item.known is not None and item.type != "Const":
             _as_constant(item, message)
@@ -286,7 +300,9 @@ def partition_graphs(plan: Plan, out: Any) -> None:
             continue
         device = placed[source]
         name = f"_retval_{tensor.op.name}_{tensor.value_index}_{position}"
-        node = graph_of(device).node.add(name=name, op="_Retval", input=[name_on(device, source, tensor.value_index)], device=device)
+        node = graph_of(device).node.add(
+            name=name, op="_Retval", input=[name_on(device, source, tensor.value_index)], device=device
+        )
         node.attr["T"].type = tensor.dtype.base_dtype.enum
         node.attr["index"].i = position
 

@@ -80,7 +80,11 @@ class _Request:
         assert engine is not None
         if self.plan is None:
             return None
-        return PlainStep(engine, self.plan, context, self.scripts) if self.plain else DrivenStep(engine, self.plan, context)
+        return (
+            PlainStep(engine, self.plan, context, self.scripts)
+            if self.plain
+            else DrivenStep(engine, self.plan, context)
+        )
 
 
 class _Call:
@@ -159,7 +163,9 @@ class _PartialRun:
         missing = call.needs & ~(self.fed | call.now)
         if missing:
             first = next(t for t, position in request.feeds.items() if missing >> position & 1)
-            raise _misuse(f"Fetch {first.name} can't be computed from the feeds that have been fed so far.", request, self)
+            raise _misuse(
+                f"Fetch {first.name} can't be computed from the feeds that have been fed so far.", request, self
+            )
 
     def end(self) -> None:
         """Forgets the step. Those who wait for something of it still get it."""
@@ -185,7 +191,9 @@ def _misuse(text: str, request: _Request, run: _PartialRun | None = None) -> err
     if run is not None:
         feeds_left = [t.name for t, position in request.feeds.items() if not run.fed >> position & 1]
         ends_left = [end.name for end, position in request.ends.items() if not run.taken >> position & 1]
-        error.add_note(f"Still open in this handle: feeds {', '.join(feeds_left) or 'none'}; fetches {', '.join(ends_left) or 'none'}")
+        error.add_note(
+            f"Still open in this handle: feeds {', '.join(feeds_left) or 'none'}; fetches {', '.join(ends_left) or 'none'}"
+        )
     found = explained(error)
     assert isinstance(found, errors.OpError)
     return found
@@ -235,17 +243,23 @@ class PartialRuns:
         wanted = Fetches(session, fetches)
         fed = _feeds(session, feed_keys)
         if not wanted.tensors and not wanted.targets:
-            raise explained(errors.InvalidArgumentError(None, None, "Must specify at least one target to fetch or execute."))
+            raise explained(
+                errors.InvalidArgumentError(None, None, "Must specify at least one target to fetch or execute.")
+            )
         for position, tensor in enumerate(fed):
             if tensor in fed[:position]:
-                raise explained(errors.InvalidArgumentError(None, None, f'Endpoint "{tensor.name}" fed more than once.'))
+                raise explained(
+                    errors.InvalidArgumentError(None, None, f'Endpoint "{tensor.name}" fed more than once.')
+                )
         request = _Request(session, wanted, fed, trace)
         if keep:
             with contextlib.suppress(TypeError):  # a fetch that cannot be hashed: compiled each time
                 self._requests[structure_key(fetches), structure_key(feed_keys)] = request
         return request
 
-    def run(self, session: BaseSession, handle: Any, fetches: Any, feed_dict: Any, options: Any, run_metadata: Any) -> Any:
+    def run(
+        self, session: BaseSession, handle: Any, fetches: Any, feed_dict: Any, options: Any, run_metadata: Any
+    ) -> Any:
         """See `Session.partial_run`."""
         run, call, values = self._prepared(session, handle, fetches, feed_dict)
         if run is None:
@@ -317,7 +331,9 @@ class PartialRuns:
         elif handle is None:
             run = None
         else:
-            raise TypeError(f"The handle of a partial run is a string, but got {handle!r} of type {type(handle).__name__}.")
+            raise TypeError(
+                f"The handle of a partial run is a string, but got {handle!r} of type {type(handle).__name__}."
+            )
         return None if run is None or run.over or run.engine is not session._engine else run
 
     def close(self, session: BaseSession, handle: Any) -> None:
@@ -339,7 +355,9 @@ def _feeds(session: BaseSession, feed_keys: Any) -> list[Tensor]:
     try:
         found = feeds.keys_of(session.graph, feed_keys)
     except TypeError as error:
-        text = str(error).replace("Cannot interpret feed_dict key as Tensor", "Cannot interpret argument `feed` key as Tensor")
+        text = str(error).replace(
+            "Cannot interpret feed_dict key as Tensor", "Cannot interpret argument `feed` key as Tensor"
+        )
         raise TypeError(text) from None
     for tensor in found:
         if tensor.dtype.name in ("resource", "variant"):

@@ -168,7 +168,11 @@ class BaseSession:
             if all(self._is_plain_key(k, t) for k, t in zip(given, tensors, strict=True)):
                 self._cache[key] = request
         fed = self._fed(request, tensors, values)
-        timeout = run_options.timeout_in_ms / 1000 if run_options is not None and run_options.timeout_in_ms > 0 else self._timeout
+        timeout = (
+            run_options.timeout_in_ms / 1000
+            if run_options is not None and run_options.timeout_in_ms > 0
+            else self._timeout
+        )
         if not request.plan:
             step.finish(None)
             return request.build(_with_fed((), request, fed))
@@ -465,4 +469,3 @@ class InteractiveSession(BaseSession):
             if self._default_graph is not None:
                 self._default_graph.close()
                 self._default_graph = None
-
