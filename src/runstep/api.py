@@ -968,3 +968,8 @@ __all__ = [
     "zeros_like",
     "zeta",
 ]
+from runstep.session.handles import (
+    delete_session_tensor as delete_session_tensor,
+    get_session_handle as get_session_handle,
+    get_session_tensor as get_session_tensor,
+)
