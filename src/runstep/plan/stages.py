@@ -5,7 +5,7 @@ Feeds and ends are numbered, and sets of them are written as bits of an int. The
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -74,9 +74,7 @@ def needs(pruned: Pruned, fetches: Sequence[Tensor], targets: Sequence[Operation
     return tuple(mask_of(node) for node in ends)
 
 
-def serves(
-    items: Sequence[Item], ends: Sequence[Sequence[PlanNode]], predecessors: Any
-) -> dict[Item, int]:
+def serves(items: Sequence[Item], ends: Sequence[Sequence[PlanNode]], predecessors: Any) -> dict[Item, int]:
     """For each item, the ends that it works for. `ends` are the nodes that each of them reads."""
     found: dict[Item, int] = {}
     for position, nodes in enumerate(ends):
@@ -89,6 +87,33 @@ def serves(
         for earlier in predecessors.get(item, ()):
             found[earlier] = found.get(earlier, 0) | mask
     return found
+
+
+def late_reads(
+    items: Sequence[Item], ends: Sequence[PlanNode], predecessors: Any, feeds_of: Callable[[Item], set[int]]
+) -> dict[Item, set[int]]:
+    """Reads of reference variables that wait for feeds, and which: those that all their consumers wait for.
+
+    TensorFlow's read hands on the variable's own memory, so that a consumer sees what is in it when the consumer runs (S153).
+    """
+    reads = {
+        item: []
+        for item in items
+        if isinstance(item, PlanNode) and item.type == "Identity" and item.op.inputs[0].dtype.is_ref  # type: ignore[union-attr]
+    }
+    for node in ends:
+        reads.pop(node, None)
+    if not reads:
+        return {}
+    waited: dict[Item, set[int]] = {}
+    consumers: dict[Item, list[Item]] = dict(reads)
+    for item in items:
+        waited[item] = set(feeds_of(item))
+        for earlier in predecessors.get(item, ()):
+            waited[item] |= waited[earlier]
+            if earlier in consumers:
+                consumers[earlier].append(item)
+    return {read: set.intersection(*[waited[item] for item in found]) for read, found in consumers.items() if found}
 
 
 def top_item(node: PlanNode) -> Item:

@@ -17,7 +17,7 @@ from runstep.plan.device import PlanDevice
 from runstep.plan.emit import Emitter, Segment, produced
 from runstep.plan.frames import ControlFlow, Frame, Item
 from runstep.plan.node import ALWAYS, MERGES, PASS, Guard, PlanNode, Ref, root
-from runstep.plan.stages import Stages, serves
+from runstep.plan.stages import Stages, late_reads, serves
 
 
 @attrs.frozen(eq=False)
@@ -71,9 +71,11 @@ def cut(
     """
     reader = Emitter(flow)
     served: dict[Item, int] = {}
+    late: dict[Item, set[int]] = {}
     if staged:
         read = [[ref[0] for ref in (root(ref), *reader.guard_reads(guard))] for ref, _, guard in results]
         read += [[] for _ in ends[len(results) :]]
+        late = late_reads(items, ends, predecessors, lambda item: {ref[0].feed for ref in reader.reads(item)} - {-1})
         served = serves(items, [[node, *more] for node, more in zip(ends, read, strict=True)], predecessors)
     drafts: list[_Draft] = []
     by_key: dict[Any, _Draft] = {}
@@ -86,6 +88,7 @@ def cut(
             seen |= signature[earlier]
             sources.update(before[earlier])
         waited = {ref[0].feed for ref in reader.reads(item) if ref[0].feed >= 0} if staged else set()
+        waited |= late.get(item, set())
         for feed in waited:
             seen |= 1 << feed
         if not _has_code(item):
@@ -179,7 +182,13 @@ def _emit(
         collectors.append((Emitter(flow).emit((), taken, [result], "collect"), tuple(slots[read] for read in taken)))
     every = (1 << len(feeds)) - 1
     waits = tuple(draft.seen & every for draft in order)
-    return finished, None, (), len(slots), Stages(tuple(collectors), needs, waits, tuple(draft.serves for draft in order))
+    return (
+        finished,
+        None,
+        (),
+        len(slots),
+        Stages(tuple(collectors), needs, waits, tuple(draft.serves for draft in order)),
+    )
 
 
 def _lasting(
