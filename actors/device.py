@@ -1,4 +1,5 @@
-"""The device actor: owns a kernel table, the resources and the memory budget of one device, and runs tasks for steps."""
+"""The device actor: owns a kernel table, the resources and the memory budget of one device, and runs tasks for
+steps."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ class DeviceStatistics:
 
 
 class DeviceActor:
-    """One logical device. Inside a session's loop it serves a mailbox; a driver without a loop calls its kernels directly.
+    """One logical device. Inside a session's loop it serves a mailbox; a driver without a loop calls its kernels
+    directly.
 
     Attributes:
       name: the full name, "/job:localhost/replica:0/task:0/device:CPU:0".

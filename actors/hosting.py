@@ -24,7 +24,9 @@ async def _woken(waiter: Waiter) -> None:
 
 
 @types.coroutine
-def _hosted(coroutine: Coroutine[Any, Any, Any], waiter: Waiter | None, context: StepContext) -> Generator[Any, Any, Any]:
+def _hosted(
+    coroutine: Coroutine[Any, Any, Any], waiter: Waiter | None, context: StepContext
+) -> Generator[Any, Any, Any]:
     throw: BaseException | None = None
     answer: Any = None
     while True:

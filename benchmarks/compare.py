@@ -4,7 +4,8 @@
     python benchmarks/compare.py --only "run with"   # those whose name contains this
     python benchmarks/compare.py --models FOLDER     # also the frozen graphs of a folder of .pb with .npz beside them
 
-Rounds alternate between the two, so that what else the machine does meets both alike; each figure is a median over rounds.
+Rounds alternate between the two, so that what else the machine does meets both alike; each figure is a median over
+rounds.
 TensorFlow comes from `pip install runstep[oracle]`.
 """
 
@@ -60,7 +61,9 @@ def compare(make: Callable[[Any], Callable[[], object]], tensorflow: Any, runste
 def import_seconds(module: str) -> float:
     """Median seconds that a new process spends on the import."""
     code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
-    found = [float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout) for _ in range(3)]
+    found = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout) for _ in range(3)
+    ]
     return statistics.median(found)
 
 

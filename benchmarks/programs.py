@@ -1,4 +1,5 @@
-"""The benchmark programs, written once against the TF1 API: each takes the module `tf` and returns a function to time."""
+"""The benchmark programs, written once against the TF1 API: each takes the module `tf` and returns a function to
+time."""
 
 from __future__ import annotations
 
@@ -125,7 +126,7 @@ def build(tf: Any, ops: int) -> Run:
         with tf.Graph().as_default():
             x = tf.placeholder(tf.float32, [None, 4])
             y = x
-            for i in range(ops // 2):
+            for _ in range(ops // 2):
                 y = tf.tanh(y + x)
 
     return run

@@ -3,7 +3,8 @@
     python examples/thai_words.py                      # the default sentences
     python examples/thai_words.py "ฉันกินข้าวที่บ้านเพื่อน"
 
-The graph and its character dictionary come out of the source package `cutkum` 2.4, which pip downloads on the first run.
+The graph and its character dictionary come out of the source package `cutkum` 2.4, which pip downloads on the first
+run.
 Labels: every character begins a word (B), is in the middle (M), ends it (E) or is a word alone (S).
 """
 
@@ -45,20 +46,29 @@ def fetch_package(folder: Path) -> Path:
 def read_package(archive: Path) -> tuple[bytes, dict[str, int]]:
     """The serialised GraphDef, and the class of each known character."""
     with tarfile.open(archive) as package:
-        files = {name: package.extractfile(f"cutkum-2.4/cutkum/{name}") for name in ("frozen_model.pb", "char_dictionary.py")}
+        files = {
+            name: package.extractfile(f"cutkum-2.4/cutkum/{name}") for name in ("frozen_model.pb", "char_dictionary.py")
+        }
         model, source = (file.read() for file in files.values() if file is not None)
     return model, character_classes(source.decode())
 
 
 def character_classes(source: str) -> dict[str, int]:
-    """Reads the groups of characters off the dictionary's source: Thai letters one by one, then groups that share a class."""
+    """Reads the groups of characters off the dictionary's source: Thai letters one by one, then groups that share a
+    class."""
     groups: dict[str, str] = {}
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Constant):
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Constant)
+        ):
             groups.setdefault(node.targets[0].id, str(node.value.value))
     letters = groups["thai_chars"]
     classes = {letter: 2 + position for position, letter in enumerate(letters)}  # 0 is padding, 1 is unknown
-    for number, group in enumerate([groups["numbers"], " ", ".", groups["symbols1"], groups["symbols2"], groups["eng_chars"]]):
+    for number, group in enumerate(
+        [groups["numbers"], " ", ".", groups["symbols1"], groups["symbols2"], groups["eng_chars"]]
+    ):
         classes.update((character, len(letters) + 2 + number) for character in group)
     return classes
 
@@ -78,7 +88,8 @@ class Segmenter:
         shape = self.graph.get_tensor_by_name("placeholder/fw_state:0").shape
         self.state = np.zeros([int(shape[0]), 1, states], np.float32)
         self.probabilities = self.session.make_callable(
-            "probs:0", ["placeholder/inputs:0", "placeholder/seq_lengths:0", "placeholder/fw_state:0", "placeholder/keep_prob:0"]
+            "probs:0",
+            ["placeholder/inputs:0", "placeholder/seq_lengths:0", "placeholder/fw_state:0", "placeholder/keep_prob:0"],
         )
 
     def words(self, text: str) -> list[str]:

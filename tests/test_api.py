@@ -13,7 +13,8 @@ import pytest
 import runstep as tf
 
 NAMESPACES = (
-    "bitwise debugging image initializers io linalg lookup manip math nn queue random signal sparse spectral strings summary"
+    "bitwise debugging image initializers io linalg lookup manip math nn queue random signal sparse spectral strings "
+    "summary"
 ).split()
 
 # Where our signature says more than TensorFlow's, which hides its own behind a decorator.
@@ -33,10 +34,16 @@ def public(module: ModuleType) -> Iterator[tuple[str, Any]]:
 
 def functions() -> list[tuple[str, Any]]:
     here = ("runstep.ops.", "runstep.variables.")
-    found = [(name, value) for name, value in public(importlib.import_module("runstep.api")) if value.__module__.startswith(here)]
+    found = [
+        (name, value)
+        for name, value in public(importlib.import_module("runstep.api"))
+        if value.__module__.startswith(here)
+    ]
     for namespace in NAMESPACES:
         module = importlib.import_module("runstep.io.namespace" if namespace == "io" else f"runstep.{namespace}")
-        found.extend((f"{namespace}.{name}", value) for name, value in public(module) if inspect.getmodule(value) is not None)
+        found.extend(
+            (f"{namespace}.{name}", value) for name, value in public(module) if inspect.getmodule(value) is not None
+        )
     return found
 
 
@@ -85,6 +92,7 @@ def test_importing_the_package_loads_no_kernels_no_protos_and_no_trio() -> None:
     import subprocess
     import sys
 
-    code = "import runstep, sys; print([m for m in sys.modules if m.split('.')[0] == 'trio' or 'kernels.numpy.' in m or '_pb2' in m])"
+    late = "m.split('.')[0] == 'trio' or 'kernels.numpy.' in m or '_pb2' in m"
+    code = f"import runstep, sys; print([m for m in sys.modules if {late}])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

@@ -28,7 +28,9 @@ def test_the_first_command_installs_and_segments_thai_text(tmp_path: Path) -> No
     command = blocks("sh")[0].strip()
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
     environment.pop("PYTHONPATH", None)
-    done = subprocess.run(command, shell=True, cwd=checkout, env=environment, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        command, shell=True, cwd=checkout, env=environment, capture_output=True, text=True, timeout=600
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == blocks("")[0].strip()
 

@@ -4,8 +4,8 @@
     try: ...
     finally: end(token)
 
-means `with np.errstate(all="ignore")`, at a tenth of its cost: a step of microseconds would spend a third of its time on
-it. numpy 2 keeps the setting in a context variable; where that isn't found, `np.errstate` itself is used.
+means `with np.errstate(all="ignore")`, at a tenth of its cost: a step of microseconds would spend a third of its time
+on it. numpy 2 keeps the setting in a context variable; where that isn't found, `np.errstate` itself is used.
 """
 
 from __future__ import annotations

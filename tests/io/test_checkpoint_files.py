@@ -144,9 +144,10 @@ def test_merge(tmp_path: Path) -> None:
 
 
 def test_unfinished_checkpoint_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(errors.InvalidArgumentError, match="Adding duplicate key: a"), BundleWriter(
-        f"{tmp_path}/new/x"
-    ) as writer:
+    with (
+        pytest.raises(errors.InvalidArgumentError, match="Adding duplicate key: a"),
+        BundleWriter(f"{tmp_path}/new/x") as writer,
+    ):
         writer.add(b"a", np.zeros(3))
         writer.add(b"a", np.zeros(3))
     assert list((tmp_path / "new").iterdir()) == []

@@ -131,6 +131,7 @@ def made(tf: Any, build: Any) -> Any:
             sorted(control.name for control in op.control_inputs),
             [None if tensor.shape.rank is None else tensor.shape.as_list() for tensor in op.outputs],
             op.get_attr("summarize") if op.type == "Assert" else None,
+            op.colocation_groups(),
         )
         for op in graph.get_operations()
     )

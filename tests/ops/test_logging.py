@@ -104,9 +104,7 @@ def test_print_shows_what_tensorflow_shows(tmp_path: Path) -> None:
     assert ours == theirs
 
 
-def test_print_v2_writes_where_it_is_told(
-    bench: Bench, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_print_v2_writes_where_it_is_told(bench: Bench, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     for stream, end in (("stdout", "\n"), ("stderr", "|"), ("log(info)", "\n"), (f"file://{tmp_path}/out", "\n")):
         bench.run(apply("PrintV2", "é", output_stream=stream, end=end))
     bench.run(apply("PrintV2", "2", output_stream=f"file://{tmp_path}/out"))

@@ -113,14 +113,10 @@ def single(serialized, sparse=(), dense=(), error=None):
     )
 
 
-S = sequence(
-    {"c": [1, 2], "f": [1.5, 2.5], "r": [4]}, x=[[b"a"], [b"b", b"c"]], t=[[1, 2], [3, 4]], y=[[b"e"], [b"f"]]
-)
+S = sequence({"c": [1, 2], "f": [1.5, 2.5], "r": [4]}, x=[[b"a"], [b"b", b"c"]], t=[[1, 2], [3, 4]], y=[[b"e"], [b"f"]])
 T = sequence({"f": [0.5, 0.25], "r": [5, 6]}, x=[[b"d"]], t=[], y=[[b"g", b"h"]])
 U = sequence({"c": [7], "f": [0.0, 1.0]})
 BAD = sequence({"f": [0.0, 1.0]}, t=[[1, 2, 3]])
-
-
 
 
 def sequences(serialized, missing=(False,), ragged=False, error=None, dense=True):

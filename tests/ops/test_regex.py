@@ -11,7 +11,9 @@ from runstep.testing import case, check, of, strings
 from runstep.testing.building import compare_graphs
 
 INVALID = errors.InvalidArgumentError
-TEXTS = of(["a", "é", "É", "AA", "aa", "ab\ncd", "8", "\x07", "b", "", " ", "-", "a*", "Ω", "日本 OK", b"\xff", "x_1\t"])
+TEXTS = of(
+    ["a", "é", "É", "AA", "aa", "ab\ncd", "8", "\x07", "b", "", " ", "-", "a*", "Ω", "日本 OK", b"\xff", "x_1\t"]
+)
 
 PATTERNS = r"""
 a|.|.*|(?s).*|a*|a|b|a|ab|(?i)é|(?i)k|é+|\w+|\W|\d|\D|\s|\S|\pL|\PL|\p{^L}|\p{Lu}+|\p{Greek}|\p{Han}+.*|\p{Any}

@@ -77,8 +77,13 @@ CASES = [
     ],
     *[
         case(
-            "SparseConcat", [PLACES, MIXED], [real(3), real(3)], [of64(a), of64(b)],
-            concat_dim=axis, types=ONE, error=INVALID,
+            "SparseConcat",
+            [PLACES, MIXED],
+            [real(3), real(3)],
+            [of64(a), of64(b)],
+            concat_dim=axis,
+            types=ONE,
+            error=INVALID,
         )
         for a, b, axis in [([2, 5], [2, 3], 0), ([2, 5], [2, 3], 2), ([2, 5], [2], 1)]
     ],

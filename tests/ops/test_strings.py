@@ -121,7 +121,7 @@ CASES = [
     case("StringFormat", [real(2, 0)]),
     case("StringFormat", [real(3, 0, 2)]),
     case("StringFormat", [strings(3, 2)]),
-    case("StringFormat", [of('a"b\n\'\\é')]),
+    case("StringFormat", [of("a\"b\n'\\é")]),
     *[
         case("StringFormat", [of([1 / 3, 0.1, 123456789.0, 1e20, 1e5, 1e-7, float("nan"), -0.0], kind)], summarize=-1)
         for kind in ["float32", "float64"]

@@ -75,7 +75,8 @@ def test_feed_list_must_be_a_list(tf: Any) -> None:
 
 
 def test_feeds_are_decided_when_made(rs: Any) -> None:
-    """S131: bad keys are refused at once, and so is a wrong number of arguments (TensorFlow: at the first call, or never)."""
+    """S131: bad keys are refused at once, and so is a wrong number of arguments (TensorFlow: at the first call, or
+    never)."""
     x = rs.placeholder(rs.float32)
     with rs.Session() as session:
         with pytest.raises(TypeError, match="Cannot interpret feed_dict key as Tensor"):
@@ -193,7 +194,8 @@ def _graph(tf: Any) -> Any:
 
 
 def test_from_options(tf: Any) -> None:
-    """S135, T: testOptimizedMakeCallable, testOptimizedMakeCallableWithRunMetadata: positional arrays in, a list out."""
+    """S135, T: testOptimizedMakeCallable, testOptimizedMakeCallableWithRunMetadata: positional arrays in, a list
+    out."""
     session = _graph(tf)
     call = _from(tf, session, feed=["x:0"], fetch=["y:0"])
     for value in (1.0, 2.0):

@@ -266,12 +266,14 @@ def test_eval_and_run_in_a_session_of_another_graph(tf: Any) -> None:
     with other.as_default():
         with pytest.raises(
             ValueError,
-            match="Cannot use the default session to evaluate tensor: the tensor's graph is different from the session's graph.",
+            match="Cannot use the default session to evaluate tensor: the tensor's graph is different from the "
+            "session's graph.",
         ):
             c.eval()
         with pytest.raises(
             ValueError,
-            match="Cannot use the default session to execute operation: the operation's graph is different from the session's",
+            match="Cannot use the default session to execute operation: the operation's graph is different from the "
+            "session's",
         ):
             c.op.run()
     with pytest.raises(

@@ -69,8 +69,10 @@ def test_what_is_no_key(tf: Any) -> None:
         3: "Can not convert a int into a Tensor.",
         None: "Can not convert a NoneType into a Tensor.",
         x.op: "Can not convert a Operation into a Tensor.",
-        "x": "The name 'x' refers to an Operation, not a Tensor. Tensor names must be of the form \"<op_name>:<output_index>\".",
-        "nope:0": "The name 'nope:0' refers to a Tensor which does not exist. The operation, 'nope', does not exist in the graph.",
+        "x": "The name 'x' refers to an Operation, not a Tensor. Tensor names must be of the form "
+        '"<op_name>:<output_index>".',
+        "nope:0": "The name 'nope:0' refers to a Tensor which does not exist. The operation, 'nope', does not exist "
+        "in the graph.",
         other: "is not an element of this graph.",
     }
     with tf.Session() as session:
@@ -133,7 +135,8 @@ def test_values(same: Any) -> None:
     frozen.flags.writeable = False
     values: list[Any] = [
         3, 2.5, True, [1, 2], (1.5, 2), range(3), base, base.T, base[::2, 1::2], np.asfortranarray(base), frozen,
-        base.astype(">f4"), np.array([[1.0, 2.0]]).view(np.matrix), np.ma.array([1.0, 2.0], mask=[0, 1]), Arrayed(), np.float64(3),
+        base.astype(">f4"), np.array([[1.0, 2.0]]).view(np.matrix), np.ma.array([1.0, 2.0], mask=[0, 1]),
+        Arrayed(), np.float64(3),
         np.array(4), [np.float32(1), 2], [[1], [2]], [], np.zeros((0, 3)), 1e300, 1 + 2j, "3", None, [None, 1.0],
         np.int64(7), np.bool_(True), np.array(["1", "2.5"]),
     ]  # fmt: skip
@@ -197,8 +200,10 @@ def test_tensors_as_values(tf: Any) -> None:
         with pytest.raises(TypeError) as caught:
             session.run(x, {x: c})
         assert str(caught.value).startswith(
-            "The value of a feed cannot be a tf.Tensor object. Acceptable feed values include Python scalars, strings, lists, "
-            'numpy ndarrays, or TensorHandles. For reference, the tensor object was Tensor("c:0", shape=(), dtype=float32) '
+            "The value of a feed cannot be a tf.Tensor object. Acceptable feed values include Python scalars, "
+            "strings, lists, "
+            'numpy ndarrays, or TensorHandles. For reference, the tensor object was Tensor("c:0", shape=(), '
+            "dtype=float32) "
             'which was passed to the argument `feed_dict` with key Tensor("x:0", dtype=float32).'
         )
 
@@ -251,7 +256,8 @@ def test_generators_are_no_values(tf: Any) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["é", b"\xff\0", ["a", b"b\0"], np.array(["x", "yy"]), np.array([b"ab\0\0"]), np.array([b"a\0", "b"], object), [[b""], ["z"]],
+    ["é", b"\xff\0", ["a", b"b\0"], np.array(["x", "yy"]), np.array([b"ab\0\0"]), np.array([b"a\0", "b"], object),
+     [[b""], ["z"]],
      np.str_("s"), np.bytes_(b"s"), [], np.zeros((0, 2), object), ("t",)],
     ids=repr,
 )  # fmt: skip
@@ -377,7 +383,8 @@ def test_unfed_placeholders(tf: Any) -> None:
         for tensor, text in (
             (
                 known,
-                "You must feed a value for placeholder tensor 'known' with dtype float and shape [2,3]\n\t [[{{node known}}]]",
+                "You must feed a value for placeholder tensor 'known' with dtype float and shape [2,3]\n\t [[{{node "
+                "known}}]]",
             ),
             (
                 unknown,
@@ -385,7 +392,8 @@ def test_unfed_placeholders(tf: Any) -> None:
             ),
             (
                 part,
-                "You must feed a value for placeholder tensor 'part' with dtype int32 and shape [?,3]\n\t [[{{node part}}]]",
+                "You must feed a value for placeholder tensor 'part' with dtype int32 and shape [?,3]\n\t [[{{node "
+                "part}}]]",
             ),
         ):
             for fetch in (tensor, tensor + 1, tensor.op):

@@ -139,8 +139,8 @@ def test_wrong_types(tf: Any) -> None:
                 session.run([a, fetch])
             text = str(caught.value)
             assert (
-                f'has invalid type "{leaf}" must be a string or Tensor. (Can not convert a {leaf} into a Tensor or Operation.)'
-                in text
+                f'has invalid type "{leaf}" must be a string or Tensor. (Can not convert a {leaf} into a Tensor or '
+                "Operation.)" in text
             )
 
 
@@ -149,12 +149,14 @@ def test_wrong_types(tf: Any) -> None:
     [
         (
             "nope:0",
-            "(\"The name 'nope:0' refers to a Tensor which does not exist. The operation, 'nope', does not exist in the graph.",
+            "(\"The name 'nope:0' refers to a Tensor which does not exist. The operation, 'nope', does not exist in "
+            "the graph.",
         ),
         ("nope", "(\"The name 'nope' refers to an Operation not in the graph."),
         (
             "a:3",
-            "(\"The name 'a:3' refers to a Tensor which does not exist. The operation, 'a', exists but only has 1 outputs.",
+            "(\"The name 'a:3' refers to a Tensor which does not exist. The operation, 'a', exists but only has 1 "
+            "outputs.",
         ),
         (
             "a:x",

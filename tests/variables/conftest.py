@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -12,32 +11,23 @@ import numpy as np
 import pytest
 
 import runstep
+from runstep.graph.random_seed import set_random_seed
 from runstep.testing.building import _plain, nodes
 from runstep.testing.oracle import tensorflow
+from runstep.variables import global_step, moving_average, scope
 
-_MODULES = "variable facts creation scope partition initializers collections slices".split()
 
+class _Ours:
+    """runstep, with names of the variables package that are not in its namespace."""
 
-def _ours() -> Any:
-    """`tf` with the names of the variables package on top."""
-    names = {name: getattr(runstep, name) for name in dir(runstep)}
-    train = {}
-    for stem in _MODULES:
-        module = importlib.import_module(f"runstep.variables.{stem}")
-        names.update({name: getattr(module, name) for name in module.__all__})
-    for stem in ("global_step", "moving_average"):
-        module = importlib.import_module(f"runstep.variables.{stem}")
-        train.update({name: getattr(module, name) for name in module.__all__})
-    branching, looping = (importlib.import_module(f"runstep.ops.{stem}") for stem in ("branching", "looping"))
-    initializers = importlib.import_module("runstep.variables.initializers")
-    short = {name.removesuffix("_initializer"): getattr(initializers, name) for name in initializers.__all__}
-    names |= {
-        "train": SimpleNamespace(**train),
-        "initializers": SimpleNamespace(**short),
-        "cond": branching.cond,
-        "while_loop": looping.while_loop,
-    }
-    return SimpleNamespace(**names)
+    AUTO_REUSE = scope.AUTO_REUSE
+    set_random_seed = staticmethod(set_random_seed)
+    train = SimpleNamespace(
+        **{name: getattr(module, name) for module in (global_step, moving_average) for name in module.__all__}
+    )
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(runstep, name)
 
 
 @contextlib.contextmanager
@@ -132,7 +122,7 @@ def same() -> Callable[..., None]:
     def check(program: Program, ordered: bool = True, graph: bool = True, texts: bool = True) -> None:
         with _version_one() as real:
             want, want_nodes = _run(real, program)
-        got, got_nodes = _run(_ours(), program)
+        got, got_nodes = _run(_Ours(), program)
         for position, (theirs, ours) in enumerate(zip(want, got, strict=True)):
             note = f"entry {position}\nTensorFlow: {theirs}\nrunstep:    {ours}"
             if isinstance(theirs, Raised):

@@ -15,8 +15,15 @@ def test_what_get_variable_adds_to_the_graph(same: Same) -> None:
         log(get("d", initializer=[1.0, 2.0], use_resource=True), get("e", initializer=tf.ones([2])))
         log(get("f", initializer=lambda: tf.ones([2])), get("g", [2], dtype=tf.int32), get("h", [2], dtype=tf.bool))
         log(get("i", [2], initializer=tf.zeros_initializer), get("j", [2], initializer=tf.ones_initializer()))
-        log(get("k", [2], initializer=tf.constant_initializer(3.0)), get("l", [], initializer=tf.constant_initializer([3.0])))
-        log(get("m", initializer=tf.constant(2.0), use_resource=True), get("n", initializer=3), get("o", [2], dtype=tf.string))
+        log(
+            get("k", [2], initializer=tf.constant_initializer(3.0)),
+            get("l", [], initializer=tf.constant_initializer([3.0])),
+        )
+        log(
+            get("m", initializer=tf.constant(2.0), use_resource=True),
+            get("n", initializer=3),
+            get("o", [2], dtype=tf.string),
+        )
         log(get("p", [2], trainable=False, collections=["mine"]), tf.get_local_variable("q", [2]), get(None, [2]))
         log(get("r", [2], validate_shape=False), get("s", [2], dtype=tf.float64, caching_device="/device:CPU:0"))
         with tf.name_scope("ignored"):
@@ -121,7 +128,11 @@ def test_reuse(same: Same) -> None:
                 log(reuse())
         with tf.variable_scope("auto", reuse=tf.AUTO_REUSE):
             first = tf.get_variable("x", [4])
-            log(first is tf.get_variable("x", [4]), first is tf.get_variable("x"), first is tf.get_variable("x", dtype=tf.float32))
+            log(
+                first is tf.get_variable("x", [4]),
+                first is tf.get_variable("x"),
+                first is tf.get_variable("x", dtype=tf.float32),
+            )
         tf.get_variable("x", [2])
         with tf.variable_scope("", reuse=True):
             log(tf.get_variable("x", [2]), tf.get_variable("x"))

@@ -222,7 +222,14 @@ def test_as_arguments_of_operations(same: Same, resource: bool) -> None:
         w = tf.Variable([1.0, 2.0], name="w", use_resource=resource)
         log(tf.reduce_sum(v), tf.reduce_mean([v, w]), tf.shape(v), tf.rank(v), tf.size(v), tf.zeros_like(v))
         log(tf.gather(v, [0]), tf.gather_nd(v, [[0]]), tf.concat([v, w], 0), tf.matmul([v], [w], transpose_b=True))
-        log(tf.reshape(v, [1, 2]), tf.cast(v, tf.int32), tf.add_n([v, w]), tf.transpose(v), tf.argmax(v), tf.tile(v, [2]))
+        log(
+            tf.reshape(v, [1, 2]),
+            tf.cast(v, tf.int32),
+            tf.add_n([v, w]),
+            tf.transpose(v),
+            tf.argmax(v),
+            tf.tile(v, [2]),
+        )
         log(tf.group(v, w), tf.tuple([v, tf.constant(1.0)]), tf.reduce_sum([v.value()], axis=0), tf.maximum(v, 0.0))
         with tf.control_dependencies([v, w.assign([1.0, 2.0])]):
             tf.no_op()
@@ -239,7 +246,11 @@ def test_resource_variables_by_default(same: Same) -> None:
         log(tf.resource_variables_enabled())
         tf.enable_resource_variables()
         try:
-            log(tf.resource_variables_enabled(), tf.Variable(1.0), tf.get_variable("v", [2], initializer=tf.zeros_initializer))
+            log(
+                tf.resource_variables_enabled(),
+                tf.Variable(1.0),
+                tf.get_variable("v", [2], initializer=tf.zeros_initializer),
+            )
             log(tf.Variable(1.0, use_resource=False))
         finally:
             tf.disable_resource_variables()

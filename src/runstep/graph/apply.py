@@ -46,7 +46,11 @@ def apply(op_type: str, *inputs: Any, name: str | None = None, **attrs: Any) -> 
                 if known is not None:
                     return graph._create(op_def, op_type, inputs, known[0], name, known[1]).outputs[0]
                 op = apply_op(op_type, *inputs, name=name)
-                if op.graph is graph and all(a is b for a, b in zip(op.inputs, inputs, strict=True)) and not op.attrs.get("_class"):
+                if (
+                    op.graph is graph
+                    and all(a is b for a, b in zip(op.inputs, inputs, strict=True))
+                    and not op.attrs.get("_class")
+                ):
                     op_def.quick[types] = {key: op.attrs[key] for key in op_def.attrs}, tuple(op.output_types)
                 return op.outputs[0]
     return outputs_of(apply_op(op_type, *inputs, name=name, **attrs))
@@ -132,7 +136,8 @@ def _apply(graph: Graph, op_def: OpDef, inputs: Sequence[Any], name: str | None,
                     raise _mismatch(op_def, arg, value, expected, given)
             elif value.dtype is not arg.type and value.dtype.base_dtype is not arg.type:
                 raise TypeError(
-                    f"Input '{arg.name}' of '{op_def.name}' Op has type {value.dtype.base_dtype.name} that does not match "
+                    f"Input '{arg.name}' of '{op_def.name}' Op has type {value.dtype.base_dtype.name} that does not "
+                    "match "
                     f"expected type of {arg.type.name}."  # type: ignore[union-attr]
                 )
             _check_ref(op_def, arg, value)
@@ -147,7 +152,9 @@ def _apply(graph: Graph, op_def: OpDef, inputs: Sequence[Any], name: str | None,
     return graph._create(op_def, op_def.name, tuple(tensors), given, name)
 
 
-def _beside_references(graph: Graph, op_def: OpDef, tensors: list[Tensor], attrs: dict[str, Any], name: str | None) -> Operation:
+def _beside_references(
+    graph: Graph, op_def: OpDef, tensors: list[Tensor], attrs: dict[str, Any], name: str | None
+) -> Operation:
     """An op that takes references must run where they live; of a list of references the first one counts."""
     with contextlib.ExitStack() as stack:
         position = 0
@@ -158,7 +165,9 @@ def _beside_references(graph: Graph, op_def: OpDef, tensors: list[Tensor], attrs
         return graph._create(op_def, op_def.name, tuple(tensors), attrs, name)
 
 
-def _convert_inputs(graph: Graph, op_def: OpDef, inputs: Sequence[Any], attrs: dict[str, Any], out: list[Tensor]) -> None:
+def _convert_inputs(
+    graph: Graph, op_def: OpDef, inputs: Sequence[Any], attrs: dict[str, Any], out: list[Tensor]
+) -> None:
     for arg, value in zip(op_def.inputs, inputs, strict=True):
         if arg.is_sequence:
             out.extend(_convert_list(op_def, arg, value, attrs))
@@ -211,7 +220,8 @@ def _convert_list(op_def: OpDef, arg: ArgDef, value: Any, attrs: dict[str, Any])
         types: Sequence[DType | None] = given if given is not None else [None] * len(value)
         if len(types) != len(value):
             raise ValueError(
-                f"'{arg.name}' of '{op_def.name}' Op takes {len(types)} tensors (attr {arg.type_list_attr}), {len(value)} were given."
+                f"'{arg.name}' of '{op_def.name}' Op takes {len(types)} tensors (attr {arg.type_list_attr}), "
+                f"{len(value)} were given."
             )
         found = [
             item if type(item) is Tensor else convert_to_tensor(item, dtype, name=f"{arg.name}_{i}", as_ref=arg.is_ref)
@@ -225,23 +235,39 @@ def _convert_list(op_def: OpDef, arg: ArgDef, value: Any, attrs: dict[str, Any])
     _check_length(op_def, arg, number, len(value))
     if attrs.setdefault(arg.number_attr, len(value)) != len(value):  # type: ignore[arg-type]
         raise ValueError(
-            f"List argument '{arg.name}' to '{op_def.name}' Op with length {len(value)} must match length {attrs[arg.number_attr]}"  # type: ignore[index]
+            f"List argument '{arg.name}' to '{op_def.name}' Op with length {len(value)} must match length "
+            f"{attrs[arg.number_attr]}"  # type: ignore[index]
             " of another argument."
         )
     expected = arg.type if arg.type_attr is None else attrs.get(arg.type_attr)
     if expected is None:
-        expected = next((item.dtype.base_dtype for item in value if hasattr(item, "dtype") and isinstance(item.dtype, DType)), None)
-        if expected is None and value and arg.type_attr is not None and (default := op_def.attrs[arg.type_attr].default) is not REQUIRED:
+        expected = next(
+            (item.dtype.base_dtype for item in value if hasattr(item, "dtype") and isinstance(item.dtype, DType)), None
+        )
+        if (
+            expected is None
+            and value
+            and arg.type_attr is not None
+            and (default := op_def.attrs[arg.type_attr].default) is not REQUIRED
+        ):
             expected = default
     found = []
     for i, item in enumerate(value):
-        tensor = item if type(item) is Tensor else convert_to_tensor(item, expected, name=f"{arg.name}_{i}", as_ref=arg.is_ref)
+        tensor = (
+            item
+            if type(item) is Tensor
+            else convert_to_tensor(item, expected, name=f"{arg.name}_{i}", as_ref=arg.is_ref)
+        )
         expected = expected or tensor.dtype.base_dtype
         found.append(tensor)
     if any(tensor.dtype.base_dtype is not expected for tensor in found):
         names = ", ".join(tensor.dtype.base_dtype.name for tensor in found)
-        expectation = "that don't all match." if arg.type is None else f"that do not match expected type {arg.type.name}."
-        raise TypeError(f"Tensors in list passed to '{arg.name}' of '{op_def.name}' Op have types [{names}] {expectation}")
+        expectation = (
+            "that don't all match." if arg.type is None else f"that do not match expected type {arg.type.name}."
+        )
+        raise TypeError(
+            f"Tensors in list passed to '{arg.name}' of '{op_def.name}' Op have types [{names}] {expectation}"
+        )
     if arg.type_attr is not None and expected is not None:
         attrs[arg.type_attr] = checked_type(op_def, arg, expected)
     return found
@@ -250,13 +276,16 @@ def _convert_list(op_def: OpDef, arg: ArgDef, value: Any, attrs: dict[str, Any])
 def _check_length(op_def: OpDef, arg: ArgDef, attr: AttrDef, length: int) -> None:
     if attr.minimum is not None and length < attr.minimum:
         raise ValueError(
-            f"List argument '{arg.name}' to '{op_def.name}' Op with length {length} shorter than minimum length {attr.minimum}."
+            f"List argument '{arg.name}' to '{op_def.name}' Op with length {length} shorter than minimum length "
+            f"{attr.minimum}."
         )
 
 
 def _check_ref(op_def: OpDef, arg: ArgDef, tensor: Tensor) -> None:
     if arg.is_ref and not tensor.dtype.is_ref:
-        raise TypeError(f"'{op_def.name}' Op requires that input '{arg.name}' be a mutable tensor (e.g.: a tf.Variable)")
+        raise TypeError(
+            f"'{op_def.name}' Op requires that input '{arg.name}' be a mutable tensor (e.g.: a tf.Variable)"
+        )
 
 
 def _mismatch(op_def: OpDef, arg: ArgDef, tensor: Tensor, expected: DType, attrs: dict[str, Any]) -> TypeError:
@@ -278,7 +307,9 @@ def checked_type(op_def: OpDef, arg: ArgDef, dtype: DType) -> DType:
     allowed = op_def.attrs[arg.type_attr].allowed
     if allowed is not None and dtype not in allowed:
         names = ", ".join(t.name for t in allowed)
-        raise TypeError(f"Value passed to parameter '{arg.name}' has DataType {dtype.name} not in list of allowed values: {names}")
+        raise TypeError(
+            f"Value passed to parameter '{arg.name}' has DataType {dtype.name} not in list of allowed values: {names}"
+        )
     return dtype
 
 
@@ -293,7 +324,8 @@ def checked(op_def: OpDef, attr: AttrDef, value: Any) -> Any:
         found: Any = tuple(_scalar(op_def, attr, kind[5:-1], item) for item in value)
         if attr.minimum is not None and len(found) < attr.minimum:
             raise ValueError(
-                f"Attr '{attr.name}' of '{op_def.name}' Op passed list of length {len(found)} less than minimum {attr.minimum}."
+                f"Attr '{attr.name}' of '{op_def.name}' Op passed list of length {len(found)} less than minimum "
+                f"{attr.minimum}."
             )
         return found
     found = _scalar(op_def, attr, kind, value)
@@ -307,7 +339,10 @@ def _scalar(op_def: OpDef, attr: AttrDef, kind: str, value: Any) -> Any:
         found = dtypes.as_dtype(value).base_dtype
         if attr.allowed is not None and found not in attr.allowed:
             names = ", ".join(t.name for t in attr.allowed)
-            raise TypeError(f"Value passed to parameter '{attr.name}' has DataType {found.name} not in list of allowed values: {names}")
+            raise TypeError(
+                f"Value passed to parameter '{attr.name}' has DataType {found.name} not in list of allowed values: "
+                f"{names}"
+            )
         return found
     if kind == "string":
         if isinstance(value, str):
@@ -316,7 +351,9 @@ def _scalar(op_def: OpDef, attr: AttrDef, kind: str, value: Any) -> Any:
             raise TypeError(f"Expected string for argument '{attr.name}' not {value!r}.")
         if attr.allowed is not None and value not in attr.allowed:
             allowed = '", "'.join(item.decode() for item in attr.allowed)
-            raise ValueError(f"Attr '{attr.name}' of '{op_def.name}' Op passed string '{value.decode()}' not in: \"{allowed}\".")
+            raise ValueError(
+                f"Attr '{attr.name}' of '{op_def.name}' Op passed string '{value.decode()}' not in: \"{allowed}\"."
+            )
         return value
     if kind == "bool":
         if not isinstance(value, bool | np.bool_ | int):

@@ -179,7 +179,8 @@ def _guess_into(value: Any, proto: Any) -> None:
 
 
 def public_value(kind: str | None, value: Any) -> Any:
-    """An attribute value as `Operation.get_attr` gives it: shapes, tensors and functions as messages, lists as lists."""
+    """An attribute value as `Operation.get_attr` gives it: shapes, tensors and functions as messages, lists as
+    lists."""
     from runstep.protos import attr_value_pb2
 
     if hasattr(value, "SerializeToString") and value.DESCRIPTOR.name == "AttrValue":

@@ -20,8 +20,10 @@ _DEPTH = 40
 
 # Pure ops on small values that shape computations are made of. The kernels compute them.
 _FOLDABLE = frozenset(
-    "Add AddV2 Sub Mul FloorDiv FloorMod Div RealDiv Maximum Minimum Neg Cast Reshape ExpandDims Squeeze Slice StridedSlice "
-    "Pack Concat ConcatV2 Gather GatherV2 Fill Range Prod Sum Max Min All Any Equal NotEqual Less LessEqual Greater GreaterEqual "
+    "Add AddV2 Sub Mul FloorDiv FloorMod Div RealDiv Maximum Minimum Neg Cast Reshape ExpandDims Squeeze Slice "
+    "StridedSlice "
+    "Pack Concat ConcatV2 Gather GatherV2 Fill Range Prod Sum Max Min All Any Equal NotEqual Less LessEqual Greater "
+    "GreaterEqual "
     "LogicalAnd LogicalOr LogicalNot Select SelectV2 Identity Tile Transpose ReverseV2 Where InvertPermutation "
     "BroadcastTo BroadcastArgs ZerosLike OnesLike Split SplitV Unpack ConcatOffset Mod TruncateMod TruncateDiv OneHot "
     "BroadcastGradientArgs ListDiff Abs Square StopGradient".split()
@@ -53,7 +55,9 @@ def known_value(tensor: Tensor, depth: int = 0) -> np.ndarray | None:
     value: np.ndarray | None = None
     if op.type == "Shape" or op.type == "Size" or op.type == "Rank" or op.type == "ShapeN":
         value = _of_shape(tensor, op)
-    elif op.type in _FOLDABLE and depth < _DEPTH and not (raw is not None and (shapes.num_elements(raw) or 0) > _LARGEST):
+    elif (
+        op.type in _FOLDABLE and depth < _DEPTH and not (raw is not None and (shapes.num_elements(raw) or 0) > _LARGEST)
+    ):
         value = _folded(tensor, op, depth)
     if value is not None and value.size <= _LARGEST:
         value.flags.writeable = False

@@ -181,7 +181,9 @@ def constant_node(value: Any, dtype: DType | None = None, shape: Any = None, nam
     return op.outputs[0]
 
 
-def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Const", verify_shape: bool = False) -> Tensor:
+def constant(
+    value: Any, dtype: Any = None, shape: Any = None, name: str = "Const", verify_shape: bool = False
+) -> Tensor:
     """A constant tensor (source: tf.constant).
 
     Args:
@@ -189,7 +191,8 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Cons
       shape: the result's shape; the last element fills up what is missing, unless `verify_shape`.
 
     Raises:
-      TypeError: the value does not fit the dtype, or (with verify_shape) the shape. ValueError: it has too many elements.
+      TypeError: the value does not fit the dtype, or (with verify_shape) the shape. ValueError: it has too many
+        elements.
     """
     wanted = None if dtype is None else dtypes.as_dtype(dtype)
     if verify_shape and shape is not None:

@@ -50,7 +50,9 @@ class DeviceSpec:
             elif len(values) <= 1 and re.fullmatch(r"cpu|gpu|tpu|CPU|GPU|TPU", key):
                 found.device_type, found.device_index = key.upper(), _index(values, spec)
             else:
-                raise ValueError(f"Unknown attribute '{key}' is encountered while parsing the device specification: '{spec}'.")
+                raise ValueError(
+                    f"Unknown attribute '{key}' is encountered while parsing the device specification: '{spec}'."
+                )
         return found
 
     def to_string(self) -> str:

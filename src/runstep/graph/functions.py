@@ -61,7 +61,9 @@ class FunctionGraph(Graph):
             self.captures[outer_tensor] = placeholder
         return placeholder
 
-    def _create(self, op_def: Any, op_type: str, inputs: Any, attrs: Any, name: Any, output_types: Any = None) -> Operation:
+    def _create(
+        self, op_def: Any, op_type: str, inputs: Any, attrs: Any, name: Any, output_types: Any = None
+    ) -> Operation:
         if any(tensor.op.graph is not self for tensor in inputs):
             inputs = tuple(self.capture(tensor) for tensor in inputs)
         return super()._create(op_def, op_type, inputs, attrs, name, output_types)
@@ -156,7 +158,9 @@ def _instantiate(function: Function, attrs: dict[str, Any]) -> FunctionGraph:
     stateful = [op for op in controls.values() if op.op_def is not None and op.op_def.is_stateful]
     graph.control_outputs = [controls[name] for name in wanted] if wanted else []
     known = set(graph.control_outputs)
-    graph.control_outputs += [op for op in stateful if op not in known and op.type not in ("Placeholder", "VarHandleOp")]
+    graph.control_outputs += [
+        op for op in stateful if op not in known and op.type not in ("Placeholder", "VarHandleOp")
+    ]
     graph.finalize()
     return graph
 
@@ -226,7 +230,9 @@ def define(graph: Graph, body: FunctionGraph, name: str) -> NameAttrs:
     for op in body.control_outputs:
         definition.control_ret[op.name] = op.name
         definition.signature.control_output.append(op.name)
-    definition.signature.is_stateful = any(op.op_def is not None and op.op_def.is_stateful for op in body.get_operations())
+    definition.signature.is_stateful = any(
+        op.op_def is not None and op.op_def.is_stateful for op in body.get_operations()
+    )
     function = Function(definition, graph._functions)
     function._bodies[()] = body
     graph._functions[name] = function
@@ -241,5 +247,3 @@ def substitute(attr: Any, attrs: dict[str, Any]) -> Any:
             raise ValueError(f"The function was called without its attribute '{attr.name}'")
         return attrs[attr.name]
     return attr
-
-

@@ -356,7 +356,8 @@ class Graph:
             matcher = _SCOPE_INSIDE if self._scope.name else _SCOPE_START
             if not matcher.match(name):
                 raise ValueError(
-                    f"'{name}' is not a valid scope name. A scope name has to match the following pattern: {matcher.pattern}"
+                    f"'{name}' is not a valid scope name. A scope name has to match the following pattern: "
+                    f"{matcher.pattern}"
                 )
         if not name:
             inside = ""
@@ -430,7 +431,8 @@ class Graph:
 
     @contextlib.contextmanager
     def colocate_with(self, op: Any, ignore_existing: bool = False) -> Iterator[None]:
-        """Operations made inside run on the device of `op` (an Operation, a Tensor or something that converts to one)."""
+        """Operations made inside run on the device of `op` (an Operation, a Tensor or something that converts to
+        one)."""
         if op is None:
             if not ignore_existing:
                 raise ValueError("Trying to reset colocation (op is None) but ignore_existing is not True")
@@ -501,7 +503,8 @@ _our_files: dict[str, bool] = {}
 
 
 def _user_frames() -> tuple[Any, ...]:
-    """The nearest frames outside this library, innermost first: code, line, code, line... Formatted only for an error."""
+    """The nearest frames outside this library, innermost first: code, line, code, line... Formatted only for an
+    error."""
     frame = sys._getframe(3)
     found: list[Any] = []
     ours = _our_files
@@ -585,7 +588,8 @@ class name_scope:  # noqa: N801 - TensorFlow's name
     def __init__(self, name: str | None = None, default_name: str | None = None, values: Any = None) -> None:
         if not (default_name is None or isinstance(default_name, str)):
             raise TypeError(
-                f"`default_name` type ({type(default_name)}) is not a string type. You likely meant to pass this into the `values` kwarg."
+                f"`default_name` type ({type(default_name)}) is not a string type. You likely meant to pass this into "
+                "the `values` kwarg."
             )
         if name is None and values is not None and default_name is None:
             raise ValueError("At least one of name (None) and default_name (None) must be provided.")

@@ -171,7 +171,9 @@ class NodeImporter:
         for name, attr in kinds.items():
             if name not in attrs:
                 if attr.default is REQUIRED:
-                    raise ValueError(f"NodeDef missing attr '{name}' from Op<name={node.op}>; NodeDef: {{{{node {node.name}}}}}")
+                    raise ValueError(
+                        f"NodeDef missing attr '{name}' from Op<name={node.op}>; NodeDef: {{{{node {node.name}}}}}"
+                    )
                 attrs[name] = attr.default
         return attrs
 
@@ -180,24 +182,25 @@ class NodeImporter:
         for item in value if attr.kind.startswith("list(") else (value,):
             if item not in attr.allowed:
                 raise ValueError(
-                    f"Value for attr '{attr.name}' of {getattr(item, 'name', item)} is not in the list of allowed values: "
-                    f"{', '.join(str(getattr(a, 'name', a)) for a in attr.allowed)}; NodeDef: {{{{node {node.name}}}}} ({node.op})"
+                    f"Value for attr '{attr.name}' of {getattr(item, 'name', item)} is not in the list of allowed "
+                    f"values: {', '.join(str(getattr(a, 'name', a)) for a in attr.allowed)}; NodeDef: {{{{node "
+                    f"{node.name}}}}} ({node.op})"
                 )
 
     def _check_inputs(self, op: Operation) -> None:
         expected = _input_types(op.op_def, op.attrs)  # type: ignore[arg-type]
         if len(expected) != len(op.inputs):
             raise ValueError(
-                f"NodeDef expected inputs '{', '.join(t.name for t, _ in expected)}' do not match {len(op.inputs)} inputs "
-                f"specified; Op<name={op.type}>; NodeDef: {{{{node {op.name}}}}}"
+                f"NodeDef expected inputs '{', '.join(t.name for t, _ in expected)}' do not match {len(op.inputs)} "
+                f"inputs specified; Op<name={op.type}>; NodeDef: {{{{node {op.name}}}}}"
             )
         for position, (tensor, (dtype, is_ref)) in enumerate(zip(op.inputs, expected, strict=True)):
             if tensor.dtype.base_dtype is not dtype.base_dtype or (is_ref and not tensor.dtype.is_ref):
                 if tensor.op.op_def is None:
                     continue
                 raise ValueError(
-                    f"Input {position} of node {op.name} was passed {tensor.dtype.name} from {tensor.name} incompatible with "
-                    f"expected {dtype.name}{'_ref' if is_ref else ''}."
+                    f"Input {position} of node {op.name} was passed {tensor.dtype.name} from {tensor.name} "
+                    f"incompatible with expected {dtype.name}{'_ref' if is_ref else ''}."
                 )
 
 
@@ -267,7 +270,9 @@ def _ordered(nodes: dict[str, Any], producer_of: Callable[[str], str | None]) ->
     if len(order) != len(nodes):
         done = set(ready)
         stuck = [name for name in nodes if name not in done]
-        raise ValueError(f"The graph has a cycle through the nodes {', '.join(stuck[:8])}{' ...' if len(stuck) > 8 else ''}")
+        raise ValueError(
+            f"The graph has a cycle through the nodes {', '.join(stuck[:8])}{' ...' if len(stuck) > 8 else ''}"
+        )
     return order
 
 
@@ -300,7 +305,9 @@ def import_graph_def(
     graph._check_not_finalized()
     for key in input_map:
         if not isinstance(key, str):
-            raise TypeError(f"Argument `input_map` must be a dictionary mapping strings to Tensor objects. Got {key!r}.")
+            raise TypeError(
+                f"Argument `input_map` must be a dictionary mapping strings to Tensor objects. Got {key!r}."
+            )
     if return_elements is not None:
         return_elements = tuple(return_elements)
         if not all(isinstance(x, str | bytes) for x in return_elements):
@@ -331,7 +338,10 @@ def import_graph_def(
             if op is None:
                 raise ValueError(f"there is no node '{op_name}'")
             if not index.isdigit() or int(index) >= len(op.outputs):
-                raise ValueError(f"Connecting to invalid output {index} of source node {op_name} which has {len(op.outputs)} outputs.")
+                raise ValueError(
+                    f"Connecting to invalid output {index} of source node {op_name} which has {len(op.outputs)} "
+                    "outputs."
+                )
             return op.outputs[int(index)]
 
         def producer_of(ref: str) -> str | None:

@@ -16,9 +16,7 @@ def as_graph_element(graph: Graph, obj: Any, allow_tensor: bool, allow_operation
     """See `Graph.as_graph_element`."""
     if not (allow_tensor or allow_operation):
         raise ValueError("allow_tensor and allow_operation can't both be False.")
-    types = " or ".join(
-        kind for kind, allowed in (("Tensor", allow_tensor), ("Operation", allow_operation)) if allowed
-    )
+    types = " or ".join(kind for kind, allowed in (("Tensor", allow_tensor), ("Operation", allow_operation)) if allowed)
     if not isinstance(obj, Tensor | Operation | str | bytes) and hasattr(obj, "_as_graph_element"):
         obj = obj._as_graph_element()
     if isinstance(obj, bytes):
@@ -55,13 +53,13 @@ def _by_name(graph: Graph, name: str, allow_tensor: bool, allow_operation: bool)
         op = graph._nodes.get(op_name)
         if op is None:
             raise KeyError(
-                f"The name {name!r} refers to a Tensor which does not exist. The operation, {op_name!r}, does not exist "
-                f"in the graph.{_did_you_mean(graph, op_name, ':0')}"
+                f"The name {name!r} refers to a Tensor which does not exist. The operation, {op_name!r}, does not "
+                f"exist in the graph.{_did_you_mean(graph, op_name, ':0')}"
             )
         if int(index) >= len(op.outputs):
             raise KeyError(
-                f"The name {name!r} refers to a Tensor which does not exist. The operation, {op_name!r}, exists but only "
-                f"has {len(op.outputs)} outputs."
+                f"The name {name!r} refers to a Tensor which does not exist. The operation, {op_name!r}, exists but "
+                f"only has {len(op.outputs)} outputs."
             )
         return op.outputs[int(index)]
     if ":" in name:

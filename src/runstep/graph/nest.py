@@ -10,7 +10,9 @@ import attrs
 
 def is_nested(structure: Any) -> bool:
     """Whether it is a container whose items are walked into."""
-    return isinstance(structure, list | tuple | Mapping) or (attrs.has(type(structure)) and not isinstance(structure, type))
+    return isinstance(structure, list | tuple | Mapping) or (
+        attrs.has(type(structure)) and not isinstance(structure, type)
+    )
 
 
 def _items(structure: Any) -> list[Any]:
@@ -82,7 +84,9 @@ def map_structure(function: Callable[..., Any], *structures: Any) -> Any:
     """
     for other in structures[1:]:
         assert_same_structure(structures[0], other)
-    return pack_sequence_as(structures[0], [function(*leaves) for leaves in zip(*map(flatten, structures), strict=True)])
+    return pack_sequence_as(
+        structures[0], [function(*leaves) for leaves in zip(*map(flatten, structures), strict=True)]
+    )
 
 
 def assert_same_structure(a: Any, b: Any, check_types: bool = True) -> None:
@@ -108,11 +112,16 @@ def _difference(a: Any, b: Any, check_types: bool) -> tuple[type[Exception], str
         return None
     if check_types and type(a) is not type(b) and not (isinstance(a, Mapping) and isinstance(b, Mapping)):
         return TypeError, (
-            f"The two namedtuples don't have the same sequence type. First structure type={type(a).__name__} str={a} has type "
+            f"The two namedtuples don't have the same sequence type. First structure type={type(a).__name__} str={a} "
+            "has type "
             f"{type(a).__name__}, while second structure type={type(b).__name__} str={b} has type {type(b).__name__}"
         )
     if isinstance(a, Mapping) and isinstance(b, Mapping) and set(a) != set(b):
-        return ValueError, f"The two dictionaries don't have the same set of keys. First structure has keys {list(a)}, second {list(b)}"
+        return (
+            ValueError,
+            f"The two dictionaries don't have the same set of keys. First structure has keys {list(a)}, second "
+            f"{list(b)}",
+        )
     first, second = _items(a), _items(b)
     if len(first) != len(second):
         return ValueError, f"The two structures don't have the same number of elements: {len(first)} and {len(second)}"

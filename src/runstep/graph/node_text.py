@@ -28,7 +28,8 @@ def _array_text(value: Any) -> str:
 
 def _attr_text(value: Any) -> str:
     if isinstance(value, DType):
-        return f"DT_{value.name.upper().replace('FLOAT32', 'FLOAT').replace('FLOAT64', 'DOUBLE').replace('FLOAT16', 'HALF')}"
+        name = value.name.upper()
+        return "DT_" + {"FLOAT32": "FLOAT", "FLOAT64": "DOUBLE", "FLOAT16": "HALF"}.get(name, name)
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, bytes):

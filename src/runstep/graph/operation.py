@@ -26,7 +26,8 @@ class Operation:
       inputs: the data inputs, a tuple of tensors.
       control_inputs: the operations that must run first.
       outputs: a tuple of tensors.
-      attrs: never changed in place, since nodes share them; attribute values as Python objects: DType, int, float, bool, bytes, raw shape, ndarray, NameAttrs, tuples;
+      attrs: never changed in place, since nodes share them; attribute values as Python objects: DType, int, float,
+        bool, bytes, raw shape, ndarray, NameAttrs, tuples;
         attributes that the op def doesn't know are kept as AttrValue messages.
       op_def: its definition; None where the op type is unknown.
     """

@@ -146,6 +146,7 @@ class Tensor:
 
 
 TensorLike = Any
-"""A Tensor, or anything that `convert_to_tensor` takes: Python numbers, strings, nested lists, numpy arrays, variables."""
+"""A Tensor, or anything that `convert_to_tensor` takes: Python numbers, strings, nested lists, numpy arrays,
+variables."""
 
 Tensors = Sequence[Tensor]

@@ -1,8 +1,8 @@
 """Sorted tables of keys and values in a file: what the index of a checkpoint is (source: LevelDB's table format).
 
-    block     entries with shared key prefixes, restart points, then one byte of compression and a masked CRC
-    index     a block of (a key not before the last of a block, where that block is)
-    footer    where the index is, and a magic number
+block     entries with shared key prefixes, restart points, then one byte of compression and a masked CRC
+index     a block of (a key not before the last of a block, where that block is)
+footer    where the index is, and a magic number
 """
 
 from __future__ import annotations

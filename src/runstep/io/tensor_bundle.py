@@ -386,9 +386,7 @@ class BundleReader:
         for message in entry.slices:
             stored = slices.from_message(message)
             held = slices.region(shape, stored)
-            common = [
-                (max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(wanted, held, strict=True)
-            ]
+            common = [(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(wanted, held, strict=True)]
             if any(start >= stop for start, stop in common):
                 continue
             piece = self._whole(name, self._entry(slices.key(name, stored)))

@@ -1,7 +1,9 @@
 """The threads of numpy's BLAS while steps run.
 
-A model is hundreds of small matrix products. OpenBLAS splits each over all cores and lets its threads spin for the next one:
-a little faster on an idle machine, ten to a hundred times slower as soon as anything else wants a core. So while a step with
+A model is hundreds of small matrix products. OpenBLAS splits each over all cores and lets its threads spin for the next
+one:
+a little faster on an idle machine, ten to a hundred times slower as soon as anything else wants a core. So while a step
+with
 matrix products runs, BLAS works on one thread, and only products that are worth it (`LARGE`) get them all. The process'
 own setting is back when no step runs. `intra_op_parallelism_threads` sets how many "all" is.
 """
@@ -22,8 +24,10 @@ LARGE = 1 << 27
 OPS = frozenset(
     "MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum Conv2D Conv3D Conv _FusedConv2D _FusedMatMul FusedPadConv2D "
     "FusedResizeAndPadConv2D Conv2DBackpropInput Conv2DBackpropFilter Conv3DBackpropInputV2 Conv3DBackpropFilterV2 "
-    "DepthwiseConv2dNative DepthwiseConv2dNativeBackpropInput DepthwiseConv2dNativeBackpropFilter _FusedDepthwiseConv2dNative "
-    "Mean Sum LSTMBlockCell BlockLSTM BlockLSTMV2 GRUBlockCell SparseTensorDenseMatMul Cholesky MatrixSolve MatrixInverse "
+    "DepthwiseConv2dNative DepthwiseConv2dNativeBackpropInput DepthwiseConv2dNativeBackpropFilter "
+    "_FusedDepthwiseConv2dNative "
+    "Mean Sum LSTMBlockCell BlockLSTM BlockLSTMV2 GRUBlockCell SparseTensorDenseMatMul Cholesky MatrixSolve "
+    "MatrixInverse "
     "MatrixTriangularSolve Qr Svd".split()
 )
 """The ops whose kernels call BLAS."""

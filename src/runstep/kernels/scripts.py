@@ -99,9 +99,7 @@ def _array(script: Script, index: int, value: Any, dtype: DType) -> np.ndarray:
         return array.astype(dtype.np)
     if script.converts:
         raise invalid(f"TypeError: Cannot convert {value!r} to a tensor of dtype {type_text(dtype)}")
-    raise invalid(
-        f"{index}-th value returned by {script.token} is {type_text(found)}, but expects {type_text(dtype)}"
-    )
+    raise invalid(f"{index}-th value returned by {script.token} is {type_text(found)}, but expects {type_text(dtype)}")
 
 
 def _texts(value: Any, array: np.ndarray) -> np.ndarray:

@@ -23,9 +23,7 @@ def check_parts(indices: Array, values: Array, shape: Array) -> None:
     if np.ndim(shape) != 1:
         raise invalid(f"Sparse shape must be rank 1 but is rank {np.ndim(shape)}")
     if indices.shape[0] != values.shape[0]:
-        raise invalid(
-            f"Number of elements in indices ({indices.shape[0]}) and values ({values.shape[0]}) do not match"
-        )
+        raise invalid(f"Number of elements in indices ({indices.shape[0]}) and values ({values.shape[0]}) do not match")
     if indices.shape[1] != shape.shape[0]:
         raise invalid(f"Index rank ({indices.shape[1]}) and shape rank ({shape.shape[0]}) do not match")
 

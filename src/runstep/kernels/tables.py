@@ -1,8 +1,8 @@
 """Lookup tables: keys to values. Keys are kept as Python values in a dict, in the order of their insertion.
 
-    FixedTable    filled once, then read only               (source: tf.lookup.StaticHashTable)
-    MutableTable  scalar or tensor values, by scalar keys    (source: tf.lookup.experimental.MutableHashTable)
-    DenseTable    keys may be vectors; two keys are reserved (source: tf.lookup.experimental.DenseHashTable)
+FixedTable    filled once, then read only               (source: tf.lookup.StaticHashTable)
+MutableTable  scalar or tensor values, by scalar keys    (source: tf.lookup.experimental.MutableHashTable)
+DenseTable    keys may be vectors; two keys are reserved (source: tf.lookup.experimental.DenseHashTable)
 """
 
 from __future__ import annotations
@@ -179,9 +179,7 @@ class FixedTable(Table):
             if not self.initialized:
                 self.entries, self.initialized = entries, True
             elif len(self.entries) != len(entries):
-                raise errors.FailedPreconditionError(
-                    None, None, "Table was already initialized with different data."
-                )
+                raise errors.FailedPreconditionError(None, None, "Table was already initialized with different data.")
 
     def initialize(self, keys: Any, values: Any) -> None:
         if len(shape_of(keys)) != 1:
@@ -195,14 +193,10 @@ class FixedTable(Table):
         self.initialize(keys, values)
 
     def insert(self, keys: Any, values: Any) -> None:
-        raise errors.UnimplementedError(
-            None, None, "Insert not supported by InitializableLookupTable implementations"
-        )
+        raise errors.UnimplementedError(None, None, "Insert not supported by InitializableLookupTable implementations")
 
     def remove(self, keys: Any) -> None:
-        raise errors.UnimplementedError(
-            None, None, "Remove not supported by InitializableLookupTable implementations"
-        )
+        raise errors.UnimplementedError(None, None, "Remove not supported by InitializableLookupTable implementations")
 
 
 def _text(value: Any) -> str:

@@ -1,7 +1,7 @@
 """The run-time value of a TensorArray: a list of tensors that lives for one step.
 
-The handle of a TensorArray is this object itself, whatever dtype the op def gives the handle (a resource, or a string in
-old graphs). Elements are kept as they were written, not copied: nobody writes into a tensor once it is made.
+The handle of a TensorArray is this object itself, whatever dtype the op def gives the handle (a resource, or a string
+in old graphs). Elements are kept as they were written, not copied: nobody writes into a tensor once it is made.
 """
 
 from __future__ import annotations
@@ -156,8 +156,8 @@ class TensorArray:
         if expected is not None and expected != shape and not shapes.is_compatible(expected, shape):
             raise self._refused(
                 index,
-                f"the value shape is {shapes.text(shape)} which is incompatible with the TensorArray's inferred element "
-                f"shape: {partial_text(expected)} (consider setting infer_shape=False).",
+                f"the value shape is {shapes.text(shape)} which is incompatible with the TensorArray's inferred "
+                f"element shape: {partial_text(expected)} (consider setting infer_shape=False).",
             )
         flags = self._flags[index]
         if flags & _READ:
@@ -268,8 +268,8 @@ class TensorArray:
                 f"TensorArray {self.name}: Could not read from TensorArray index {index}.  Furthermore, the element "
                 f"shape is not fully defined: {partial_text(shape)}.  It is possible you are working with a resizeable "
                 "TensorArray and stop_gradients is not allowing the gradients to be written.  If you set the full "
-                "element_shape property on the forward TensorArray, the proper all-zeros tensor will be returned instead "
-                "of incurring this error."
+                "element_shape property on the forward TensorArray, the proper all-zeros tensor will be returned "
+                "instead of incurring this error."
             )
         if not (self.dtype.is_numeric or self.dtype.is_bool):
             raise invalid(f"tensor_array::TensorSetZero type not supported: {type_text(self.dtype)}")
@@ -291,8 +291,8 @@ class TensorArray:
         shape = shape_of(values[0])
         if not shapes.is_compatible(element_shape, shape):
             raise invalid(
-                f"TensorArray was passed element_shape {partial_text(element_shape)} which does not match the Tensor at "
-                f"index 0: {shapes.text(shape)}"
+                f"TensorArray was passed element_shape {partial_text(element_shape)} which does not match the Tensor "
+                f"at index 0: {shapes.text(shape)}"
             )
         for k, value in enumerate(values):
             if shape_of(value) != shape:
@@ -309,8 +309,8 @@ class TensorArray:
                 raise errors.UnimplementedError(
                     None,
                     None,
-                    f"TensorArray has size zero, but element_shape_except0 {partial_text(except0)} is not fully defined. "
-                    "Currently only static shapes are supported when concatenating zero-size TensorArrays.",
+                    f"TensorArray has size zero, but element_shape_except0 {partial_text(except0)} is not fully "
+                    "defined. Currently only static shapes are supported when concatenating zero-size TensorArrays.",
                 )
             return zeros((0, *except0), self.dtype), np.zeros(0, np.int64)  # type: ignore[misc]
         values = [self.read(index) for index in range(len(self.values))]
@@ -330,7 +330,8 @@ class TensorArray:
                     )
             elif shape[1:] != rest:
                 raise invalid(
-                    f"TensorArray has inconsistent shapes.  Index 0 has (excepting dimension 0) shape: {shapes.text(rest)} "
+                    "TensorArray has inconsistent shapes.  Index 0 has (excepting dimension 0) shape: "
+                    f"{shapes.text(rest)} "
                     f"but index {k} has (excepting dimension 0) shape: {shapes.text(shape[1:])}"
                 )
         return np.concatenate(values), np.array([len(value) for value in values], np.int64)

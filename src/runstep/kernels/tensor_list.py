@@ -111,7 +111,8 @@ class TensorList:
             shape = merge(self.element_shape, element_shape)
             if shape is None or None in shape:
                 raise invalid(
-                    f"Trying to read an uninitialized tensor but element_shape is not fully defined.{partial_text(shape)}"
+                    "Trying to read an uninitialized tensor but element_shape is not fully "
+                    f"defined.{partial_text(shape)}"
                 )
             value = full(shape, self.dtype)  # type: ignore[arg-type]
         if 2 * length < len(self._buffer):  # let go of what nobody but older lists can see
@@ -337,7 +338,8 @@ def from_pieces(tensor: Any, lengths: Any, element_shape: RawShape, dtype: DType
     rest = None if element_shape is None else (None, *element_shape[1:])
     if not shapes.is_compatible(rest, tensor.shape):
         raise invalid(
-            f"tensor shape {shapes.text(tensor.shape)} is not compatible with element_shape {partial_text(element_shape)}"
+            f"tensor shape {shapes.text(tensor.shape)} is not compatible with element_shape "
+            f"{partial_text(element_shape)}"
         )
     values: list[Any] = []
     start = 0

@@ -58,6 +58,7 @@ def park(waiter: Waiter) -> Generator[Waiter, None, None]:
 
 
 class NeedsLoop(Waiter):
-    """Parked on by a kernel that will await trio itself (an async py_func): resumed only inside the actors' trio loop."""
+    """Parked on by a kernel that will await trio itself (an async py_func): resumed only inside the actors' trio
+    loop."""
 
     __slots__ = ()

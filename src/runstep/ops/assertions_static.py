@@ -12,11 +12,11 @@ from runstep.graph.composite import IndexedSlices, SparseTensor
 from runstep.graph.constant_value import constant_value
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.dtypes import DType
-from runstep.graph.graph import get_default_graph, name_scope
+from runstep.graph.graph import name_scope
 from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
 from runstep.ops.assertions import prefixed
-from runstep.ops.basic import identity, no_op
+from runstep.ops.basic import no_op, with_dependencies
 from runstep.ops.comparison import equal, greater_equal, logical_or
 from runstep.ops.logging import Assert
 from runstep.ops.shape_ops import rank as rank_of, shape as shape_of
@@ -156,8 +156,7 @@ def _check(
     found = condition([rank_of(x), *tensors])
     controls = [assert_rank(rank, 0, data=data) for rank, value in zip(tensors, known, strict=True) if value is None]
     if controls:
-        with get_default_graph().control_dependencies(controls):
-            found = identity(found, name="control_dependency")
+        found = with_dependencies(controls, found)
     return Assert(found, data, summarize=summarize)
 
 

@@ -14,7 +14,7 @@ from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import get_default_graph, name_scope
 from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
-from runstep.ops.basic import identity
+from runstep.ops.basic import identity, with_dependencies
 from runstep.ops.control_flow import merge
 from runstep.ops.tensor_array import TensorArray
 
@@ -58,8 +58,12 @@ def cond(
         pred = identity(pred, name="pred_id")
         for tensor in (chosen_false, chosen_true, *pivots, pred):
             graph._unfetchable.add(tensor.op)
-        true_out, true_flat = _branch(CondContext(graph, pred, pivots[0], 1, f"{graph.get_name_scope()}/cond_text"), true_fn)
-        false_out, false_flat = _branch(CondContext(graph, pred, pivots[1], 0, f"{graph.get_name_scope()}/cond_text"), false_fn)
+        true_out, true_flat = _branch(
+            CondContext(graph, pred, pivots[0], 1, f"{graph.get_name_scope()}/cond_text"), true_fn
+        )
+        false_out, false_flat = _branch(
+            CondContext(graph, pred, pivots[1], 0, f"{graph.get_name_scope()}/cond_text"), false_fn
+        )
         nest.assert_same_structure(true_out, false_out, check_types=False)
         merged = [_merged(f, t) for f, t in zip(false_flat, true_flat, strict=True)]
         if not strict and isinstance(true_out, list | tuple) and not hasattr(true_out, "_fields") and len(merged) == 1:
@@ -87,8 +91,7 @@ def _branch_output(context: CondContext, leaf: Any) -> Any:
         return None
     if isinstance(leaf, Operation):
         # The pivot, once the operation has run: a tensor that stands for it in the merge.
-        with context.graph.control_dependencies([leaf]):
-            return identity(context.pivot.outputs[0], name="control_dependency")
+        return with_dependencies([leaf], context.pivot.outputs[0])
     if isinstance(leaf, SparseTensor | IndexedSlices):
         parts = [context.add_value(part) for part in leaf._component_tensors()]
         return SparseTensor(*parts) if isinstance(leaf, SparseTensor) else IndexedSlices(*parts)
@@ -171,7 +174,9 @@ def _exclusive(preds: Sequence[Any], exclusive: bool) -> Any:
     from runstep.ops.joining import stack
 
     counted = reduction.reduce_sum(cast.cast(stack([convert_to_tensor(p) for p in preds]), "int32"))
-    check = logging.Assert(comparison.less_equal(counted, 1), ["More than one condition evaluated as True but exclusive=True."])
+    check = logging.Assert(
+        comparison.less_equal(counted, 1), ["More than one condition evaluated as True but exclusive=True."]
+    )
     return get_default_graph().control_dependencies([check])
 
 

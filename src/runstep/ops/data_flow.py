@@ -41,9 +41,7 @@ def shape_list(
     if isinstance(shapes, TensorShape):
         shapes = [shapes]
     if not isinstance(shapes, list | tuple):
-        raise TypeError(
-            f"Shapes must be a TensorShape or a list or tuple of TensorShapes, got {type(shapes)} instead."
-        )
+        raise TypeError(f"Shapes must be a TensorShape or a list or tuple of TensorShapes, got {type(shapes)} instead.")
     if all(shape is None or isinstance(shape, int | Dimension) for shape in shapes):
         shapes = [shapes]
     found = [TensorShape(shape) for shape in shapes]
@@ -273,9 +271,7 @@ class QueueBase:
         Args:
           cancel_pending_enqueues: those who wait to put something in fail with CancelledError; else they go first.
         """
-        return self._op(
-            "QueueClose", name=name, suffix="_Close", cancel_pending_enqueues=cancel_pending_enqueues
-        )
+        return self._op("QueueClose", name=name, suffix="_Close", cancel_pending_enqueues=cancel_pending_enqueues)
 
     def is_closed(self, name: str | None = None) -> Tensor:
         """Whether the queue is closed: a bool of rank 0."""

@@ -57,7 +57,7 @@ def embedding_lookup(
             if max_norm is not None:
                 with get_default_graph().colocate_with(found[0]):
                     rows = _clipped(rows, ids, max_norm)
-            return apply("Identity", rows)  # type: ignore[no-any-return]
+            return apply("Identity", rows)
         return _lookup_in_parts(found, ids, partition_strategy, max_norm, scope)
 
 
@@ -69,7 +69,7 @@ def _gather(param: Any, ids: Tensor, name: str | None = None) -> Tensor:
 def _clipped(rows: Tensor, ids: Tensor, max_norm: float) -> Tensor:
     """Rows scaled down to a Euclidean norm of at most `max_norm`."""
     first, rank = len(ids.raw_shape or ()), len(rows.raw_shape or ())
-    return clip_by_norm(rows, max_norm, axes=list(range(first, rank)))  # type: ignore[no-any-return]
+    return clip_by_norm(rows, max_norm, axes=list(range(first, rank)))
 
 
 def _lookup_in_parts(params: list[Any], ids: Any, strategy: str, max_norm: float | None, scope: str) -> Tensor:
@@ -83,9 +83,7 @@ def _lookup_in_parts(params: list[Any], ids: Any, strategy: str, max_norm: float
     elif strategy == "div":
         owner, row = _divided(params, flat, number)
     else:
-        raise ValueError(
-            f"Unrecognized partition strategy: {strategy}.Must be one of either `mod` or `div`."
-        )
+        raise ValueError(f"Unrecognized partition strategy: {strategy}.Must be one of either `mod` or `div`.")
     owner = cast(owner, dtypes.int32)
     rows_of = apply("DynamicPartition", row, owner, num_partitions=number)
     places_of = apply("DynamicPartition", places, owner, num_partitions=number)
@@ -184,9 +182,7 @@ def _combined(combiner: str, rows: Tensor, places: Tensor, segments: Tensor, spa
     return result
 
 
-def _weighted(
-    rows: Tensor, places: Tensor, segments: Tensor, weights: Tensor, combiner: str, scope: str
-) -> Tensor:
+def _weighted(rows: Tensor, places: Tensor, segments: Tensor, weights: Tensor, combiner: str, scope: str) -> Tensor:
     if weights.dtype is not rows.dtype:
         weights = cast(weights, rows.dtype)
     rows = gather(rows, places)
@@ -292,9 +288,7 @@ def _final_shape(original: Tensor, result: Tensor) -> Any:
     return lead[: (lead.rank or 1) - 1].concatenate(result.get_shape()[1:])
 
 
-def _without_invalid(
-    ids: SparseTensor, weights: SparseTensor | None
-) -> tuple[SparseTensor, SparseTensor | None]:
+def _without_invalid(ids: SparseTensor, weights: SparseTensor | None) -> tuple[SparseTensor, SparseTensor | None]:
     valid = apply("GreaterEqual", ids.values, 0)
     if weights is not None:
         valid = apply("LogicalAnd", valid, ones_like(weights.values, dtypes.bool))
@@ -309,4 +303,3 @@ def _zeroed(result: Tensor, is_empty: Tensor, scope: str) -> Tensor:
     zeros = apply("ZerosLike", result, name="zeros_like")
     found: Tensor = apply("Select", mask, zeros, result, name=scope)
     return found
-

@@ -16,8 +16,6 @@ def _output_shapes(op: Any) -> Shapes:
     return [None] * count
 
 
-
-
 _BRANCHES = ("then_branch: func", "else_branch: func", "output_shapes: list(shape) = []")
 _IF = ("Tcond: type", "Tin: list(type) >= 0", "Tout: list(type) >= 0", *_BRANCHES)
 op("If", "cond: Tcond, input: Tin -> output: Tout", *_IF, shape=_output_shapes, stateful=True)

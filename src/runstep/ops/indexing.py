@@ -368,9 +368,7 @@ tensor_scatter_sub = tensor_scatter_nd_sub
 
 def dynamic_partition(data: Any, partitions: Any, num_partitions: int, name: str | None = None) -> list[Tensor]:
     """The slices of `data` by the partition that each belongs to. Mirrors `tf.dynamic_partition`."""
-    return apply(
-        "DynamicPartition", data, partitions, num_partitions=num_partitions, name=name
-    )
+    return apply("DynamicPartition", data, partitions, num_partitions=num_partitions, name=name)
 
 
 def dynamic_stitch(indices: Sequence[Any], data: Sequence[Any], name: str | None = None) -> Tensor:

@@ -48,7 +48,8 @@ def while_loop(
       The variables after the last turn.
 
     Raises:
-      TypeError: cond or body is not callable, dtypes change. ValueError: loop_vars is empty, structures or shapes differ.
+      TypeError: cond or body is not callable, dtypes change. ValueError: loop_vars is empty, structures or shapes
+        differ.
     """
     if not callable(cond):
         raise TypeError("'cond' must be callable.")
@@ -170,16 +171,18 @@ def _invariants(loop_vars: Any, leaves: list[_Leaf], given: Any) -> list[Any]:
             start = leaf.tensors[0].raw_shape
             if raw is not None and (start is None or not _less_specific(raw, start)):
                 raise ValueError(
-                    f"The shape invariant specified for {leaf.tensors[0].name} is not compatible with the initial shape of the "
-                    f"loop variable. It enters the loop with shape {TensorShape.from_raw(start)}, but the specified shape "
-                    f"invariant is {TensorShape.from_raw(raw)}."
+                    f"The shape invariant specified for {leaf.tensors[0].name} is not compatible with the initial "
+                    "shape of the "
+                    f"loop variable. It enters the loop with shape {TensorShape.from_raw(start)}, but the specified "
+                    f"shape invariant is {TensorShape.from_raw(raw)}."
                 )
             found.append(raw)
     return found
 
 
 def _flat_shapes(structure: Any, given: Any) -> list[Any]:
-    """The shapes of `given` in the order of the leaves of `structure`; a TensorShape or a list of sizes is one shape."""
+    """The shapes of `given` in the order of the leaves of `structure`; a TensorShape or a list of sizes is one
+    shape."""
     if not nest.is_nested(structure):
         return [given]
     items = list(structure.values()) if isinstance(structure, dict) else list(structure)
@@ -306,7 +309,8 @@ def _next_values(context: WhileContext, loop_vars: Any, leaves: list[_Leaf], fou
         values = nest.flatten(found)
     if len(values) != len(leaves):
         raise ValueError(
-            f"The number of inputs and outputs of body must be the same: it took {len(leaves)} loop variables and returned {len(values)}."
+            f"The number of inputs and outputs of body must be the same: it took {len(leaves)} loop variables and "
+            f"returned {len(values)}."
         )
     tensors: list[Tensor] = []
     for leaf, value in zip(leaves, values, strict=True):
@@ -324,8 +328,8 @@ def _next_values(context: WhileContext, loop_vars: Any, leaves: list[_Leaf], fou
 def _go_round(graph: Graph, context: WhileContext, entered: Tensor, merged: Tensor, value: Tensor) -> None:
     if value.dtype.base_dtype is not merged.dtype.base_dtype:
         raise TypeError(
-            f"Input tensor '{_start_name(entered)}' enters the loop with type {merged.dtype.base_dtype.name}, but has type "
-            f"{value.dtype.base_dtype.name} after one iteration."
+            f"Input tensor '{_start_name(entered)}' enters the loop with type {merged.dtype.base_dtype.name}, but has "
+            f"type {value.dtype.base_dtype.name} after one iteration."
         )
     if not _less_specific(merged.raw_shape, value.raw_shape):
         raise ValueError(

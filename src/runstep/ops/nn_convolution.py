@@ -53,7 +53,8 @@ def per_axis(value: Any, spatial: int, channel_axis: int, name: str) -> list[int
         values *= spatial
     elif len(values) != spatial:
         raise ValueError(
-            f"{name} should be of length 1, {spatial} or {spatial + 2}. Received: {name}={value} of length {len(values)}"
+            f"{name} should be of length 1, {spatial} or {spatial + 2}. Received: {name}={value} of length "
+            f"{len(values)}"
         )
     return [1, 1, *values] if channel_axis == 1 else [1, *values, 1]
 

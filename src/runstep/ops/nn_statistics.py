@@ -229,7 +229,8 @@ def weighted_moments(
     keep_dims: bool | None = None,
     keepdims: bool | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Mean and variance over `axes` where elements count `frequency_weights` times. Source: `tf.nn.weighted_moments`."""
+    """Mean and variance over `axes` where elements count `frequency_weights` times. Source:
+    `tf.nn.weighted_moments`."""
     keep = bool(one_of("keepdims", keepdims, "keep_dims", keep_dims))
     with name_scope(name, "weighted_moments"):
         x = convert_to_tensor(x, name="x")

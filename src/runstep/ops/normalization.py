@@ -12,7 +12,8 @@ from runstep.ops.windows import channels_first
 
 
 def _channel_axis(op: Any, rank: int) -> int:
-    """The axis of the channels; of a tensor with more than four axes NCHW means the last but two, as TensorFlow says."""
+    """The axis of the channels; of a tensor with more than four axes NCHW means the last but two, as TensorFlow
+    says."""
     return rank - 3 if op.attrs.get("data_format") == b"NCHW" else rank - 1
 
 

@@ -1,4 +1,5 @@
-"""Optionals: a variant that holds a tuple of tensors or nothing. Gradients of functional loops and branches use them."""
+"""Optionals: a variant that holds a tuple of tensors or nothing. Gradients of functional loops and branches use
+them."""
 
 from __future__ import annotations
 
@@ -12,7 +13,12 @@ def _components(op: Any) -> Shapes:
     return list(op.attrs["output_shapes"])
 
 
-op("OptionalFromValue", "components: Toutput_types -> optional: variant", "Toutput_types: list(type) >= 1", shape=scalar)
+op(
+    "OptionalFromValue",
+    "components: Toutput_types -> optional: variant",
+    "Toutput_types: list(type) >= 1",
+    shape=scalar,
+)
 op("OptionalNone", " -> optional: variant", shape=scalar)
 op("OptionalHasValue", "optional: variant -> has_value: bool", shape=scalar)
 op(

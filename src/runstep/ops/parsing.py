@@ -34,12 +34,7 @@ def _flexible(op: Any) -> Shapes:
     ragged = len(attrs["ragged_value_types"])
     if serialized is None:
         sparse: Shapes = [(None, None)] * attrs["num_sparse"] + [(None,)] * attrs["num_sparse"]
-        return (
-            sparse
-            + [(None,)] * attrs["num_sparse"]
-            + [None] * len(attrs["dense_shapes"])
-            + [(None,)] * (2 * ragged)
-        )
+        return sparse + [(None,)] * attrs["num_sparse"] + [None] * len(attrs["dense_shapes"]) + [(None,)] * (2 * ragged)
     shapes.with_rank_at_most(serialized, 1)
     splits = (None if serialized[0] is None else serialized[0] + 1,) if serialized else (None,)
     return (

@@ -98,9 +98,7 @@ class _Wanted:
 
     def _add_sparse(self, key: str, dtype: Any) -> None:
         if self.sparse.setdefault(key, dtype) is not dtype:
-            raise ValueError(
-                f"Conflicting type {self.sparse[key]} vs {dtype} for feature {key}."
-            )
+            raise ValueError(f"Conflicting type {self.sparse[key]} vs {dtype} for feature {key}.")
 
     def defaults(self, variable: Collection[str] = ()) -> list[Tensor]:
         """The default of each dense feature as a tensor: none is an empty one; padding is a scalar."""
@@ -310,7 +308,5 @@ def parse_single_sequence_example(
     with name_scope(name, "ParseSingleSequenceExample", [serialized, example_name]):
         scalar = convert_to_tensor(serialized, name="serialized")
         _check_scalar(scalar)
-        context, sequences, _ = _sequences(
-            scalar, context_features, sequence_features, example_name, name
-        )
+        context, sequences, _ = _sequences(scalar, context_features, sequence_features, example_name, name)
         return context, sequences

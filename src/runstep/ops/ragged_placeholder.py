@@ -31,4 +31,4 @@ def ragged_placeholder(
         for axis in reversed(range(ragged_rank)):
             splits = dense_placeholder(dtypes.int64, [None], f"row_splits_{axis}")
             found = RaggedTensor(found, splits)
-    return found  # type: ignore[no-any-return]
+    return found

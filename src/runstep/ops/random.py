@@ -218,11 +218,6 @@ def parameterized_truncated_normal(
         return apply("ParameterizedTruncatedNormal", sizes, *parameters, **seed_attrs(seed))
 
 
-def _is_number(value: Any, number: int) -> bool:
-    # As TensorFlow compares, so that tensors are no numbers and True is no 1.
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and bool(value == number)
-
-
 def scaled_uniform(drawn: Any, low: Any, high: Any, scope: str, *, from_zero: bool) -> Tensor:
     """Uniforms in [0, 1), stretched to [low, high) by nodes in the current scope."""
     if from_zero:
@@ -255,8 +250,9 @@ def random_uniform(
         maxval = 1
     with name_scope(name, "random_uniform") as scope:
         sizes = shape_tensor(shape)
-        from_zero = not dtype.is_integer and _is_number(minval, 0)
-        to_one = not dtype.is_integer and _is_number(maxval, 1)
+        # Python's int 0 and 1 only, as in TensorFlow: what 0.0 and 1.0 leave to compute counts for names and seeds.
+        from_zero = not dtype.is_integer and isinstance(minval, int) and minval == 0
+        to_one = not dtype.is_integer and isinstance(maxval, int) and maxval == 1
         if not (from_zero and to_one):
             minval = convert_to_tensor(minval, dtype, name="min")
             maxval = convert_to_tensor(maxval, dtype, name="max")

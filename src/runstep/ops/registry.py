@@ -47,7 +47,8 @@ _TYPE_SETS: dict[str, tuple[DType, ...]] = {
 
 
 class ArgDef:
-    """One input or output of an op: a tensor, `number_attr` tensors of one type, or a list typed by `type_list_attr`."""
+    """One input or output of an op: a tensor, `number_attr` tensors of one type, or a list typed by
+    `type_list_attr`."""
 
     __slots__ = ("is_ref", "name", "number_attr", "type", "type_attr", "type_list_attr")
 
@@ -86,7 +87,8 @@ def single(value: Any) -> float:
 
 
 class AttrDef:
-    """One attribute: its kind (`type`, `int`, `list(shape)`, `func`...), default, allowed values and least value or length."""
+    """One attribute: its kind (`type`, `int`, `list(shape)`, `func`...), default, allowed values and least value or
+    length."""
 
     __slots__ = ("allowed", "default", "kind", "minimum", "name")
 
@@ -136,11 +138,13 @@ class AttrDef:
 
 
 Quick = dict[tuple[DType, ...], tuple[dict[str, Any], Sequence[DType]]]
-"""Per input dtypes that have been seen and checked: the complete attributes, shared by all such nodes, and output dtypes."""
+"""Per input dtypes that have been seen and checked: the complete attributes, shared by all such nodes, and output
+dtypes."""
 
 
 class OpDef:
-    """A parsed row. `inputs`, `outputs` are tuples of `ArgDef`; `attrs` maps names to `AttrDef` in TensorFlow's order."""
+    """A parsed row. `inputs`, `outputs` are tuples of `ArgDef`; `attrs` maps names to `AttrDef` in TensorFlow's
+    order."""
 
     __slots__ = (
         "allows_uninitialized_input",

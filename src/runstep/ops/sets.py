@@ -187,9 +187,7 @@ def set_difference(a: TensorLike, b: TensorLike, aminusb: bool = True, validate_
     return _operation(a, b, "a-b" if aminusb != exchanged else "b-a", validate_indices)
 
 
-def edit_distance(
-    hypothesis: Any, truth: Any, normalize: bool = True, name: str | None = "edit_distance"
-) -> Tensor:
+def edit_distance(hypothesis: Any, truth: Any, normalize: bool = True, name: str | None = "edit_distance") -> Tensor:
     """float32: the least number of insertions, deletions and replacements that make one sequence the other.
 
     Source: `tf.edit_distance`.

@@ -156,7 +156,8 @@ class Compiler:
             raise errors.NotFoundError(
                 None,
                 node.op,
-                f"Function {name.name} is not defined: node {node.name} ({node.type}) calls it.{_near(name.name, graph._functions)}",
+                f"Function {name.name} is not defined: node {node.name} ({node.type}) calls "
+                f"it.{_near(name.name, graph._functions)}",
             )
         key = (function, device.name, repr(sorted((k, repr(v)) for k, v in name.attrs.items())))
         if key in self._bodies:
@@ -292,6 +293,8 @@ class _Work:
         assert op is not None
         if op.type == "Const":
             node.known = [op.attrs["value"]]
+            if op.device:
+                self._placement.place(node)  # there must be such a device (S186)
             rewriter.is_duplicate(node)
             return
         node.where = self._placement.place(node)
@@ -443,7 +446,8 @@ def _no_kernel(node: PlanNode) -> errors.OpError:
     return errors.InvalidArgumentError(
         op.node_def,
         op,
-        f"No OpKernel was registered to support Op '{op.type}' used by {{{{node {op.name}}}}} with these attrs: [{asked}]. {tail}"
+        f"No OpKernel was registered to support Op '{op.type}' used by {{{{node {op.name}}}}} with these attrs: "
+        f"[{asked}]. {tail}"
         f"\n\t [[{{{{node {op.name}}}}}]]",
     )
 

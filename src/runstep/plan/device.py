@@ -72,7 +72,8 @@ class Placement:
         return errors.InvalidArgumentError(
             op.node_def,
             op,
-            f"Cannot assign a device for operation {op.name}: {{{{node {op.name}}}}} was explicitly assigned to {op.device} "
+            f"Cannot assign a device for operation {op.name}: {{{{node {op.name}}}}} was explicitly assigned to "
+            f"{op.device} "
             f"but available devices are [ {available} ]. Make sure the device specification refers to a valid device. "
             "To run it elsewhere, set allow_soft_placement=True in the ConfigProto or change tf.device(...)."
             f"\n\t [[{{{{node {op.name}}}}}]]",

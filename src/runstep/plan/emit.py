@@ -1,4 +1,5 @@
-"""Plans as Python source: straight-line calls of kernels on local variables, branches and loops where the graph has them.
+"""Plans as Python source: straight-line calls of kernels on local variables, branches and loops where the graph has
+them.
 
     def segment(step, a0, a1):
      v3 = k3(a0, c1)
@@ -53,7 +54,9 @@ class Segment:
 
     __slots__ = ("__weakref__", "filename", "is_async", "needs_step", "nodes", "run", "source")
 
-    def __init__(self, run: Callable[..., Any], is_async: bool, source: str, filename: str, nodes: list[PlanNode]) -> None:
+    def __init__(
+        self, run: Callable[..., Any], is_async: bool, source: str, filename: str, nodes: list[PlanNode]
+    ) -> None:
         self.run = run
         self.needs_step = any("step" in line for line in source.split("\n")[1:])
         self.is_async = is_async
@@ -72,7 +75,14 @@ class Emitter:
         self._flow = flow
         self._trace = trace
         self._lines: list[str] = []
-        self._globals: dict[str, Any] = {"read_ref": read_ref, "own": own, "private": private, "int32": np.int32, "dead": dead, "only": only}
+        self._globals: dict[str, Any] = {
+            "read_ref": read_ref,
+            "own": own,
+            "private": private,
+            "int32": np.int32,
+            "dead": dead,
+            "only": only,
+        }
         self._line_nodes: dict[int, PlanNode] = {}
         self._names: dict[Ref, str] = {}
         self._defined: set[int] = set()
@@ -93,7 +103,8 @@ class Emitter:
 
         Args:
           args: the outputs (roots) that come from outside, in the order of the function's arguments after the step.
-          results: what the function returns: an output, how it leaves ("own" or "private" for a fetch, "" for as it is),
+          results: what the function returns: an output, how it leaves ("own" or "private" for a fetch, "" for as it
+            is),
             and the condition for it to be alive; a dead one raises when it leaves as a fetch, and is None otherwise.
         """
         for position, ref in enumerate(args):
@@ -101,7 +112,7 @@ class Emitter:
         kept = {root(ref) for ref, _, _ in results}
         reads = self._reads_of(items)
         self._lines.append("")  # the def line, written last
-        for ref, how, guard in results:
+        for ref, how, _ in results:
             node = root(ref)[0]
             if not how and (node.guard or node.frame is not None) and root(ref) not in self._names:
                 self._line(1, f"{self._name(root(ref))} = None")
@@ -251,9 +262,10 @@ class Emitter:
             found = {ref for ref in found if ref[0] not in made}
         elif item.type in MERGES:
             for ref in item.inputs:
-                found.add(root(ref))
-                if self._flow is not None:
-                    found |= self.guard_reads(self._flow.guard_after(ref))
+                guard = ALWAYS if self._flow is None else self._flow.guard_after(ref)
+                if guard is not NEVER:
+                    found.add(root(ref))
+                    found |= self.guard_reads(guard)
         else:
             if item.type not in ALIASES and item.kernel is not PASS and item.known is None:
                 found = {root(ref) for ref in item.inputs}
@@ -446,7 +458,9 @@ class Emitter:
                 if ref[0].type not in NEXTS and (guard := flow.guard_after(ref)) is not NEVER:
                     condition = self._condition(guard, depth)
                     start = self._name(root(ref))
-                    self._line(depth, f"if {condition}: {flags[merge]} = True; {value} = {start}; {index} = int32({position})")
+                    self._line(
+                        depth, f"if {condition}: {flags[merge]} = True; {value} = {start}; {index} = int32({position})"
+                    )
         self._line(depth, "while True:")
         inside = depth + 1
         self._line(inside, "if step.cancelled: step.stop()", _loop_condition(frame))
@@ -456,7 +470,9 @@ class Emitter:
         for exit_ in exits:
             flag = self._name((exit_, FLAG))
             condition = self._condition(exit_.guard, inside)
-            self._line(inside, f"if {condition}: {flag} = True; {self._name((exit_, 0))} = {self._name(root(exit_.inputs[0]))}")
+            self._line(
+                inside, f"if {condition}: {flag} = True; {self._name((exit_, 0))} = {self._name(root(exit_.inputs[0]))}"
+            )
         updates = []
         for merge in frame.merges:
             value, index, flag = self._name((merge, 0)), self._name((merge, 1)), flags[merge]
@@ -465,7 +481,9 @@ class Emitter:
                 if ref[0].type in NEXTS and ref[0].guard is not NEVER:
                     condition = self._condition(ref[0].guard, inside)
                     again = self._name(root(ref))
-                    self._line(inside, f"if {condition}: n{flag} = True; n{value} = {again}; n{index} = int32({position})")
+                    self._line(
+                        inside, f"if {condition}: n{flag} = True; n{value} = {again}; n{index} = int32({position})"
+                    )
             updates.append((flag, value, index))
         self._line(inside, f"if not ({' or '.join(f'n{flag}' for flag, _, _ in updates) or 'False'}): break")
         for flag, value, index in updates:

@@ -1,4 +1,5 @@
-"""Rewrites of a pruned graph that change no result: constants folded, duplicates dropped, pass-through nodes skipped."""
+"""Rewrites of a pruned graph that change no result: constants folded, duplicates dropped, pass-through nodes
+skipped."""
 
 from __future__ import annotations
 

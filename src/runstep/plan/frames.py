@@ -1,8 +1,8 @@
 """Control flow made explicit: which loop frame and which condition each node runs under.
 
-TensorFlow runs Switch, Merge, Enter, Exit and NextIteration by passing live and dead tokens at run time. Here deadness is
-worked out at plan time: a node's *guard* is a conjunction of symbols (a Switch's predicate, or its negation), and a node
-runs when its guard holds. That is the same as token passing for every graph whose frames can run as units:
+TensorFlow runs Switch, Merge, Enter, Exit and NextIteration by passing live and dead tokens at run time. Here deadness
+is worked out at plan time: a node's *guard* is a conjunction of symbols (a Switch's predicate, or its negation), and a
+node runs when its guard holds. That is the same as token passing for every graph whose frames can run as units:
 
 - a node's guard is the conjunction of its inputs' guards; a Switch adds its predicate; a Merge takes the disjunction;
 - a disjunction that is no conjunction (p or q) becomes a symbol of its own, computed by the emitted code;
@@ -145,7 +145,8 @@ def _joined(a: Guard, b: Guard) -> Guard | None:
 
 
 NEVER: Guard = frozenset((0,))
-"""The guard of a node that cannot run: both a condition and its negation, or the branch that a known predicate rejects."""
+"""The guard of a node that cannot run: both a condition and its negation, or the branch that a known predicate
+rejects."""
 
 
 def both(a: Guard, b: Guard) -> Guard:
@@ -197,7 +198,9 @@ class ControlFlow:
             frame.enters.append(node)
         elif node.type in EXITS:
             if frame is None:
-                raise errors.InvalidArgumentError(None, node.op, f"{{{{node {node.name}}}}} leaves a loop frame but is in none.")
+                raise errors.InvalidArgumentError(
+                    None, node.op, f"{{{{node {node.name}}}}} leaves a loop frame but is in none."
+                )
             frame.exits.append(node)
         elif node.type in MERGES and frame is not None and any(s.type in NEXTS for s, _ in node.inputs):
             frame.merges.append(node)
@@ -309,6 +312,8 @@ class ControlFlow:
     def _guard(self, node: PlanNode) -> Guard:
         if node.type in ENTERS:
             return node.guard
+        if node.type == "ControlTrigger":
+            return ALWAYS  # it goes off as well when what it waits for is dead
         if node.type not in MERGES:
             return self._guard_of_inputs(node)
         frame = node.frame
@@ -321,8 +326,8 @@ class ControlFlow:
 def plain_loop(frame: Frame) -> bool:
     """Whether a frame has the form that `while_loop` writes, told from its nodes alone.
 
-    One LoopCond; every loop variable is Merge(Enter, NextIteration) -> Switch(LoopCond); its NextIteration hangs on true
-    sides and every Exit on a false side.
+    One LoopCond; every loop variable is Merge(Enter, NextIteration) -> Switch(LoopCond); its NextIteration hangs on
+    true sides and every Exit on a false side.
     """
     conditions = [node for node in frame.region.nodes if node.type == "LoopCond"]
     if len(conditions) != 1 or not frame.merges:
@@ -387,7 +392,8 @@ def _frames_differ(node: PlanNode, frames: dict[Frame | None, PlanNode]) -> erro
     return errors.InvalidArgumentError(
         None,
         node.op,
-        f"{{{{node {node.name}}}}} has inputs from different frames. {places}. A value enters a loop only through Enter."
+        f"{{{{node {node.name}}}}} has inputs from different frames. {places}. A value enters a loop only through "
+        "Enter."
         f"\n\t [[{{{{node {node.name}}}}}]]",
     )
 
@@ -478,6 +484,8 @@ def _scheduled(region: Region, inner: Iterable[Frame], guards: dict[Item, Guard]
     if len(order) != len(items):
         stuck = [item.name for item in items if pending[item]]
         raise errors.InvalidArgumentError(
-            None, None, f"The graph couldn't be sorted in topological order: a cycle goes through {', '.join(stuck[:8])}."
+            None,
+            None,
+            f"The graph couldn't be sorted in topological order: a cycle goes through {', '.join(stuck[:8])}.",
         )
     return order

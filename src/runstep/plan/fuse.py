@@ -1,10 +1,11 @@
-"""Joins nodes that only pass one array on: a convolution, a product or a sum, and the bias, scale and activation after it.
+"""Joins nodes that only pass one array on: a convolution, a product or a sum, and the bias, scale and activation after
+it.
 
-The joined node keeps the name of the last one, and works in the memory of the first one's result. Only what nothing else
-looks at is joined: a value that is fetched, or has two consumers, stays.
+The joined node keeps the name of the last one, and works in the memory of the first one's result. Only what nothing
+else looks at is joined: a value that is fetched, or has two consumers, stays.
 
-The gate of MobileNetV3, `(x * 1/6) * relu6(x + 3)`, becomes one node (where the graph's constant is a rounded 1/6, that changes
-results: see `remap`).
+The gate of MobileNetV3, `(x * 1/6) * relu6(x + 3)`, becomes one node (where the graph's constant is a rounded 1/6, that
+changes results: see `remap`).
 """
 
 from __future__ import annotations

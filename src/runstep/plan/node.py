@@ -130,7 +130,11 @@ def root(ref: Ref) -> Ref:
         if node.known is not None or node.feed >= 0:
             return node, index
         kind = node.type
-        if kind in ALIASES or node.kernel is PASS or (kind in EXITS and node.frame is not None and node.frame.structured):
+        if (
+            kind in ALIASES
+            or node.kernel is PASS
+            or (kind in EXITS and node.frame is not None and node.frame.structured)
+        ):
             node, index = node.inputs[0]
         else:
             return node, index

@@ -40,7 +40,8 @@ class Pruned:
 
 
 _STRUCTURAL = frozenset(
-    "Switch RefSwitch _SwitchN Merge RefMerge Enter RefEnter Exit RefExit NextIteration RefNextIteration LoopCond".split()
+    "Switch RefSwitch _SwitchN Merge RefMerge Enter RefEnter Exit RefExit NextIteration RefNextIteration "
+    "LoopCond".split()
 )
 
 

@@ -24,8 +24,8 @@ class Stages:
 
     Attributes:
       collectors: for each fetch, the code that makes its value and the slots that it takes.
-      needs: for each end, the feeds that it cannot be computed without, by the graph as the user wrote it: also those that
-        only a branch not taken uses (S145).
+      needs: for each end, the feeds that it cannot be computed without, by the graph as the user wrote it: also those
+        that only a branch not taken uses (S145).
       waits: for each task, the feeds that must be there before it starts.
       serves: for each task, the ends that it works for.
     """
@@ -38,8 +38,8 @@ class Stages:
     def due(self, before: int, now: int, wanted: int) -> list[int]:
         """The tasks that can run once the feeds `now` come to `before`, none of them waiting for anything but feeds.
 
-        Producers come first, and those that serve the ends `wanted` before all others: what fails among the others is no
-        concern of who asks for these.
+        Producers come first, and those that serve the ends `wanted` before all others: what fails among the others is
+        no concern of who asks for these.
         """
         after = before | now
         found = [n for n, mask in enumerate(self.waits) if not mask & ~after and (mask & ~before or not (before | now))]
@@ -94,7 +94,8 @@ def late_reads(
 ) -> dict[Item, set[int]]:
     """Reads of reference variables that wait for feeds, and which: those that all their consumers wait for.
 
-    TensorFlow's read hands on the variable's own memory, so that a consumer sees what is in it when the consumer runs (S153).
+    TensorFlow's read hands on the variable's own memory, so that a consumer sees what is in it when the consumer runs
+    (S153).
     """
     reads = {
         item: []

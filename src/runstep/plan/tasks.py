@@ -1,9 +1,10 @@
 """Cutting a plan into tasks: what can start together runs as one segment, what may wait or lies elsewhere stands alone.
 
 Two synchronous nodes belong to one task when they are on one device and wait for the very same things: feeds that come
-later (partial runs), waiting kernels, results of other devices. So every task starts as soon as it can, no task waits for
-another's affairs, and the tasks cannot form a cycle. In a staged plan they must also serve the very same fetches: what fails
-on the way to one is then no concern of another.
+later (partial runs), waiting kernels, results of other devices. So every task starts as soon as it can, no task waits
+for
+another's affairs, and the tasks cannot form a cycle. In a staged plan they must also serve the very same fetches: what
+fails on the way to one is then no concern of another.
 """
 
 from __future__ import annotations
@@ -66,8 +67,8 @@ def cut(
     """The tasks, producers first; the segment that collects the fetches with the slots it takes; the number of slots.
 
     Args:
-      ends, needs: of a staged plan: the nodes of its fetches, then of its targets, and the feeds that each needs. Such a plan
-        has no one segment that collects, but stages.
+      ends, needs: of a staged plan: the nodes of its fetches, then of its targets, and the feeds that each needs. Such
+        a plan has no one segment that collects, but stages.
     """
     reader = Emitter(flow)
     served: dict[Item, int] = {}
@@ -194,7 +195,8 @@ def _emit(
 def _lasting(
     drafts: list[_Draft], reader: Emitter, reads: list[set[Ref]], results: Sequence[tuple[Ref, str, Guard]]
 ) -> set[Ref]:
-    """What the step itself still needs when a fetch of it has left: read by other tasks or fetched twice, or seen by a view."""
+    """What the step itself still needs when a fetch of it has left: read by other tasks or fetched twice, or seen by a
+    view."""
     found: set[Ref] = set().union(*reads) if reads else set()
     fetched: set[Ref] = set()
     for ref, _, _ in results:

@@ -60,8 +60,8 @@ def feed_conversion(key: Any, value: Any) -> Sequence[tuple[Any, Any]] | None:
         if isinstance(key, tensor_type):
             if feed_function is None:
                 raise TypeError(
-                    f"Objects of type {tensor_type.__name__} cannot be fed: they were registered without a feed_function. "
-                    "Give one to register_session_run_conversion_functions."
+                    f"Objects of type {tensor_type.__name__} cannot be fed: they were registered without a "
+                    "feed_function. Give one to register_session_run_conversion_functions."
                 )
             return feed_function(key, value)
     return None
@@ -75,8 +75,8 @@ def feed_tensors(key: Any) -> Sequence[Any] | None:
         if isinstance(key, tensor_type):
             if partial is None:
                 raise TypeError(
-                    f"Objects of type {tensor_type.__name__} cannot be fed to partial runs: they were registered without a "
-                    "feed_function_for_partial_run."
+                    f"Objects of type {tensor_type.__name__} cannot be fed to partial runs: they were registered "
+                    "without a feed_function_for_partial_run."
                 )
             return partial(key)
     return None

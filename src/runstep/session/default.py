@@ -59,8 +59,8 @@ def session_for_tensor(tensor: Any, session: Any) -> Any:
     return _chosen(
         tensor.graph,
         session,
-        "Cannot evaluate tensor using `eval()`: No default session is registered. Use `with sess.as_default()` or pass an "
-        "explicit session to `eval(session=sess)`.",
+        "Cannot evaluate tensor using `eval()`: No default session is registered. Use `with sess.as_default()` or "
+        "pass an explicit session to `eval(session=sess)`.",
         "evaluate tensor: the tensor's graph is different from the session's graph.",
     )
 
@@ -70,8 +70,8 @@ def session_for_operation(operation: Any, session: Any) -> Any:
     return _chosen(
         operation.graph,
         session,
-        "Cannot execute operation using `run()`: No default session is registered. Use `with sess.as_default():` or pass an "
-        "explicit session to `run(session=sess)`.",
+        "Cannot execute operation using `run()`: No default session is registered. Use `with sess.as_default():` or "
+        "pass an explicit session to `run(session=sess)`.",
         "execute operation: the operation's graph is different from the session's graph.",
     )
 

@@ -254,7 +254,8 @@ class LocalEngine:
         return self._home if self._home is not None else loop_thread()
 
     def move_in(self, nursery: Any) -> bool:
-        """Takes a trio nursery of the caller's as the home of the device actors; False when they live elsewhere already."""
+        """Takes a trio nursery of the caller's as the home of the device actors; False when they live elsewhere
+        already."""
         if self._serving:
             return False
         self._home = loop_of(nursery)
@@ -269,7 +270,8 @@ class LocalEngine:
                 self.loop.spawn(device.serve)
 
     def cancel(self, context: StepContext, cause: BaseException) -> None:
-        """Ends a running step with this error; from any thread. Loops see it on their next turn, waiting tasks at once."""
+        """Ends a running step with this error; from any thread. Loops see it on their next turn, waiting tasks at
+        once."""
         context.cancel(cause)
         inbox = self._inboxes.get(context)
         if inbox is not None:
@@ -299,7 +301,8 @@ class LocalEngine:
     def close(self) -> None:
         """Ends every running step with CancelledError and releases the resources (S43, S44).
 
-        Returns when they have ended: at once where they wait or loop, after the running kernels where these go on. A step
+        Returns when they have ended: at once where they wait or loop, after the running kernels where these go on. A
+          step
         that closes its own session isn't waited for.
         """
         with self._idle:

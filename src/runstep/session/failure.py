@@ -1,4 +1,5 @@
-"""Errors of a run as users see them: the node, where it was made, its device and inputs, and the kernel's own words (S182)."""
+"""Errors of a run as users see them: the node, where it was made, its device and inputs, and the kernel's own words
+(S182)."""
 
 from __future__ import annotations
 
@@ -32,8 +33,8 @@ def failed_node(traceback: TracebackType | None) -> PlanNode | None:
 def explained(error: BaseException) -> BaseException:
     """The error that `run` raises for what happened inside a step.
 
-    An OpError keeps its class, gets its operation, and TensorFlow's text around its own; what is no OpError (a bug, or no
-    memory) becomes one, with the original as its cause. KeyboardInterrupt and the like stay what they are.
+    An OpError keeps its class, gets its operation, and TensorFlow's text around its own; what is no OpError (a bug, or
+    no memory) becomes one, with the original as its cause. KeyboardInterrupt and the like stay what they are.
     """
     if not isinstance(error, Exception):
         return error

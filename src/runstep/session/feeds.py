@@ -50,7 +50,8 @@ def flatten(graph: Graph, feed_dict: Mapping[Any, Any]) -> list[tuple[Tensor, An
             continue
         if again:
             raise ValueError(
-                f"Could not flatten dictionary: key {key} is not unique. Cannot flatten dict because this key is not unique: {key}"
+                f"Could not flatten dictionary: key {key} is not unique. Cannot flatten dict because this key is not "
+                f"unique: {key}"
             )
     pairs: list[tuple[Tensor, Any]] = []
     for key, value in found:
@@ -76,7 +77,8 @@ def _flatten_into(key: Any, value: Any, out: list[tuple[Any, Any]], nested: bool
         values = [value]
         if len(keys) != 1:
             raise ValueError(
-                f"Could not flatten dictionary. Key had {len(keys)} elements, but value had 1 elements. Key: {key}, value: {value}."
+                f"Could not flatten dictionary. Key had {len(keys)} elements, but value had 1 elements. Key: {key}, "
+                f"value: {value}."
             )
     if len(keys) != len(values):
         raise ValueError(
@@ -117,15 +119,17 @@ def check_value(tensor: Tensor, value: Any) -> None:
         raise TypeError(_tensor_as_value(tensor, value))
     if tensor.dtype.name in ("resource", "variant"):
         raise TypeError(
-            f"Tensor {tensor.name} has dtype {tensor.dtype.name}, whose values cannot be fed; feed what it is made from."
+            f"Tensor {tensor.name} has dtype {tensor.dtype.name}, whose values cannot be fed; feed what it is made "
+            "from."
         )
 
 
 def _tensor_as_value(tensor: Tensor, value: Any) -> str:
     return (
-        "The value of a feed cannot be a tf.Tensor object. Acceptable feed values include Python scalars, strings, lists, "
-        f"numpy ndarrays, or TensorHandles. For reference, the tensor object was {value} which was passed to the argument "
-        f"`feed_dict` with key {tensor}."
+        "The value of a feed cannot be a tf.Tensor object. Acceptable feed values include Python scalars, strings, "
+        "lists, "
+        f"numpy ndarrays, or TensorHandles. For reference, the tensor object was {value} which was passed to the "
+        f"argument `feed_dict` with key {tensor}."
     )
 
 
@@ -209,7 +213,8 @@ def _warn_of_loss(tensor: Tensor, value: Any, array: np.ndarray, strict: bool) -
     original = np.asarray(value)
     if original.dtype.kind != "f" or not original.size or bool((original == array).all()):
         return
-    text = f"feed '{tensor.name}': values such as {original.ravel()[(original != array).ravel()][0]} lose their fraction as {tensor.dtype.name}"
+    lossy = original.ravel()[(original != array).ravel()][0]
+    text = f"feed '{tensor.name}': values such as {lossy} lose their fraction as {tensor.dtype.name}"
     if strict:
         raise TypeError(text)
     if tensor.name not in _warned:

@@ -77,7 +77,8 @@ class Fetches:
             element = self._graph.as_graph_element(fetch, allow_tensor=True, allow_operation=True)
         except TypeError as error:
             raise TypeError(
-                f'Argument `fetch` = {fetch} has invalid type "{type(fetch).__name__}" must be a string or Tensor. ({error})'
+                f'Argument `fetch` = {fetch} has invalid type "{type(fetch).__name__}" must be a string or Tensor. '
+                f"({error})"
             ) from None
         except ValueError as error:
             raise ValueError(f"Argument `fetch` = {fetch} cannot be interpreted as a Tensor. ({error})") from None
@@ -86,8 +87,10 @@ class Fetches:
         if not self._graph.is_fetchable(element):
             name = element.op.name if isinstance(element, Tensor) else element.name
             raise InaccessibleTensorError(
-                f"Operation {name} has been marked as not fetchable. Typically this happens when it is defined in another "
-                "function or code block. Use return values, explicit Python locals or TensorFlow collections to access it."
+                f"Operation {name} has been marked as not fetchable. Typically this happens when it is defined in "
+                "another "
+                "function or code block. Use return values, explicit Python locals or TensorFlow collections to "
+                "access it."
             )
         if isinstance(element, Operation):
             self._targets[element] = None

@@ -37,7 +37,8 @@ def claim_session_metadata(config: Any) -> tuple[str, int] | None:
             raise errors.InvalidArgumentError(
                 None,
                 None,
-                f"A session with the same name and version has already been created: {data.name} version {data.version}",
+                f"A session with the same name and version has already been created: {data.name} version "
+                f"{data.version}",
             )
         _claimed.add(key)
     return key
@@ -111,7 +112,8 @@ class Collector:
                 raise errors.InvalidArgumentError(
                     None,
                     None,
-                    "RunOptions.output_partition_graphs() is not supported when disable_output_partition_graphs is true.",
+                    "RunOptions.output_partition_graphs() is not supported when disable_output_partition_graphs is "
+                    "true.",
                 )
             trace = trace or options.trace_level > 0 or options.report_tensor_allocations_upon_oom
             partitions = options.output_partition_graphs

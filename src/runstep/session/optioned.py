@@ -128,7 +128,8 @@ def _links(graph: Graph, connections: Any, keys: Sequence[Tensor]) -> dict[Tenso
         links[target] = source
         if _needs(source, target, links):
             raise invalid(
-                f'Requested Tensor connection between nodes "{target.op.name}" and "{source.op.name}" would create a cycle.'
+                f'Requested Tensor connection between nodes "{target.op.name}" and "{source.op.name}" would create a '
+                "cycle."
             )
     for key in keys:
         if key in links or list(keys).count(key) > 1:

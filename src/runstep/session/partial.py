@@ -1,7 +1,7 @@
 """`partial_run`: one step fed and fetched in several calls (S140-S162).
 
-A handle is a string, as in TensorFlow, that holds a suspended step: when nobody refers to the handle any more, the step is
-gone (S160). A request is compiled once per session; each further setup of it costs microseconds.
+A handle is a string, as in TensorFlow, that holds a suspended step: when nobody refers to the handle any more, the step
+is gone (S160). A request is compiled once per session; each further setup of it costs microseconds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 _UNKNOWN = "Must run 'setup' before performing partial runs!"
 
-# What numpy makes a new array of; anything else may share its memory with the caller, who may change it between two calls.
+# What numpy makes a new array of; anything else may share its memory with the caller, who may change it between two
+# calls.
 _COPIED = (int, float, complex, str, bytes, list, tuple, np.generic)
 
 
@@ -44,8 +45,8 @@ class _Request:
     """A compiled setup.
 
     Attributes:
-      feeds, ends: the positions of its feeds and of its ends: first what the plan computes (fetches, then targets), then the
-        fetches that are feeds themselves.
+      feeds, ends: the positions of its feeds and of its ends: first what the plan computes (fetches, then targets),
+        then the fetches that are feeds themselves.
       scripts, calls: what has been worked out for feedings and for calls on its handles.
     """
 
@@ -91,8 +92,8 @@ class _Call:
     """One way of calling `partial_run` on handles of one request: these fetches, these feeds.
 
     Attributes:
-      fed: positions of the feeds. now, wanted, taken, needs: as bits: the feeds of this call, the ends that the plan computes
-        for it, all ends that it uses up, the feeds that must have come by then.
+      fed: positions of the feeds. now, wanted, taken, needs: as bits: the feeds of this call, the ends that the plan
+        computes for it, all ends that it uses up, the feeds that must have come by then.
       values: for each fetched tensor where it comes from: the step, the values fed in this call, those fed before.
     """
 
@@ -113,7 +114,8 @@ class _Call:
             self._take(request, op)
 
     def _source(self, request: _Request, tensor: Tensor) -> tuple[bool, int]:
-        """Whether the plan computes a tensor, and which of its fetches it is; else which of the values that were fed."""
+        """Whether the plan computes a tensor, and which of its fetches it is; else which of the values that were
+        fed."""
         if tensor in request.feeds and (tensor in self.tensors or tensor in request.ends):
             if tensor in request.ends:
                 self._take(request, tensor)
@@ -192,7 +194,8 @@ def _misuse(text: str, request: _Request, run: _PartialRun | None = None) -> err
         feeds_left = [t.name for t, position in request.feeds.items() if not run.fed >> position & 1]
         ends_left = [end.name for end, position in request.ends.items() if not run.taken >> position & 1]
         error.add_note(
-            f"Still open in this handle: feeds {', '.join(feeds_left) or 'none'}; fetches {', '.join(ends_left) or 'none'}"
+            f"Still open in this handle: feeds {', '.join(feeds_left) or 'none'}; fetches "
+            f"{', '.join(ends_left) or 'none'}"
         )
     found = explained(error)
     assert isinstance(found, errors.OpError)

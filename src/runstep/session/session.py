@@ -108,8 +108,8 @@ class BaseSession:
         """Runs one step and returns what was fetched, in the structure of `fetches` (source: tf.Session.run).
 
         Args:
-          fetches: a Tensor, Operation, SparseTensor, variable, name, or any nesting of lists, tuples, namedtuples, dicts,
-            attrs classes and dataclasses of these.
+          fetches: a Tensor, Operation, SparseTensor, variable, name, or any nesting of lists, tuples, namedtuples,
+            dicts, attrs classes and dataclasses of these.
           feed_dict: tensors (or names, SparseTensors, nested tuples) -> the values that replace theirs.
           options: a RunOptions message. run_metadata: a RunMetadata message to fill.
 
@@ -117,7 +117,8 @@ class BaseSession:
           numpy scalars for rank 0, arrays otherwise: the caller's own, writable; None for operations.
 
         Raises:
-          RuntimeError: the session is closed, or its graph is empty. TypeError, ValueError: fetches or feeds are no such
+          RuntimeError: the session is closed, or its graph is empty. TypeError, ValueError: fetches or feeds are no
+            such
           thing, or of another graph. OpError: a kernel failed, a placeholder was not fed, the step timed out.
         """
         if self._closed:
@@ -232,7 +233,8 @@ class BaseSession:
           accept_options: the function also takes the keywords `options` and `run_metadata`.
 
         Raises:
-          TypeError, ValueError: fetches or feed_list are no such thing. The function itself raises as `run`, and TypeError
+          TypeError, ValueError: fetches or feed_list are no such thing. The function itself raises as `run`, and
+            TypeError
           for a wrong number of arguments.
         """
         if self._closed:
@@ -249,9 +251,11 @@ class BaseSession:
     # ------------------------------------------------------------------ partial runs
 
     def partial_run_setup(self, fetches: Any, feeds: Any = None, *, options: Any = None) -> str:
-        """Begins a step that is fed and fetched in several calls of `partial_run` (source: tf.Session.partial_run_setup).
+        """Begins a step that is fed and fetched in several calls of `partial_run` (source:
+        tf.Session.partial_run_setup).
 
-        Whatever needs no feeds runs at once. The step lives as long as the handle, or until all of it is fed and fetched.
+        Whatever needs no feeds runs at once. The step lives as long as the handle, or until all of it is fed and
+        fetched.
 
         Args:
           fetches: what those calls will fetch, as for `run`; operations (train ops) too.
@@ -262,7 +266,8 @@ class BaseSession:
           A handle: a string of its own for each setup.
 
         Raises:
-          RuntimeError: the session is closed, or its graph is empty. TypeError, ValueError: fetches or feeds are no such
+          RuntimeError: the session is closed, or its graph is empty. TypeError, ValueError: fetches or feeds are no
+            such
           thing. InvalidArgumentError: nothing to fetch, or a tensor is fed twice.
         """
         self._check_open()
@@ -283,7 +288,8 @@ class BaseSession:
           The values, in the structure of `fetches`; None for an operation, once it has finished.
 
         Raises:
-          InvalidArgumentError: the handle is unknown or spent, a feed or fetch was not announced, has been used, or needs
+          InvalidArgumentError: the handle is unknown or spent, a feed or fetch was not announced, has been used, or
+            needs
           feeds that have not come. OpError: a kernel failed; the handle is then spent. Otherwise as `run`.
         """
         self._check_open()
@@ -393,8 +399,8 @@ class Session(BaseSession):
     def __enter__(self) -> Session:
         if self._entered is not None:
             raise RuntimeError(
-                "Session context managers are not re-entrant. Use `Session.as_default()` if you want to enter a session "
-                "multiple times."
+                "Session context managers are not re-entrant. Use `Session.as_default()` if you want to enter a "
+                "session multiple times."
             )
         self._entered = contextlib.ExitStack()
         self._entered.enter_context(self._graph.as_default())
@@ -440,9 +446,10 @@ class InteractiveSession(BaseSession):
         super().__init__(target, graph, own)
         if InteractiveSession._active_session_count:
             logging.getLogger("runstep").error(
-                "An interactive session is already active. This can cause out-of-memory errors or some other unexpected "
-                "errors (due to the unpredictable timing of garbage collection) in some cases. You must explicitly call "
-                "`InteractiveSession.close()` to release resources held by the other session(s)."
+                "An interactive session is already active. This can cause out-of-memory errors or some other "
+                "unexpected "
+                "errors (due to the unpredictable timing of garbage collection) in some cases. You must explicitly "
+                "call `InteractiveSession.close()` to release resources held by the other session(s)."
             )
         InteractiveSession._active_session_count += 1
         self._installed = True

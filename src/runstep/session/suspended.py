@@ -1,8 +1,9 @@
 """Steps that rest between the calls of a partial run: they take feeds as these come, and run what has become possible.
 
-Where every task is synchronous and on one device, which tasks a feeding starts is known from the plan: `PlainStep` runs them
-one after another in the caller's thread. Otherwise the pure machine decides (`DrivenStep`): in the caller's thread too, until
-a kernel waits; from then on the device actors carry the step, and later feeds are posted to them.
+Where every task is synchronous and on one device, which tasks a feeding starts is known from the plan: `PlainStep` runs
+them
+one after another in the caller's thread. Otherwise the pure machine decides (`DrivenStep`): in the caller's thread too,
+until a kernel waits; from then on the device actors carry the step, and later feeds are posted to them.
 
 Feeds and ends (fetches, then targets) are bits of an int, as in `plan.stages`.
 """
@@ -212,7 +213,8 @@ def wait(step: DrivenStep | PlainStep, future: Future[None]) -> None:
     """Blocks until the future is done. Ctrl-C ends the step."""
     if step.engine.loop.is_current:
         raise RuntimeError(
-            "A synchronous partial_run inside the actors' loop would wait for itself; await session.apartial_run(...) there."
+            "A synchronous partial_run inside the actors' loop would wait for itself; await session.apartial_run(...) "
+            "there."
         )
     try:
         future.result()

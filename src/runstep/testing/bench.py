@@ -1,12 +1,12 @@
 """Runs the nodes of a graph one at a time, without a session: kernels that wait are stopped and resumed by hand.
 
-    bench = Bench()
-    with bench.graph.as_default():
-        queue = apply("FIFOQueueV2", component_types=[dtypes.int32])
-        pending = bench.start(apply("QueueDequeueV2", queue, component_types=[dtypes.int32]))
-        assert not pending.done
-        bench.run(apply("QueueEnqueueV2", queue, [1]))
-        assert pending.resume() == 1
+bench = Bench()
+with bench.graph.as_default():
+    queue = apply("FIFOQueueV2", component_types=[dtypes.int32])
+    pending = bench.start(apply("QueueDequeueV2", queue, component_types=[dtypes.int32]))
+    assert not pending.done
+    bench.run(apply("QueueEnqueueV2", queue, [1]))
+    assert pending.resume() == 1
 """
 
 from __future__ import annotations

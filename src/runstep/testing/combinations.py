@@ -56,10 +56,7 @@ def combinations(row: Case, op_def: OpDef) -> list[dict[str, DType]]:
     for name in row.types:
         if name not in choices:
             raise TypeError(f"{row}: op {row.op} has no type attribute {name!r}")
-    found = [
-        dict(zip(choices, chosen, strict=True))
-        for chosen in itertools.product(*choices.values())
-    ]
+    found = [dict(zip(choices, chosen, strict=True)) for chosen in itertools.product(*choices.values())]
     found = [types for types in found if any(_accepts(kernel, types) for kernel in kernels)]
     if not found:
         raise LookupError(f"{row}: TensorFlow's CPU kernels take none of these dtypes: {choices}")

@@ -23,7 +23,8 @@ class EngineError(Exception):
     """A failure of the engine.
 
     Attributes:
-      code: TensorFlow's numeric error code. message: what went wrong. node: the name of the node where it did, "" if none.
+      code: TensorFlow's numeric error code. message: what went wrong. node: the name of the node where it did, "" if
+        none.
     """
 
     def __init__(self, code: int, message: str, node: str = "") -> None:

@@ -46,9 +46,7 @@ class FakeNode:
         self.output_shapes: Sequence[RawShape] = [None] * len(instance.output_types)
         self._constants: list[Any] = [None] * len(values)
         if known:
-            self._constants = [
-                value if instance.is_literal(index) else None for index, value in enumerate(values)
-            ]
+            self._constants = [value if instance.is_literal(index) else None for index, value in enumerate(values)]
             shapes = graphs.static_shapes(instance, values, self.known(values))
             if not isinstance(shapes, Exception):
                 self.output_shapes = shapes
@@ -56,8 +54,7 @@ class FakeNode:
     def known(self, values: Arrays) -> list[Any]:
         """Per input, True where it is a constant, else its shape."""
         return [
-            value.shape if constant is None else True
-            for value, constant in zip(values, self._constants, strict=True)
+            value.shape if constant is None else True for value, constant in zip(values, self._constants, strict=True)
         ]
 
     def constant(self, index: int) -> np.ndarray[Any, Any] | None:

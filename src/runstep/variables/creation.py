@@ -21,7 +21,8 @@ Creator = Callable[..., Any]
 
 @contextlib.contextmanager
 def lifted() -> Iterator[Graph]:
-    """Inside, operations are made outside of every branch, loop, control dependency and function body; name scopes stay.
+    """Inside, operations are made outside of every branch, loop, control dependency and function body; name scopes
+    stay.
 
     A variable that is made inside of a branch or of a function's body belongs to the whole graph.
     """
@@ -61,7 +62,8 @@ class _Defaults:
 
 
 def enable_resource_variables() -> None:
-    """Variables are resource variables from now on where nothing else is said (source: tf.enable_resource_variables)."""
+    """Variables are resource variables from now on where nothing else is said (source:
+    tf.enable_resource_variables)."""
     _Defaults.use_resource = True
 
 

@@ -99,7 +99,7 @@ def get_or_create_global_step_read(graph: Graph | None = None) -> Tensor | None:
     graph = graph or get_default_graph()
     cached = graph.get_collection(_READ_KEY)
     if cached:
-        return cached[0]  # type: ignore[no-any-return]
+        return cached[0]
     step = get_global_step(graph)
     if step is None:
         return None
@@ -107,7 +107,7 @@ def get_or_create_global_step_read(graph: Graph | None = None) -> Tensor | None:
         value = step.initialized_value() if isinstance(step, Variable) else step
         read = value + 0
     graph.add_to_collection(_READ_KEY, read)
-    return read  # type: ignore[no-any-return]
+    return read
 
 
 def increment_global_step(increment: Any, graph: Graph | None = None) -> Any:

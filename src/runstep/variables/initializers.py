@@ -114,8 +114,8 @@ class Constant(Initializer):
     def __init__(self, value: Any = 0, dtype: Any = dtypes.float32, verify_shape: bool = False) -> None:
         if not (np.isscalar(value) or isinstance(value, list | tuple | np.ndarray)):
             raise TypeError(
-                f"Invalid type for initial value={value} of type: {type(value).__name__}. Expected Python scalar, list or "
-                "tuple of values, or numpy.ndarray."
+                f"Invalid type for initial value={value} of type: {type(value).__name__}. Expected Python scalar, "
+                "list or tuple of values, or numpy.ndarray."
             )
         self.value = value
         self.dtype = dtypes.as_dtype(dtype)
@@ -221,8 +221,8 @@ class VarianceScaling(Initializer):
         distribution = distribution.lower()
         if distribution not in ("normal", "uniform", "truncated_normal", "untruncated_normal"):
             raise ValueError(
-                "Argument `distribution` should be one of ('normal', uniform', 'truncated_normal', 'untruncated_normal'). "
-                f"Received: {distribution}"
+                "Argument `distribution` should be one of ('normal', uniform', 'truncated_normal', "
+                f"'untruncated_normal'). Received: {distribution}"
             )
         self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed
         self.dtype = _floating(dtype)
@@ -315,7 +315,8 @@ class Identity(Initializer):
         full = _at_least_two(shape if partition_info is None else partition_info.full_shape)
         if len(full) != 2:
             raise ValueError(
-                f"The tensor to initialize, specified by argument `shape` must be at least two-dimensional. Received shape={shape}"
+                "The tensor to initialize, specified by argument `shape` must be at least two-dimensional. Received "
+                f"shape={shape}"
             )
         whole = eye(full[0], full[1], dtype=self.dtype if dtype is None else dtype)
         if partition_info is not None:
@@ -337,7 +338,8 @@ def _at_least_two(shape: Any) -> list[int]:
     sizes = [int(size) for size in shape]
     if len(sizes) < 2:
         raise ValueError(
-            f"The tensor to initialize, specified by argument `shape` must be at least two-dimensional. Received shape={shape}"
+            "The tensor to initialize, specified by argument `shape` must be at least two-dimensional. Received "
+            f"shape={shape}"
         )
     return sizes
 

@@ -26,7 +26,9 @@ __all__ = ["ExponentialMovingAverage", "assign_moving_average"]
 _FLOATS = (dtypes.bfloat16, dtypes.float16, dtypes.float32, dtypes.float64)
 
 
-def assign_moving_average(variable: Any, value: Any, decay: Any, zero_debias: bool = True, name: str | None = None) -> Any:
+def assign_moving_average(
+    variable: Any, value: Any, decay: Any, zero_debias: bool = True, name: str | None = None
+) -> Any:
     """Moves `variable` towards `value`: `variable -= (1 - decay) * (variable - value)`.
 
     Args:
@@ -43,7 +45,8 @@ def assign_moving_average(variable: Any, value: Any, decay: Any, zero_debias: bo
 
 
 def _debiased(variable: Any, value: Any, step: Any) -> Any:
-    """The average without its start at 0: a biased average beside `variable`, divided by the weight that values have in it."""
+    """The average without its start at 0: a biased average beside `variable`, divided by the weight that values have in
+    it."""
     kind = variable.dtype.base_dtype
     with variable_scope(variable.op.name), get_default_graph().colocate_with(variable.op), lifted():
         start = zeros_initializer()
@@ -125,7 +128,7 @@ class ExponentialMovingAverage:
     def average_name(self, var: Any) -> str:
         """The name of the shadow, or the one that it would get."""
         if var in self._averages:
-            return self._averages[var].op.name  # type: ignore[no-any-return]
+            return self._averages[var].op.name
         return get_default_graph().unique_name(f"{var.op.name}/{self._name}", mark_as_used=False)
 
     def variables_to_restore(self, moving_avg_variables: Sequence[Any] | None = None) -> dict[str, Any]:

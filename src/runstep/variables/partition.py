@@ -91,7 +91,8 @@ class PartitionedVariable:
     def _convert(self, dtype: DType | None, name: str | None, as_ref: bool) -> Tensor:
         if dtype is not None and not dtype.is_compatible_with(self._dtype):
             raise ValueError(
-                f"Incompatible type conversion requested to type '{dtype.name}' for variable of type '{self._dtype.name}'"
+                f"Incompatible type conversion requested to type '{dtype.name}' for variable of type "
+                f"'{self._dtype.name}'"
             )
         if as_ref:
             raise NotImplementedError("PartitionedVariable doesn't support being used as a reference.")
@@ -134,7 +135,8 @@ class PartitionedVariable:
     def assign(
         self, value: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
     ) -> list[Any]:
-        """Sets the parts from a whole tensor, a list of parts or another partitioned variable; a result for each part."""
+        """Sets the parts from a whole tensor, a list of parts or another partitioned variable; a result for each
+        part."""
         return self._apply(lambda v, part: v.assign(part, use_locking=use_locking, name=name), value, read_value)
 
     def assign_add(
@@ -333,7 +335,8 @@ def create_partitioned_variables(
 
     if len(shape) != len(slicing):
         raise ValueError(
-            f"The 'shape' and 'slicing' of a partitioned Variable must have the length: shape: {shape}, slicing: {slicing}"
+            f"The 'shape' and 'slicing' of a partitioned Variable must have the length: shape: {shape}, slicing: "
+            f"{slicing}"
         )
     if len(shape) < 1:
         raise ValueError(f"A partitioned Variable must have rank at least 1: shape: {shape}")

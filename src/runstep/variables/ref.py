@@ -66,7 +66,9 @@ class RefVariable(Variable):
                 self._add_nodes(graph, scope, initial_value, dtype, shape, validate_shape)
             graph.add_to_collections(keys, self)
 
-    def _add_nodes(self, graph: Any, scope: str, initial_value: Any, dtype: Any, shape: Any, validate_shape: bool) -> None:
+    def _add_nodes(
+        self, graph: Any, scope: str, initial_value: Any, dtype: Any, shape: Any, validate_shape: bool
+    ) -> None:
         if callable(initial_value):
             # The initializer's nodes are made before the variable that they stand beside.
             beside = {"_class": (f"loc:@{scope.rstrip('/')}".encode(),)}
@@ -112,7 +114,8 @@ class RefVariable(Variable):
     def _convert(self, dtype: DType | None, name: str | None, as_ref: bool) -> Tensor:
         if dtype is not None and not dtype.is_compatible_with(self.dtype):
             raise ValueError(
-                f"Incompatible type conversion requested to type '{dtype.name}' for variable of type '{self.dtype.name}'"
+                f"Incompatible type conversion requested to type '{dtype.name}' for variable of type "
+                f"'{self.dtype.name}'"
             )
         return self._variable if as_ref else self._snapshot
 
@@ -129,15 +132,21 @@ class RefVariable(Variable):
         self._variable.set_shape(shape)
         self._snapshot.set_shape(shape)
 
-    def assign(self, value: Any, use_locking: bool | None = False, name: str | None = None, read_value: bool = True) -> Any:
+    def assign(
+        self, value: Any, use_locking: bool | None = False, name: str | None = None, read_value: bool = True
+    ) -> Any:
         done = state.assign(self._variable, value, use_locking=use_locking, name=name)
         return done if read_value else done.op
 
-    def assign_add(self, delta: Any, use_locking: bool | None = False, name: str | None = None, read_value: bool = True) -> Any:
+    def assign_add(
+        self, delta: Any, use_locking: bool | None = False, name: str | None = None, read_value: bool = True
+    ) -> Any:
         done = state.assign_add(self._variable, delta, use_locking=use_locking, name=name)
         return done if read_value else done.op
 
-    def assign_sub(self, delta: Any, use_locking: bool | None = False, name: str | None = None, read_value: bool = True) -> Any:
+    def assign_sub(
+        self, delta: Any, use_locking: bool | None = False, name: str | None = None, read_value: bool = True
+    ) -> Any:
         done = state.assign_sub(self._variable, delta, use_locking=use_locking, name=name)
         return done if read_value else done.op
 

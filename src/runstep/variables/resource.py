@@ -88,8 +88,8 @@ class ResourceVariable(Variable):
             self._shape = value.raw_shape if shape is None else shapes.as_raw(shape)
             if shape is not None and not value.get_shape().is_compatible_with(self.shape):
                 raise ValueError(
-                    f"In this `tf.Variable` creation, the initial value's shape ({value.get_shape()}) is not compatible "
-                    f"with the explicitly supplied `shape` argument ({shape})."
+                    f"In this `tf.Variable` creation, the initial value's shape ({value.get_shape()}) is not "
+                    f"compatible with the explicitly supplied `shape` argument ({shape})."
                 )
             self._dtype = value.dtype.base_dtype
             self._initial_value = value
@@ -217,21 +217,28 @@ class ResourceVariable(Variable):
 
     # Updating.
 
-    def assign(self, value: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True) -> Any:
+    def assign(
+        self, value: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True
+    ) -> Any:
         tensor = convert_to_tensor(value, self._dtype)
         if not self.shape.is_compatible_with(tensor.get_shape()):
             raise ValueError(
-                f"Cannot assign value to variable ' {self.handle.name}': Shape mismatch.The variable shape {self.shape}, "
+                f"Cannot assign value to variable ' {self.handle.name}': Shape mismatch.The variable shape "
+                f"{self.shape}, "
                 f"and the assigned value shape {tensor.get_shape()} are incompatible."
             )
         done = apply("AssignVariableOp", self.handle, tensor, validate_shape=True, name=name)
         return self._lazy_read(done) if read_value else done
 
-    def assign_add(self, delta: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True) -> Any:
+    def assign_add(
+        self, delta: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True
+    ) -> Any:
         done = apply("AssignAddVariableOp", self.handle, convert_to_tensor(delta, self._dtype), name=name)
         return self._lazy_read(done) if read_value else done
 
-    def assign_sub(self, delta: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True) -> Any:
+    def assign_sub(
+        self, delta: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True
+    ) -> Any:
         done = apply("AssignSubVariableOp", self.handle, convert_to_tensor(delta, self._dtype), name=name)
         return self._lazy_read(done) if read_value else done
 
@@ -286,15 +293,21 @@ class UnreadVariable(ResourceVariable):
         with self.graph.control_dependencies([self._parent_op]):
             return self._read()
 
-    def assign(self, value: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True) -> Any:
+    def assign(
+        self, value: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True
+    ) -> Any:
         with self.graph.control_dependencies([self._parent_op]):
             return super().assign(value, use_locking, name, read_value)
 
-    def assign_add(self, delta: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True) -> Any:
+    def assign_add(
+        self, delta: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True
+    ) -> Any:
         with self.graph.control_dependencies([self._parent_op]):
             return super().assign_add(delta, use_locking, name, read_value)
 
-    def assign_sub(self, delta: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True) -> Any:
+    def assign_sub(
+        self, delta: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True
+    ) -> Any:
         with self.graph.control_dependencies([self._parent_op]):
             return super().assign_sub(delta, use_locking, name, read_value)
 

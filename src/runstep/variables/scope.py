@@ -49,7 +49,8 @@ class VariableScope:
     Attributes:
       name: the prefix, without a "/" at the end. original_name_scope: the name scope that was opened with it.
       reuse: False to make variables, True to find them, AUTO_REUSE for either.
-      initializer, regularizer, caching_device, partitioner, custom_getter, dtype, use_resource, constraint: the defaults.
+      initializer, regularizer, caching_device, partitioner, custom_getter, dtype, use_resource, constraint: the
+        defaults.
     """
 
     def __init__(
@@ -188,7 +189,9 @@ class VariableScope:
             if dtype is not None and initializer is not None and not callable(initializer):
                 found = convert_to_tensor(initializer).dtype.base_dtype
                 if found is not dtypes.as_dtype(dtype).base_dtype:
-                    raise ValueError(f"Initializer type '{found!r}' and explicit dtype '{dtypes.as_dtype(dtype)!r}' don't match.")
+                    raise ValueError(
+                        f"Initializer type '{found!r}' and explicit dtype '{dtypes.as_dtype(dtype)!r}' don't match."
+                    )
             if trainable is None:
                 trainable = synchronization is not VariableSynchronization.ON_READ
             return var_store.get_variable(

@@ -24,8 +24,8 @@ __all__: list[str] = []
 
 _STORE_KEY = ("__variable_store",)
 _INVALID = (
-    "The initializer passed is not valid. It should be a callable with no arguments and the shape should not be provided "
-    "or an instance of `tf.keras.initializers.*' and `shape` should be fully defined."
+    "The initializer passed is not valid. It should be a callable with no arguments and the shape should not be "
+    "provided or an instance of `tf.keras.initializers.*' and `shape` should be fully defined."
 )
 
 
@@ -154,7 +154,9 @@ class VariableStore:
             )
         if initializer is None:
             if shape is None:
-                raise ValueError(f"Variable {name} did not get an initializer, so its `shape` argument must be specified.")
+                raise ValueError(
+                    f"Variable {name} did not get an initializer, so its `shape` argument must be specified."
+                )
             initializer = default_initializer(name, kind or dtypes.float32)
         with lifted():
             value, variable_dtype, variable_shape = _initial_value(initializer, wanted, kind, partition_info)
@@ -191,7 +193,8 @@ class VariableStore:
             )
         if dtype is not None and not dtype.is_compatible_with(variable.dtype):
             raise ValueError(
-                f"Trying to share variable {name}, but specified dtype {dtype.name} and found dtype {variable.dtype.name}."
+                f"Trying to share variable {name}, but specified dtype {dtype.name} and found dtype "
+                f"{variable.dtype.name}."
             )
         return variable
 
@@ -209,8 +212,8 @@ class VariableStore:
     ) -> PartitionedVariable:
         if name in self._vars:
             raise ValueError(
-                f"A partitioner was provided, but an unpartitioned version of the variable was found: {name}.  Perhaps a "
-                "variable of the same name was already created without partitioning?"
+                f"A partitioner was provided, but an unpartitioned version of the variable was found: {name}.  "
+                "Perhaps a variable of the same name was already created without partitioning?"
             )
         whole = TensorShape(shape)
         from_value = initializer is not None and not callable(initializer)
@@ -222,8 +225,8 @@ class VariableStore:
             return self._found_partitioned(name, whole, kind, partitions, reuse)
         if reuse is True:
             raise ValueError(
-                f"PartitionedVariable {name} does not exist, or was not created with tf.get_variable(). Did you mean to "
-                "set reuse=False or reuse=tf.AUTO_REUSE in VarScope?"
+                f"PartitionedVariable {name} does not exist, or was not created with tf.get_variable(). Did you mean "
+                "to set reuse=False or reuse=tf.AUTO_REUSE in VarScope?"
             )
         assert partitions is not None
         sizes = [size for size in whole.raw or () if size is not None]
@@ -312,7 +315,8 @@ def default_initializer(name: str, dtype: DType) -> Callable[..., Any]:
 
 
 def _regularize(name: str, variable: Any, regularizer: Callable[[Any], Any]) -> None:
-    # Called twice, as TensorFlow does: first to see whether there is a loss at all. The nodes of both count for names and seeds.
+    # Called twice, as TensorFlow does: first to see whether there is a loss at all. The nodes of both count for names
+    # and seeds.
     if regularizer(variable) is None:
         return
     graph = variable.graph

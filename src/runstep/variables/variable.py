@@ -122,15 +122,21 @@ class Variable(metaclass=VariableType):
         """The tensor for `convert_to_tensor`, or NotImplemented."""
         raise NotImplementedError
 
-    def assign(self, value: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True) -> Any:
+    def assign(
+        self, value: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True
+    ) -> Any:
         """Sets the variable; returns its new value, or the operation when not `read_value`."""
         raise NotImplementedError
 
-    def assign_add(self, delta: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True) -> Any:
+    def assign_add(
+        self, delta: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True
+    ) -> Any:
         """Adds to the variable; returns as `assign`."""
         raise NotImplementedError
 
-    def assign_sub(self, delta: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True) -> Any:
+    def assign_sub(
+        self, delta: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True
+    ) -> Any:
         """Subtracts from the variable; returns as `assign`."""
         raise NotImplementedError
 
@@ -267,7 +273,9 @@ class Variable(metaclass=VariableType):
         """Sets rows."""
         return self._rows("Update", sparse_delta, use_locking, name)
 
-    def batch_scatter_update(self, sparse_delta: IndexedSlices, use_locking: bool = False, name: str | None = None) -> Any:
+    def batch_scatter_update(
+        self, sparse_delta: IndexedSlices, use_locking: bool = False, name: str | None = None
+    ) -> Any:
         """Sets rows along the last axis of the indices, batch by batch. See `tf.batch_scatter_update`."""
         from runstep.variables.slices import batch_scatter_update
 
@@ -366,7 +374,9 @@ class Variable(metaclass=VariableType):
         self._aggregation = VariableAggregation(proto.aggregation)
         self._trainable = proto.trainable
         if proto.HasField("save_slice_info_def"):
-            self._save_slice_info = SaveSliceInfo(save_slice_info_def=proto.save_slice_info_def, import_scope=import_scope)
+            self._save_slice_info = SaveSliceInfo(
+                save_slice_info_def=proto.save_slice_info_def, import_scope=import_scope
+            )
         return find
 
     def __iter__(self) -> Any:

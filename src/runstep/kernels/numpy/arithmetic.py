@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from functools import reduce
 from typing import Any
 
@@ -206,7 +205,7 @@ def _sum_of(*inputs: Any) -> Any:
 @numpy_kernel.make("AddN", "AccumulateNV2")
 def add_n(node: Node) -> Kernel:
     if node.output_types[0] is dtypes.variant:
-        return lambda *inputs: reduce(operator.add, inputs)
+        return lambda *inputs: reduce(lambda a, b: a.plus(b), inputs)
     if len(node.input_types) == 1:
         return np.positive
     return _sum_of

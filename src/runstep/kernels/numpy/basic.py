@@ -11,7 +11,14 @@ from runstep.kernels.truth import truth
 
 
 @numpy_kernel(
-    "Identity", "PlaceholderWithDefault", "StopGradient", "PreventGradient", "Snapshot", "RefIdentity", "LoopCond", view=True
+    "Identity",
+    "PlaceholderWithDefault",
+    "StopGradient",
+    "PreventGradient",
+    "Snapshot",
+    "RefIdentity",
+    "LoopCond",
+    view=True,
 )
 def identity(x: Any) -> Any:
     return x

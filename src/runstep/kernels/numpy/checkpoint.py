@@ -74,9 +74,7 @@ def restore_v2(node: Node) -> Kernel:
             ]
         else:  # perhaps one of the first generation
             reader = old_checkpoint.SliceReader(path)
-            found = [
-                reader.read(name, dtype, spec) for name, spec, dtype in zip(texts, parts, types, strict=True)
-            ]
+            found = [reader.read(name, dtype, spec) for name, spec, dtype in zip(texts, parts, types, strict=True)]
         return found[0] if len(found) == 1 else tuple(found)
 
     return run
@@ -249,9 +247,7 @@ def load_and_remap_matrix(node: Node) -> Kernel:
         values = np.ravel(initial)
         needed = int(np.count_nonzero(missing))
         if values.size < needed:
-            raise invalid(
-                f"initializing_values contained {values.size} elements, but more missing values remain."
-            )
+            raise invalid(f"initializing_values contained {values.size} elements, but more missing values remain.")
         if values.size > needed:
             raise invalid(
                 f"initializing_values contained {values.size} elements, but only {needed} elements were used to fill "

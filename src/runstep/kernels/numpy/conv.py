@@ -120,7 +120,8 @@ class Columns:
         return np.ascontiguousarray(x)
 
     def each(self, x: Array) -> Any:
-        """Yields (matrix of columns, first position, end position) of one block after the other; the matrix is reused."""
+        """Yields (matrix of columns, first position, end position) of one block after the other; the matrix is
+        reused."""
         source = self.source(x)
         rest = self.out[1:]
         image, image_end, top, bottom = self.blocks[0]

@@ -166,9 +166,7 @@ def decode_csv(node: Node) -> Kernel:
             if np.ndim(default) > 1:
                 raise _invalid("Each record default should be at most rank 1")
             if np.size(default) > 1:
-                raise _invalid(
-                    f"There should only be 1 default per field but field {index} has {np.size(default)}"
-                )
+                raise _invalid(f"There should only be 1 default per field but field {index} has {np.size(default)}")
         rows = []
         for index, record in enumerate(np.ravel(records).tolist()):
             fields = csv.fields(record)
@@ -278,4 +276,3 @@ def _streamed(example: Any, source: Any) -> bytes:
 
 def _field(number: int, data: bytes) -> bytes:
     return bytes([number << 3 | 2]) + varint(len(data)) + data
-

@@ -1,6 +1,7 @@
 """Depthwise convolution: each channel by itself, as one multiply-accumulate pass over flattened rows.
 
-A row of the padded input is one vector of `width * channels` numbers; a tap reads it shifted by whole pixels, so that the
+A row of the padded input is one vector of `width * channels` numbers; a tap reads it shifted by whole pixels, so that
+the
 inner loop of the sum over taps runs over a whole row, with the weights repeated along it. With a column stride `s` the
 columns are dealt into `s` phases first, which makes each tap's reads neighbours again.
 """

@@ -55,9 +55,7 @@ def _value_shape(node: Node) -> tuple[int, ...]:
     return tuple(shape)
 
 
-@numpy_kernel.make(
-    "MutableHashTableOfTensors", "MutableHashTableOfTensorsV2", "AnonymousMutableHashTableOfTensors"
-)
+@numpy_kernel.make("MutableHashTableOfTensors", "MutableHashTableOfTensorsV2", "AnonymousMutableHashTableOfTensors")
 def mutable_hash_table_of_tensors(node: Node) -> Kernel:
     types = node.attrs["key_dtype"], node.attrs["value_dtype"]
     shape = _value_shape(node)
@@ -94,9 +92,7 @@ def table_of(handle: Any) -> Table:
     return shared.found(handle, TABLE)
 
 
-def _check(
-    node: Node, table: Table, have: tuple[DType, ...], expected: tuple[DType, ...], out: int = 0
-) -> None:
+def _check(node: Node, table: Table, have: tuple[DType, ...], expected: tuple[DType, ...], out: int = 0) -> None:
     """Raises unless the types that the node takes, and (the last `out` of them) returns, are the table's."""
     if have != expected:
         handle = dtypes.string._as_ref if node.input_types[0].is_ref else dtypes.resource
@@ -193,9 +189,7 @@ def _parsed(field: bytes, dtype: DType, line: int) -> Any:
 
 def _check_index(what: str, index: int, dtype: DType) -> None:
     if index == LINE_NUMBER and dtype is not dtypes.int64:
-        raise invalid(
-            f"{what} index for line number requires table {what.lower()} dtype of int64, got {dtype.name}"
-        )
+        raise invalid(f"{what} index for line number requires table {what.lower()} dtype of int64, got {dtype.name}")
     if index == WHOLE_LINE and dtype not in (dtypes.int64, dtypes.string):
         raise invalid(
             f"{what} index for whole line requires table {what.lower()} dtype of int64 or string, got {dtype.name}"

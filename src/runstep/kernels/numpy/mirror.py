@@ -48,7 +48,8 @@ def _paddings(x: Array, paddings: Array, gradient: bool, reflect: bool) -> list[
 
 
 def mirrored(x: Array, pairs: list[tuple[int, int]], reflect: bool) -> Array:
-    """`x` continued beyond its borders by what a mirror there shows; the border itself is not shown twice in reflect."""
+    """`x` continued beyond its borders by what a mirror there shows; the border itself is not shown twice in
+    reflect."""
     return np.pad(x, pairs, mode="reflect" if reflect else "symmetric")
 
 

@@ -18,6 +18,30 @@ class Optional:
     def __init__(self, values: tuple[Any, ...] | None) -> None:
         self.values = values
 
+    def zeros_like(self) -> Optional:
+        """An optional of zeros (ZerosLike); nothing of nothing."""
+        return Optional(None if self.values is None else tuple(map(_zeros_like, self.values)))
+
+    def plus(self, other: Optional) -> Optional:
+        """The sums of the components (AddN). InvalidArgumentError when only one has a value."""
+        if self.values is None or other.values is None:
+            if self.values is not other.values:
+                text = "Cannot add optionals because one has a value and the other doesn't."
+                raise InvalidArgumentError(None, None, text)
+            return self
+        return Optional(tuple(_sum(a, b) for a, b in zip(self.values, other.values, strict=True)))
+
+
+def _zeros_like(value: Any) -> Any:
+    if hasattr(value, "zeros_like"):
+        return value.zeros_like()
+    zeros = np.full(value.shape, b"", object) if value.dtype == object else np.zeros_like(value)
+    return zeros if zeros.ndim else zeros[()]
+
+
+def _sum(a: Any, b: Any) -> Any:
+    return a.plus(b) if hasattr(a, "plus") else np.add(a, b)
+
 
 @numpy_kernel("OptionalFromValue", view=True)
 def from_value(*components: Any) -> Optional:

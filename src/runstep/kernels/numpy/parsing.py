@@ -76,13 +76,11 @@ def flat_features(
         )
     ]
     parts = [
-        examples.sparse(column, kind)
-        for column, (_, kind) in zip(_columns(maps, sparse, labels), sparse, strict=True)
+        examples.sparse(column, kind) for column, (_, kind) in zip(_columns(maps, sparse, labels), sparse, strict=True)
     ]
     columns = _columns(maps, ragged, labels)
     ragged_values = [
-        examples.joined([row or () for row in column], kind)
-        for column, (_, kind) in zip(columns, ragged, strict=True)
+        examples.joined([row or () for row in column], kind) for column, (_, kind) in zip(columns, ragged, strict=True)
     ]
     if is_batch:
         ends = [examples.splits(column, kind) for column, kind in zip(columns, splits, strict=True)]
@@ -261,9 +259,7 @@ def _sequence(
             raise invalid(
                 f"Inconsistent max number of elements for feature {feature.key}: expected {feature.stride}, but found 0"
             )
-    flat = flat_features(
-        [message.context.feature for message in parsed], *context, context_splits, labels, is_batch
-    )
+    flat = flat_features([message.context.feature for message in parsed], *context, context_splits, labels, is_batch)
     if not is_batch and context_splits:
         flat[-len(context_splits) :] = [np.zeros((), kind.np) for kind in context_splits]
     sparse, dense, lengths, ragged = list_features(

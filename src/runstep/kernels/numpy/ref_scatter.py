@@ -45,7 +45,8 @@ def change(variable: Variable, mutate: Callable[..., None], *args: Any) -> None:
 
 
 def slice_index(node: Node, at: int = 1) -> Callable[[Any, Any, Any], tuple[Any, ...]]:
-    """The numpy index of a strided slice, from the values of begin, end and strides; ready-made where they are known."""
+    """The numpy index of a strided slice, from the values of begin, end and strides; ready-made where they are
+    known."""
 
     def read(begin: Any, end: Any, strides: Any) -> tuple[Any, ...]:
         if not begin.ndim == end.ndim == strides.ndim == 1 or not begin.shape == end.shape == strides.shape:

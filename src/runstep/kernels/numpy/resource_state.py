@@ -65,7 +65,8 @@ def read(handle: Any) -> Any:
         None,
         None,
         f"Could not find variable {handle.name}. This could mean that the variable has been deleted. In TF1, it can "
-        f"also mean the variable is uninitialized. Debug info: container={handle.container}, status error message={why}",
+        f"also mean the variable is uninitialized. Debug info: container={handle.container}, status error "
+        f"message={why}",
     )
 
 

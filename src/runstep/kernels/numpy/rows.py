@@ -164,7 +164,8 @@ def ignores_bad_indices(policy: bytes) -> bool:
 
 
 def assign_slice(target: np.ndarray, index: Any, value: Any) -> None:
-    """`target[index] = value`, where value broadcasts. InvalidArgumentError where the index or the value does not fit."""
+    """`target[index] = value`, where value broadcasts. InvalidArgumentError where the index or the value does not
+    fit."""
     try:
         place = target[index]
     except IndexError:

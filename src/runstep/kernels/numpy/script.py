@@ -19,7 +19,12 @@ def _argument(value: Any) -> Any:
 
 
 @numpy_kernel.make(
-    "PyFunc", "PyFuncStateless", "EagerPyFunc", types={"_awaits": (True,)}, view=True, is_async=True  # type: ignore[dict-item]
+    "PyFunc",
+    "PyFuncStateless",
+    "EagerPyFunc",
+    types={"_awaits": (True,)},
+    view=True,
+    is_async=True,
 )
 def awaited(node: Node) -> Kernel:
     token, types = node.attrs["token"].decode(), node.attrs["Tout"]

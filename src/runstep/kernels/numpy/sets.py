@@ -107,9 +107,7 @@ def sparse_to_sparse_set_operation(node: Node) -> Kernel:
     _check_operation(node)
     validate = node.attrs["validate_indices"]
 
-    def kernel(
-        indices: Array, values: Array, shape: Array, b_indices: Array, b_values: Array, b_shape: Array
-    ) -> Any:
+    def kernel(indices: Array, values: Array, shape: Array, b_indices: Array, b_values: Array, b_shape: Array) -> Any:
         a = _sparse_groups(indices, values, shape, validate)
         b = _sparse_groups(b_indices, b_values, b_shape, validate)
         return _combined(node, a, b, values.dtype)
@@ -138,9 +136,7 @@ def edit_distance(node: Node) -> Kernel:
         check_parts(indices, values, shape)
         check_parts(truth_indices, truth_values, truth_shape)
         if len(truth_shape) < 2:
-            raise invalid(
-                f"Input SparseTensors must have rank at least 2, but truth_shape rank is: {len(truth_shape)}"
-            )
+            raise invalid(f"Input SparseTensors must have rank at least 2, but truth_shape rank is: {len(truth_shape)}")
         if len(truth_shape) != len(shape):
             raise invalid(
                 "Expected truth and hypothesis to have matching ranks, but their shapes are: "

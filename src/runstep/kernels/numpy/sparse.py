@@ -235,8 +235,7 @@ def sparse_slice_grad(grad: Array, indices: Array, start: Array, taken: Array) -
         raise invalid("The input_indices and output_indices should have the same rank as input_start")
     if len(grad) != len(taken):
         raise invalid(
-            "# elements in backprop_val_grad and rows in output_indices should match; got "
-            f"{len(grad)} and {len(taken)}"
+            f"# elements in backprop_val_grad and rows in output_indices should match; got {len(grad)} and {len(taken)}"
         )
     out = np.zeros(len(indices), grad.dtype)
     places = {row: place for place, row in enumerate(map(tuple, (taken + start).tolist()))}

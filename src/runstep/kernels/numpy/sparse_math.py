@@ -146,9 +146,7 @@ def sparse_add(
     if np.ndim(a_shape) != 1 or np.ndim(b_shape) != 1:
         raise invalid("Input shapes should be vectors")
     if a_indices.shape[1] != b_indices.shape[1] or len(a_shape) != len(b_shape):
-        raise invalid(
-            f"Input indices must have the same dimension, got {a_indices.shape[1]} and {b_indices.shape[1]}"
-        )
+        raise invalid(f"Input indices must have the same dimension, got {a_indices.shape[1]} and {b_indices.shape[1]}")
     _same_shape(a_shape, b_shape)
     if np.ndim(thresh):
         raise invalid(f"The magnitude threshold must be a scalar: got shape {text_shape(np.shape(thresh))}")

@@ -232,9 +232,7 @@ def take_many_sparse_from_tensors_map(node: Node) -> Kernel:
             raise invalid("Must have at least 1 serialized SparseTensor, but input matrix has 0 rows")
         rows = [table.take(handle) for handle in handles.tolist()]
         if table.kind is not attrs["dtype"]:
-            raise invalid(
-                f"Requested SparseTensor of type {attrs['dtype'].name} but the map holds {table.kind.name}"
-            )
+            raise invalid(f"Requested SparseTensor of type {attrs['dtype'].name} but the map holds {table.kind.name}")
         return _batched(rows, (len(rows),))
 
     return kernel

@@ -170,9 +170,7 @@ def _scaled(image: Array, bad_color: Array) -> Array:
     """Floats to 0 .. 255: zero stays black, or gray where some are negative; pixels that are not finite get a color."""
     channels = image.shape[2]
     if bad_color.ndim != 1 or len(bad_color) < channels:
-        raise _invalid(
-            f"expected depth <= bad_color.size, got depth = {channels}, bad_color.size = {bad_color.size}"
-        )
+        raise _invalid(f"expected depth <= bad_color.size, got depth = {channels}, bad_color.size = {bad_color.size}")
     finite = np.isfinite(image).all(axis=2)
     least, most = np.float32(image[finite].min(initial=0)), np.float32(image[finite].max(initial=0))
     if least < 0:
