@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from runstep.graph import shapes
@@ -17,9 +18,36 @@ def node_text(op: Operation) -> str:
 
 def shapes_text(op: Operation) -> str:
     text = f"input shapes: {', '.join(shapes.text(t.raw_shape) for t in op.inputs)}"
-    known = [(i, op.constant(i)) for i in range(len(op.inputs))]
+    known = [(i, op.constant(i)) for i in _asked(op)]
     small = [f"input[{i}] = {_array_text(value)}" for i, value in known if value is not None and value.size <= 16]
     return f"{text} and with computed input tensors: {', '.join(small)}." if small else text + "."
+
+
+class _Watched:
+    """An operation that notes which input values its shape rule asks for."""
+
+    def __init__(self, op: Operation) -> None:
+        self._op = op
+        self.asked: set[int] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._op, name)
+
+    def constant(self, index: int) -> Any:
+        self.asked.add(index)
+        return self._op.constant(index)
+
+    def constant_shape(self, index: int) -> Any:
+        self.asked.add(index)
+        return self._op.constant_shape(index)
+
+
+def _asked(op: Operation) -> list[int]:
+    """The inputs whose values the failing shape rule looked at."""
+    watched = _Watched(op)
+    with contextlib.suppress(ValueError):
+        op.op_def.shape(watched)  # type: ignore[union-attr, misc, arg-type]
+    return sorted(watched.asked)
 
 
 def _array_text(value: Any) -> str:

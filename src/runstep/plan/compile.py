@@ -146,7 +146,7 @@ class Compiler:
                 needs=needed,
             )
         return Plan(
-            graph, tuple(feeds), tuple(fetches), tuple(targets), nodes, *parts, kept_feeds=retained, edits=edits
+            graph, tuple(feeds), tuple(fetches), tuple(targets), nodes, *parts, retained, edits
         )
 
     def body(self, graph: Graph, name: NameAttrs, device: PlanDevice, node: PlanNode) -> Segment:
@@ -399,7 +399,7 @@ class _Work:
         if self.flow is not None:
             return self.flow.top.predecessors
         return {
-            node: {source for source, _ in node.inputs if source.feed < 0}.union(node.controls)
+            node: {*(source for source, _ in node.inputs if source.feed < 0), *node.controls}
             for node in self.items
             if isinstance(node, PlanNode)
         }
