@@ -97,17 +97,10 @@ def late_reads(
     TensorFlow's read hands on the variable's own memory, so that a consumer sees what is in it when the consumer runs
     (S153).
     """
-    reads = {
-        item: []
-        for item in items
-        if isinstance(item, PlanNode) and item.type == "Identity" and item.op.inputs[0].dtype.is_ref  # type: ignore[union-attr]
-    }
-    for node in ends:
-        reads.pop(node, None)
-    if not reads:
+    consumers: dict[Item, list[Item]] = {item: [] for item in items if _reads_reference(item) and item not in ends}
+    if not consumers:
         return {}
     waited: dict[Item, set[int]] = {}
-    consumers: dict[Item, list[Item]] = dict(reads)
     for item in items:
         waited[item] = set(feeds_of(item))
         for earlier in predecessors.get(item, ()):
@@ -115,6 +108,10 @@ def late_reads(
             if earlier in consumers:
                 consumers[earlier].append(item)
     return {read: set.intersection(*[waited[item] for item in found]) for read, found in consumers.items() if found}
+
+
+def _reads_reference(item: Item) -> bool:
+    return isinstance(item, PlanNode) and item.type == "Identity" and item.op is not None and item.op.inputs[0].dtype.is_ref
 
 
 def top_item(node: PlanNode) -> Item:

@@ -5,6 +5,7 @@ A harness can put it under a real TensorFlow client: the client builds graphs an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -102,6 +103,26 @@ class Engine:
         arrays = [self._array(tensor, value) for tensor, value in zip(wanted, values[: len(fetches)], strict=False)]
         return arrays, b"" if metadata is None else metadata.SerializeToString()
 
+    def partial_run_setup(self, feeds: Sequence[str], fetches: Sequence[str], targets: Sequence[str] = ()) -> str:
+        """Begins a step that is fed and fetched in several calls of `partial_run`; all by name. Returns its handle.
+
+        The step lives as long as the handle, or until all of it is fed and fetched.
+        """
+        return _translated(self._partial_run_setup, feeds, fetches, targets)
+
+    def _partial_run_setup(self, feeds: Sequence[str], fetches: Sequence[str], targets: Sequence[str]) -> str:
+        wanted = [*map(self._tensor, fetches), *map(self._operation, targets)]
+        return self._session.partial_run_setup(wanted, [self._tensor(name) for name in feeds])
+
+    def partial_run(self, handle: str, feeds: Mapping[str, Any], fetches: Sequence[str]) -> list[Any]:
+        """Continues a step: feeds by name, the names of tensors to fetch. Returns the fetched arrays."""
+        return _translated(self._partial_run, handle, feeds, fetches)
+
+    def _partial_run(self, handle: str, feeds: Mapping[str, Any], fetches: Sequence[str]) -> list[Any]:
+        wanted = [self._tensor(name) for name in fetches]
+        values = self._session.partial_run(handle, wanted, {self._tensor(name): value for name, value in feeds.items()})
+        return [self._array(tensor, value) for tensor, value in zip(wanted, values, strict=True)]
+
     def _tensor(self, name: str) -> Tensor:
         try:
             return self._graph.get_tensor_by_name(name if ":" in name else f"{name}:0")
@@ -137,8 +158,16 @@ def _translated(function: Any, *args: Any) -> Any:
         return function(*args)
     except errors.OpError as error:
         op = error.op
-        raise EngineError(error.error_code, error.message, op.name if op is not None else "") from error
+        raise EngineError(error.error_code, _bare(error.message), op.name if op is not None else "") from error
     except (TypeError, ValueError, KeyError) as error:
         raise EngineError(errors.INVALID_ARGUMENT, str(error)) from error
     except RuntimeError as error:
         raise EngineError(errors.FAILED_PRECONDITION, str(error)) from error
+
+
+def _bare(message: str) -> str:
+    """What the kernel said, without the frame that the Python client puts around it: a client adds its own."""
+    frame, _, text = message.partition("\n\n")
+    if frame != "Graph execution error:":
+        return message
+    return re.sub(r"\ADetected at node .*?^Node: '[^\n]*'\n", "", text, flags=re.DOTALL | re.MULTILINE)
