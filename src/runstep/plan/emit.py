@@ -104,8 +104,8 @@ class Emitter:
         Args:
           args: the outputs (roots) that come from outside, in the order of the function's arguments after the step.
           results: what the function returns: an output, how it leaves ("own" or "private" for a fetch, "" for as it
-            is),
-            and the condition for it to be alive; a dead one raises when it leaves as a fetch, and is None otherwise.
+            is), and the condition for it to be alive; a dead one raises when it leaves as a fetch, and is None
+            otherwise.
         """
         for position, ref in enumerate(args):
             self._names[ref] = f"a{position}"
@@ -242,21 +242,25 @@ class Emitter:
     def reads(self, item: Item) -> set[Ref]:
         """The roots that an item reads from outside of itself, those of its conditions included."""
         found: set[Ref] = set()
+        if item.guard is NEVER:
+            return found
         if isinstance(item, Frame):
             for enter in item.enters:
-                found.add(root(enter.inputs[0]))
-                found |= self.guard_reads(enter.guard)
+                if enter.guard is not NEVER:
+                    found.add(root(enter.inputs[0]))
+                    found |= self.guard_reads(enter.guard)
             found |= self.guard_reads(item.guard)
             made: set[PlanNode] = set()
             for inner in item.region.items:
                 found |= self.reads(inner)
                 made |= produced(inner)
             for exit_ in item.exits:
-                found.add(root(exit_.inputs[0]))
-                found |= self.guard_reads(exit_.guard)
                 made.add(exit_)
+                if exit_.guard is not NEVER:
+                    found.add(root(exit_.inputs[0]))
+                    found |= self.guard_reads(exit_.guard)
             for node in item.region.nodes:
-                if node.type in NEXTS:
+                if node.type in NEXTS and node.guard is not NEVER:
                     found.add(root(node.inputs[0]))
                     found |= self.guard_reads(node.guard)
             found = {ref for ref in found if ref[0] not in made}

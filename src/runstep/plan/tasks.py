@@ -16,7 +16,7 @@ import attrs
 
 from runstep.plan.device import PlanDevice
 from runstep.plan.emit import Emitter, Segment, produced
-from runstep.plan.frames import ControlFlow, Frame, Item
+from runstep.plan.frames import NEVER, ControlFlow, Frame, Item
 from runstep.plan.node import ALWAYS, MERGES, PASS, Guard, PlanNode, Ref, root
 from runstep.plan.stages import Stages, late_reads, serves
 
@@ -138,7 +138,7 @@ def _emit(
     wanted: set[Ref] = set().union(*reads) if reads else set()
     collected: dict[Ref, None] = {}
     for ref, _, guard in results:
-        if root(ref)[0].known is None:
+        if root(ref)[0].known is None and guard is not NEVER:
             collected[root(ref)] = None
         for read in reader.guard_reads(guard):
             if read[0].known is None:
@@ -178,7 +178,8 @@ def _emit(
     lasting = _lasting(drafts, reader, reads, results)
     collectors = []
     for ref, how, guard in results:
-        taken = [read for read in dict.fromkeys((root(ref), *reader.guard_reads(guard))) if read[0].known is None]
+        needed = () if guard is NEVER else (root(ref), *reader.guard_reads(guard))
+        taken = [read for read in dict.fromkeys(needed) if read[0].known is None]
         result = (ref, "private" if root(ref) in lasting else how, guard)
         collectors.append((Emitter(flow).emit((), taken, [result], "collect"), tuple(slots[read] for read in taken)))
     every = (1 << len(feeds)) - 1
@@ -223,6 +224,8 @@ def _sorted(drafts: list[_Draft]) -> list[_Draft]:
 
 
 def _has_code(item: Item) -> bool:
+    if item.guard is NEVER:
+        return False
     if isinstance(item, Frame) or item.type in MERGES:
         return True
     return item.kernel is not None and item.kernel is not PASS
