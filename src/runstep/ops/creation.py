@@ -255,7 +255,8 @@ def eye(
     from runstep.ops.matrix_diag import diag as matrix_diag, set_diag
 
     with name_scope(name, "eye", [num_rows, num_columns, batch_shape]):
-        square = num_columns is None
+        numbers = not isinstance(num_rows, Tensor) and not isinstance(num_columns, Tensor)
+        square = num_columns is None or (numbers and num_columns == num_rows)
         batch = [] if batch_shape is None else batch_shape
         columns = num_rows if square else num_columns
         if isinstance(num_rows, Tensor) or isinstance(columns, Tensor):

@@ -76,7 +76,10 @@ def _slot(primary: Any, initializer: Any, validate_shape: bool, shape: Any, dtyp
     if info is not None:
         slot_name = slot.op.name[len(primary.op.name) + 1 :]
         whole = SaveSliceInfo(
-            f"{info.full_name}/{slot_name}", list(info.full_shape), list(info.var_offset), list(info.var_shape)
+            f"{info.full_name}/{slot_name}",
+            list(info.full_shape or ()),
+            list(info.var_offset or ()),
+            list(info.var_shape or ()),
         )
         slot._set_save_slice_info(whole)
     return slot
