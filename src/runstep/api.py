@@ -302,6 +302,7 @@ from runstep.ops.parsing_functions import (
     parse_single_sequence_example,
 )
 from runstep.ops.random import (
+    get_seed,
     multinomial,
     random_crop,
     random_gamma,
@@ -309,6 +310,7 @@ from runstep.ops.random import (
     random_poisson,
     random_shuffle,
     random_uniform,
+    set_random_seed,
     truncated_normal,
 )
 from runstep.ops.rearranging import (
@@ -386,6 +388,11 @@ from runstep.ops.selecting import (
     verify_tensor_all_finite,
     where,
     where_v2,
+)
+from runstep.ops.session_store import (
+    delete_session_tensor,
+    get_session_handle,
+    get_session_tensor,
 )
 from runstep.ops.sets import (
     edit_distance,
@@ -542,6 +549,11 @@ from runstep.variables.variable import (
 )
 
 __all__ = [
+    "get_seed",
+    "set_random_seed",
+    "delete_session_tensor",
+    "get_session_handle",
+    "get_session_tensor",
     "Assert",
     "FIFOQueue",
     "FixedLenFeature",
@@ -969,8 +981,3 @@ __all__ = [
     "zeros_like",
     "zeta",
 ]
-from runstep.session.handles import (
-    delete_session_tensor as delete_session_tensor,
-    get_session_handle as get_session_handle,
-    get_session_tensor as get_session_tensor,
-)

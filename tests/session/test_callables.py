@@ -220,7 +220,7 @@ def test_from_options_refuses(tf: Any) -> None:
         with pytest.raises(invalid, match=text):
             _from(tf, session, feed=["x:0"], fetch=["y:0"])(*values)
     one = np.float32(1)
-    for fields, values, text in (
+    for fields, values, text in (  # type: ignore[assignment]
         ({}, (), "Must specify at least one target to fetch or execute."),
         (
             {"feed": ["nope:0"], "fetch": ["y:0"]},
@@ -236,7 +236,7 @@ def test_from_options_refuses(tf: Any) -> None:
         ({"feed": ["x:0", "x:0"], "fetch": ["y:0"]}, (one, one), 'Endpoint "x:0" fed more than once.'),
     ):
         with pytest.raises(invalid, match=text):
-            _from(tf, session, **fields)(*values)
+            _from(tf, session, **fields)(*values)  # type: ignore[arg-type]
 
 
 def test_tensor_connections(tf: Any) -> None:

@@ -42,7 +42,7 @@ class InThread:
 def parked(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Set once a kernel stands in the line of a queue."""
     event = threading.Event()
-    original = queues.Waiter
+    original = queues.Waiter  # type: ignore[attr-defined]
 
     class Seen(original):  # type: ignore[misc, valid-type]
         def __init__(self, reason: str) -> None:
@@ -189,7 +189,7 @@ def test_closing_while_python_runs(tf: Any) -> None:
     assert order == ["kernel ended", "closed"]
     if isinstance(error, BaseException):  # else the kernel ended before the closing began
         assert (
-            type(error) is tf.errors.CancelledError and error.op is None and "Run call was cancelled" in error.message
+            type(error) is tf.errors.CancelledError and error.op is None and "Run call was cancelled" in error.message  # type: ignore[attr-defined]
         )
 
 

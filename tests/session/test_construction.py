@@ -63,7 +63,7 @@ def test_target_must_be_a_string(tf: Any) -> None:
 
 def test_config_must_be_a_config(tf: Any) -> None:
     """S5, T: testInvalidArgument."""
-    for wrong in (37, {}, tf.RunOptions()):
+    for wrong in (37, {}, tf.RunOptions()):  # type: ignore[var-annotated]
         with pytest.raises(
             TypeError, match=f'Argument `config` must be a tf.ConfigProto, but got "{type(wrong).__name__}"'
         ):

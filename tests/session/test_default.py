@@ -182,16 +182,33 @@ def test_several_active_interactive_sessions_are_reported(rs: Any, caplog: pytes
     assert rs.InteractiveSession._active_session_count == 0
 
 
-def test_text_of_several_interactive_sessions() -> None:
+class Heard(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+def test_text_of_several_interactive_sessions(same: Any) -> None:
     """S30: word for word TensorFlow's, on TensorFlow's logger there and on `runstep` here."""
-    import inspect
 
-    from runstep.session.session import InteractiveSession
-    from runstep.testing.oracle import tensorflow
+    def program(tf: Any) -> list[str]:
+        heard = Heard()
+        logger = logging.getLogger("runstep" if tf is runstep else "tensorflow")
+        logger.addHandler(heard)
+        try:
+            with tf.Graph().as_default():
+                first, second = tf.InteractiveSession(), tf.InteractiveSession()
+                second.close()
+                first.close()
+        finally:
+            logger.removeHandler(heard)
+        return heard.texts
 
-    mine = "You must explicitly call"
-    assert mine in inspect.getsource(InteractiveSession)
-    assert mine in inspect.getsource(tensorflow().compat.v1.InteractiveSession)
+    kind, found = same(program)
+    assert kind == "returned" and len(found[1]) == 1
 
 
 def test_default_session_of_a_new_thread(tf: Any) -> None:

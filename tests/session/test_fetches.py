@@ -35,7 +35,7 @@ class Data:
     y: Any
 
 
-class Listed(list):  # type: ignore[type-arg]
+class Listed(list):
     pass
 
 
@@ -65,7 +65,7 @@ def test_structures(same: Any) -> None:
         a, b = tf.constant(1), tf.constant([2.0])
         default = collections.defaultdict(list, {"k": a})
         with tf.Session() as session:
-            found = [
+            found = [  # type: ignore[var-annotated]
                 session.run(fetch)
                 for fetch in (
                     [a, (b, [a])],

@@ -16,7 +16,7 @@ import pytest
 def test_empty_graph(tf: Any) -> None:
     """S50, S190, T: testUseEmptyGraph."""
     with tf.Session() as session:
-        for fetches in ([], (), "nope"):
+        for fetches in ([], (), "nope"):  # type: ignore[var-annotated]
             with pytest.raises(
                 RuntimeError,
                 match=r"^The Session graph is empty\. Add operations to the graph before calling run\(\)\.",

@@ -11,7 +11,7 @@ from runstep.graph.apply import apply
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.dtypes import DType
 from runstep.graph.graph import get_default_graph, name_scope
-from runstep.graph.random_seed import seed_attrs
+from runstep.graph.random_seed import get_seed, seed_attrs, set_random_seed
 from runstep.graph.shapes import Dimension, RawShape
 from runstep.graph.tensor import Tensor, TensorLike
 from runstep.ops.common import Shapes, unchanged
@@ -19,6 +19,7 @@ from runstep.ops.registry import op
 
 __all__ = [
     "categorical",
+    "get_seed",
     "multinomial",
     "parameterized_truncated_normal",
     "random_crop",
@@ -27,6 +28,7 @@ __all__ = [
     "random_poisson",
     "random_shuffle",
     "random_uniform",
+    "set_random_seed",
     "truncated_normal",
 ]
 

@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runstep import errors
-from runstep.graph.dtypes import DType, as_dtype
-from runstep.graph.graph import get_default_graph
-from runstep.graph.operation import Operation
+from runstep.graph.dtypes import DType
 from runstep.graph.tensor import Tensor
 from runstep.kernels.session_store import SessionStore, store_of
 from runstep.kernels.shared import type_text
+from runstep.ops.session_store import device_of
 
 if TYPE_CHECKING:
     from runstep.session.session import BaseSession
-
-__all__ = ["TensorHandle", "delete_session_tensor", "get_session_handle", "get_session_tensor"]
 
 HANDLE_OPS = frozenset(("GetSessionHandle", "GetSessionHandleV2"))
 """Ops whose fetched value is a `TensorHandle`."""
@@ -101,58 +98,12 @@ def made(session: BaseSession, tensor: Tensor, value: Any) -> TensorHandle:
     return TensorHandle(text, tensor.op.inputs[0].dtype.base_dtype, session)
 
 
-def get_session_handle(data: Any, name: str | None = None) -> Tensor:
-    """A tensor whose fetched value is a `TensorHandle` of `data` (source: tf.get_session_handle).
-
-    Raises:
-      TypeError: `data` is not a Tensor.
-    """
-    from runstep.graph.apply import apply
-
-    if not isinstance(data, Tensor):
-        raise TypeError("`data` must be of type Tensor.")
-    with get_default_graph().colocate_with(data):
-        return apply("GetSessionHandle", data, name=name)
-
-
-def get_session_tensor(handle: Any, dtype: Any, name: str | None = None) -> tuple[Tensor, Tensor]:
-    """A placeholder for handles, and the tensor that the one fed to it names (source: tf.get_session_tensor).
-
-    Args:
-      handle: a handle (its text): says the device. dtype: of the kept tensor.
-    """
-    from runstep.graph.apply import apply
-    from runstep.ops.basic import placeholder
-
-    with get_default_graph().device(_device(handle)):
-        holder = placeholder("string")
-        return holder, apply("GetSessionTensor", holder, dtype=as_dtype(dtype), name=name)
-
-
-def delete_session_tensor(handle: Any, name: str | None = None) -> tuple[Tensor, Operation]:
-    """A placeholder for handles, and the operation that deletes what the one fed to it names.
-
-    Source: tf.delete_session_tensor.
-    """
-    from runstep.graph.apply import apply
-    from runstep.ops.basic import placeholder
-
-    with get_default_graph().device(_device(handle)):
-        holder = placeholder("string")
-        return holder, apply("DeleteSessionTensor", holder, name=name)
-
-
-def _device(handle: Any) -> str:
-    text = handle.decode() if isinstance(handle, bytes) else str(handle)
-    return text.split(";")[-1]
-
-
 def _store(handle: str, session: BaseSession) -> SessionStore:
     """The store of the device that a handle names, in this session."""
     engine = session._engine
     if session._closed or engine is None:
         raise RuntimeError("Attempted to use a closed Session.")
-    name = _device(handle)
+    name = device_of(handle)
     device = next((device for device in engine.devices if device.name == name), engine.devices[0])
     return store_of(device.resources)
 

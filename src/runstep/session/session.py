@@ -155,6 +155,23 @@ class BaseSession:
         return request.build(found)
 
     def _run_slowly(self, key: Any, fetches: Any, feed_dict: Any, options: Any, run_metadata: Any) -> Any:
+        request, fed, step, timeout = self._analysed(key, fetches, feed_dict, options, run_metadata)
+        if not request.plan:
+            step.finish(None)
+            return request.build(_with_fed((), request, fed))
+        try:
+            try:
+                found = self._engine.run_step(request.plan, fed, step.context, timeout)  # type: ignore[union-attr]
+            finally:
+                step.finish(request.plan)
+        except BaseException as error:
+            raise explained(error) from error.__cause__
+        return request.build(_with_fed(found, request, fed))
+
+    def _analysed(
+        self, key: Any, fetches: Any, feed_dict: Any, options: Any, run_metadata: Any
+    ) -> tuple[_Request, list[Any], metadata.Recording, float | None]:
+        """A compiled request, kept under `key`; its feeds as arrays; what to record; the time limit in seconds."""
         if not self._graph.version:
             raise RuntimeError(_EMPTY)
         run_options = metadata.checked_options(options)
@@ -174,17 +191,7 @@ class BaseSession:
             if run_options is not None and run_options.timeout_in_ms > 0
             else self._timeout
         )
-        if not request.plan:
-            step.finish(None)
-            return request.build(_with_fed((), request, fed))
-        try:
-            try:
-                found = self._engine.run_step(request.plan, fed, step.context, timeout)  # type: ignore[union-attr]
-            finally:
-                step.finish(request.plan)
-        except BaseException as error:
-            raise explained(error) from error.__cause__
-        return request.build(_with_fed(found, request, fed))
+        return request, fed, step, timeout
 
     def _is_plain_key(self, key: Any, tensor: Tensor) -> bool:
         if key is tensor:
@@ -447,9 +454,9 @@ class InteractiveSession(BaseSession):
         if InteractiveSession._active_session_count:
             logging.getLogger("runstep").error(
                 "An interactive session is already active. This can cause out-of-memory errors or some other "
-                "unexpected "
-                "errors (due to the unpredictable timing of garbage collection) in some cases. You must explicitly "
-                "call `InteractiveSession.close()` to release resources held by the other session(s)."
+                "unexpected errors (due to the unpredictable timing of garbage collection) in some cases. You must explicitly "
+                "call `InteractiveSession.close()` to release resources held by the other session(s). Please use "
+                "`tf.Session()` if you intend to productionize."
             )
         InteractiveSession._active_session_count += 1
         self._installed = True
