@@ -29,7 +29,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np  # noqa: E402
-import programs  # noqa: E402
+import programs  # type: ignore[import-not-found]  # noqa: E402
 
 ROUNDS = 9
 ROUND_SECONDS = 0.05

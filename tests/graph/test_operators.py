@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -159,7 +161,7 @@ def test_a_class_that_stands_for_a_tensor_gets_the_operators(x):
             self.tensor = tensor
 
     operators.overload(Box, lambda box: box.tensor)
-    box = Box(x)
+    box: Any = Box(x)
     assert (box + 1).op.type == "AddV2"
     assert (2 - box).op.type == "Sub"
     assert box[0].raw_shape == (5,)

@@ -47,7 +47,7 @@ VALUES: list[Any] = [
     [1.5, 2], [1, 2.5], [True, False], [True, 1], ["a", "b"], [b"a", "b"], [], [[]], [[], []], [[1, 2], [3, 4]],
     [[1, 2], [3]], [1, [2]], [[1], 2], [1, "a"], ["a", 1], None, [None], [1, None], (), (1, 2), range(3), np.array(3),
     np.int32(4), np.float64(2), np.arange(3), np.array([]), np.zeros((2, 0)), np.array(["a", "bc"]), np.array([b"a"]),
-    np.array(["a", b"b"], object), np.array([1, 2], object), np.array([True, False]), np.float16([1, 2]),
+    np.array(["a", b"b"], object), np.array([1, 2], object), np.array([True, False]), np.float16([1, 2]),  # type: ignore[arg-type]
     np.float16(1), ml_dtypes.bfloat16(1), np.array([1, 2], ml_dtypes.bfloat16), np.array([1, 2], np.uint16),
     np.array([1, 2], np.uint32), np.array([1, 2], np.uint64), np.uint64(2**63), np.array([1, 2], np.int8),
     np.complex64(1 + 2j), np.array([1 + 2j, 3]), np.array([[1, 2], [3, 4]]).T, np.array(["2020-01-01"], "M8[D]"),
@@ -78,7 +78,7 @@ def test_asked_types(dtype: Any) -> None:
             same_proto(values, dtype)
     if "fnuz" in dtype.name or not dtype.is_numpy_compatible:
         return
-    for values, shape in ((1, [3]), ([1, 2], [3]), ([1, 2, 3, 4], [2]), ([], [0]), (np.array([1, 2, 3]), [3, 1])):
+    for values, shape in ((1, [3]), ([1, 2], [3]), ([1, 2, 3, 4], [2]), ([], [0]), (np.array([1, 2, 3]), [3, 1])):  # type: ignore[assignment]
         same_proto(values, dtype, shape)
 
 

@@ -96,7 +96,7 @@ def test_old_format_is_tensorflows(theirs: Path, tmp_path: Path) -> None:
     old_checkpoint.write(str(tmp_path / "old"), saved)
     assert (tmp_path / "old").read_bytes() == (theirs / "old").read_bytes()
     part = [(b"p", (90000, 3), slices.parse("70000,2:-"), np.ones((2, 3), np.float32))]
-    old_checkpoint.write(str(tmp_path / "old_parts"), part)
+    old_checkpoint.write(str(tmp_path / "old_parts"), part)  # type: ignore[arg-type]
     assert (tmp_path / "old_parts").read_bytes() == (theirs / "old_parts").read_bytes()
 
 

@@ -25,7 +25,7 @@ CASES = [
     case("PlaceholderWithDefault", real(2, 3), shape=[-1, 3]),
     case("PlaceholderWithDefault", real(2, 3), shape=None),
     case("PlaceholderWithDefault", real(2, 3), shape=[2, 4], error=ValueError),
-    case("Const", value=np.float32([[1, 2, 3]]), dtype="float32"),
+    case("Const", value=np.float32([[1, 2, 3]]), dtype="float32"),  # type: ignore[arg-type]
     case("Const", value=np.array([b"", b"text"], object), dtype="string"),
     case("Const", value=np.int64(7), dtype="int64"),
     case("Const", value=np.zeros((0, 2), bool), dtype="bool"),

@@ -55,7 +55,7 @@ CASES = [
     case("DecodeCSV", of("1,2,a"), [FLOAT, INT, TEXT]),
     case("DecodeCSV", strings(0), [FLOAT, INT, TEXT]),
     *[
-        csv(record, *defaults, error=INVALID, **attrs)
+        csv(record, *defaults, error=INVALID, **attrs)  # type: ignore[arg-type]
         for record, defaults, attrs in [
             (",,", [NONE, INT, TEXT], {}),
             ("1,2", [FLOAT, INT, TEXT], {}),

@@ -16,8 +16,8 @@ class Space:
     safe_embedding_lookup_sparse = staticmethod(embedding.safe_embedding_lookup_sparse)
 
 
-Names.nn = Space
-Names.SparseTensor = SparseTensor
+Names.nn = Space  # type: ignore[attr-defined]
+Names.SparseTensor = SparseTensor  # type: ignore[attr-defined]
 
 
 def sparse(tf, kind="int64"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,8 +13,8 @@ from runstep.ops import creation, fft
 from runstep.testing import building, case, check, complex_, of, real
 from runstep.testing.stateful import compare
 
-LOOSE = {"rtol": {"complex64": 1e-4, "float32": 1e-4, "complex128": 1e-10, "float64": 1e-10}}
-NEAR = {**LOOSE, "atol": {"complex64": 1e-4, "float32": 1e-5, "complex128": 1e-11, "float64": 1e-12}}
+LOOSE: Any = {"rtol": {"complex64": 1e-4, "float32": 1e-4, "complex128": 1e-10, "float64": 1e-10}}
+NEAR: Any = {**LOOSE, "atol": {"complex64": 1e-4, "float32": 1e-5, "complex128": 1e-11, "float64": 1e-12}}
 PAIRS = [{"Treal": ["float32"], "Tcomplex": ["complex64"]}, {"Treal": ["float64"], "Tcomplex": ["complex128"]}]
 INVALID = errors.InvalidArgumentError
 

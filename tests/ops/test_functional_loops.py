@@ -12,7 +12,7 @@ from runstep.ops import functional_loops
 from runstep.testing import building, oracle
 
 NAMES = ("add", "cast", "concat", "device", "get_variable", "multiply", "placeholder", "zeros", "Session", "Graph")
-NAMES += ("float32", "int32", "reduce_sum")
+NAMES += ("float32", "int32", "reduce_sum")  # type: ignore[assignment]
 
 
 class Ours:

@@ -101,7 +101,7 @@ def test_tails(op: str, activation: bytes, size: int) -> None:
 
     plain = made("DepthwiseConv2dNative" if "Depth" in op else "Conv2D", attrs, constants)(x, w) + bias
     with np.errstate(all="ignore"):
-        want = {
+        want = {  # type: ignore[operator]
             b"Relu": lambda y: np.maximum(y, 0),
             b"Relu6": lambda y: np.clip(y, 0, 6),
             b"Elu": lambda y: np.where(y < 0, np.expm1(y), y),

@@ -10,7 +10,7 @@ from runstep.testing import case, check, of, real
 
 BOXES = of(
     np.float32(
-        [
+        [  # type: ignore[arg-type]
             [0, 0, 1, 1],
             [0, 0.1, 1, 1.1],
             [0, -0.1, 1, 0.9],
@@ -21,8 +21,8 @@ BOXES = of(
         ]
     )
 )
-SCORES = of(np.float32([0.9, 0.75, 0.6, 0.95, 0.5, 0.3, 0.3]))
-THREE = np.stack([np.roll(np.float32(BOXES.draw(None, None)), k, axis=0) for k in range(3)], axis=1)[None]
+SCORES = of(np.float32([0.9, 0.75, 0.6, 0.95, 0.5, 0.3, 0.3]))  # type: ignore[arg-type]
+THREE = np.stack([np.roll(np.float32(BOXES.draw(None, None)), k, axis=0) for k in range(3)], axis=1)[None]  # type: ignore[arg-type]
 
 CASES = [
     *[case("NonMaxSuppression", BOXES, SCORES, most) for most in (0, 2, 3, 30)],

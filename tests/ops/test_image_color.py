@@ -10,7 +10,7 @@ from runstep.testing import case, check, of, real
 
 LOOSE = {"float32": 1e-4, "float16": 4e-3, "bfloat16": 3e-2}
 RGB = real(2, 3, 4, 3, low=0, high=1)
-BOXES = np.float32([[[0.1, 0.1, 0.7, 0.8], [0, 0, 1, 1]], [[-0.5, 0.2, 0.4, 1.5], [0.9, 0.1, 0.3, 0.5]]])
+BOXES = np.float32([[[0.1, 0.1, 0.7, 0.8], [0, 0, 1, 1]], [[-0.5, 0.2, 0.4, 1.5], [0.9, 0.1, 0.3, 0.5]]])  # type: ignore[arg-type]
 
 
 def image(op, *inputs, **more):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -12,11 +14,11 @@ from runstep.graph.apply import apply
 from runstep.testing import Spec, case, check, complex_, of, positive, real
 from runstep.testing.stateful import compare
 
-LOOSE = {
+LOOSE: Any = {
     "rtol": {"float16": 2e-2, "float32": 1e-4, "complex64": 1e-4, "float64": 1e-10, "complex128": 1e-10},
     "atol": {"float16": 5e-3, "float32": 2e-5, "complex64": 2e-5, "float64": 1e-11, "complex128": 1e-11},
 }
-LOOSER = {"rtol": 1e-2, "atol": 1e-2}
+LOOSER: Any = {"rtol": 1e-2, "atol": 1e-2}
 REAL = {"T": ["float32", "float64"]}
 ONE = {"T": ["float32"]}
 
@@ -267,7 +269,7 @@ def test_eigenvectors_are_eigenvectors(dtype):
         assert np.allclose(matrix @ vectors, vectors * values[..., None, :], rtol=tolerance, atol=tolerance)
         assert np.allclose(np.linalg.norm(vectors, axis=-2), 1, atol=tolerance)
     assert np.allclose(found[0][0][0], found[1][0][0], atol=tolerance)
-    assert np.allclose(*(np.sort_complex(one[1][0]) for one in found), atol=tolerance)
+    assert np.allclose(*(np.sort_complex(one[1][0]) for one in found), atol=tolerance)  # type: ignore[misc]
 
 
 def test_values_alone():

@@ -23,7 +23,7 @@ def test_expm(dtype):
     ]
     drawn.append(np.stack([np.eye(3) * 5, np.zeros((3, 3))]))
     if dtype.startswith("c"):
-        drawn = [value * (1 + 0.5j) for value in drawn]
+        drawn = [value * (1 + 0.5j) for value in drawn]  # type: ignore[misc]
     drawn = [value.astype(dtype) for value in drawn]
     short = np.finfo(dtype).eps > 1e-10
     compare(program, rtol=1e-3 if short else 1e-9, atol=1e-4 if short else 1e-10)

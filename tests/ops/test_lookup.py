@@ -58,7 +58,7 @@ class On:
 
     def export(self) -> None:
         """Logs the entries in order of their keys; as exported they have none."""
-        types = {"Tkeys": self.types[0], "Tvalues": self.types[1]}
+        types: Any = {"Tkeys": self.types[0], "Tvalues": self.types[1]}
         pairs = self.api.run(self.api.op("LookupTableExport" + self.generation, self.handle, **types))
         if pairs is not None:
             first = pairs[0].reshape(len(pairs[0]), -1)[:, 0] if pairs[0].size else pairs[0]
@@ -255,7 +255,7 @@ def test_text_file(row: Any, tmp_path: Path) -> None:
 
     def program(api: Any) -> None:
         t = On(api, api.op("HashTableV2", key_dtype=key, value_dtype=value, shared_name="h"), "V2", (key, value))
-        indices = {"key_index": key_index, "value_index": value_index}
+        indices: Any = {"key_index": key_index, "value_index": value_index}
         api.run(api.op("InitializeTableFromTextFileV2", t.handle, api.hidden(str(path)), **indices, **more))
         t.export()
 
@@ -279,7 +279,7 @@ def test_bytes_are_accounted_for(bench: Bench) -> None:
 
 
 def test_dense_export_can_be_imported(bench: Bench) -> None:
-    made = {"key_dtype": dtypes.string, "value_dtype": dtypes.int64, "default_value": -1}
+    made: Any = {"key_dtype": dtypes.string, "value_dtype": dtypes.int64, "default_value": -1}
     table = lookup.DenseHashTable(**made, empty_key="", deleted_key="-", initial_num_buckets=4)
     bench.run(table.insert(["a", "b", "c", "d"], [1, 2, 3, 4]))
     other = lookup.DenseHashTable(**made, empty_key="", deleted_key="-")
@@ -290,9 +290,9 @@ def test_dense_export_can_be_imported(bench: Bench) -> None:
 def test_anonymous_tables_are_new_each_time(bench: Bench) -> None:
     kind = {"key_dtype": dtypes.int64, "value_dtype": dtypes.int64}
     for op in ("AnonymousMutableHashTable", "AnonymousMutableHashTableOfTensors", "AnonymousMutableDenseHashTable"):
-        more = {"value_shape": [2]} if op.endswith("Tensors") else {}
+        more: Any = {"value_shape": [2]} if op.endswith("Tensors") else {}
         keys = [np.int64(0), np.int64(1)] if "Dense" in op else []
-        handle = apply(op, *keys, **({"value_dtype": dtypes.int64} if keys else kind), **more)
+        handle = apply(op, *keys, **({"value_dtype": dtypes.int64} if keys else kind), **more)  # type: ignore[arg-type]
         first, second = bench.run(handle), bench.run(handle)
         assert first is not second and first.entry is not second.entry
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,10 +76,12 @@ def test_ops(row):
 @pytest.mark.parametrize("constant", [True, False])
 def test_inference(constant):
     """Batch norm in inference is one multiply-add, worked out at plan time where the moments are constant."""
-    scale, offset, mean, variance = np.float32([[1, 2, 3], [0, 1, -1], [1, 1, 2], [1, 2, 4]])
+    values: Any = np.array([[1, 2, 3], [0, 1, -1], [1, 1, 2], [1, 2, 4]], np.float32)
+    scale, offset, mean, variance = values
     x = np.random.default_rng(0).normal(size=(2, 5, 4, 3)).astype(np.float32)
     vectors = {1: scale, 2: offset, 3: mean, 4: variance}
-    kernel = numpy_kernel.find("FusedBatchNormV3", {}).make(
+    found: Any = numpy_kernel.find("FusedBatchNormV3", {})
+    kernel = found.make(
         SimpleNamespace(
             attrs={"data_format": b"NHWC", "epsilon": 0.5, "is_training": False},
             output_types=[dtypes.float32] * 6,

@@ -13,7 +13,7 @@ class Io:
     parse_sequence_example = staticmethod(parsing_functions.parse_sequence_example)
 
 
-Names.io = Io
+Names.io = Io  # type: ignore[attr-defined]
 
 
 def texts(tf):

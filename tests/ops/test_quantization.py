@@ -10,7 +10,7 @@ import pytest
 from runstep.errors import InvalidArgumentError
 from runstep.testing import case, check, of, real
 
-X = of(np.float32([[-10, -1.3, -1, -0.5], [0, 0.3, 0.5, 0.7], [1, 1.27, 2.2, 300]]))
+X = of(np.float32([[-10, -1.3, -1, -0.5], [0, 0.3, 0.5, 0.7], [1, 1.27, 2.2, 300]]))  # type: ignore[arg-type]
 LOOSE = {"float32": 1e-5, "float16": 4e-3, "bfloat16": 3e-2}
 SMALL = {"T": ["qint8", "quint8", "qint16", "quint16"]}
 PER = (of([-1.0, 0.0, -2.0, -0.5]), of([1.0, 2.0, 0.5, 3.0]))

@@ -18,12 +18,12 @@ from runstep.ops import creation, random, random_stateless, shape_ops
 from runstep.testing import building, case, check, ints, of, positive, real
 from runstep.testing.stateful import compare
 
-SEEDS = {"seed": 7, "seed2": 9}
-SHAPES = ([], [1], [3], [4], [5], [2, 3], [33, 7], [0], [2, 0], [1500])
+SEEDS: Any = {"seed": 7, "seed2": 9}
+SHAPES = ([], [1], [3], [4], [5], [2, 3], [33, 7], [0], [2, 0], [1500])  # type: ignore[var-annotated]
 FLOATS = ("float32", "float64", "float16", "bfloat16")
 # Logarithms and sines are rounded as a good C library rounds them; TensorFlow's differ in the last place now and then.
 # Near zero a sine's last place is relative to 1.
-LAST_PLACE = {"rtol": 5e-7, "atol": 5e-7}
+LAST_PLACE: Any = {"rtol": 5e-7, "atol": 5e-7}
 
 
 def thrice(api: Any, op: str, *inputs: Any, **attrs: Any) -> None:
@@ -137,7 +137,7 @@ def test_classes_are_drawn_as_tensorflow_does(dtype):
                 thrice(api, "Multinomial", logits, samples, output_dtype=out)
         odd = [[-inf, 0, -inf], [-inf] * 3, [np.nan, 0, 0], [inf, 0, 0], [inf] * 3, [0, 0, -inf]]
         thrice(api, "Multinomial", api.constant(odd, dtype), 8)
-        for logits, samples in (([[0.0]], -1), ([0.0], 1), ([[0.0]], [1]), (np.zeros((2, 0)), 1)):
+        for logits, samples in (([[0.0]], -1), ([0.0], 1), ([[0.0]], [1]), (np.zeros((2, 0)), 1)):  # type: ignore[assignment]
             thrice(api, "Multinomial", api.hidden(logits, dtype), api.hidden(samples, "int32"))
 
     def seeded(api):
@@ -271,7 +271,7 @@ def test_crops_are_tensorflows():
 KEY = [of([81985529216486895], dtype="uint64"), of([5, 2**63], dtype="uint64")]
 PHILOX = of(1, dtype="int32")
 LOOSE = {"float32": 1e-6, "float64": 1e-13}
-NEAR = {"rtol": LOOSE, "atol": {"float32": 5e-7, "float64": 1e-15}}
+NEAR: Any = {"rtol": LOOSE, "atol": {"float32": 5e-7, "float64": 1e-15}}
 SEED = ints(2, low=-1000, high=1000)
 STATELESS_OPS = [
     *[

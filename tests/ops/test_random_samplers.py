@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,9 +13,9 @@ from runstep.ops import random_samplers
 from runstep.testing import building, case, check, ints, of
 from runstep.testing.stateful import compare
 
-SEEDS = {"seed": 7, "seed2": 9}
+SEEDS: Any = {"seed": 7, "seed2": 9}
 TRUE = np.array([[1, 2], [0, 1]], np.int64)
-COUNTS = {"num_true": 2, "num_sampled": 4, "unique": True}
+COUNTS: Any = {"num_true": 2, "num_sampled": 4, "unique": True}
 
 
 def thrice(api, op, true_classes=TRUE, **attrs):

@@ -158,7 +158,7 @@ def test_coroutine_function_fails(bench: Bench) -> None:
             raise ValueError("boom")
 
     pending = bench.start(script_ops.py_func(Function(), [], "int32"))
-    pending.waiter.wake()
+    pending.waiter.wake()  # type: ignore[union-attr]
     with pytest.raises(errors.InvalidArgumentError, match="boom"):
         pending.resume()
 

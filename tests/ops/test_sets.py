@@ -114,7 +114,7 @@ def test_ops(row):
     check(row)
 
 
-Names.SparseTensor = SparseTensor
+Names.SparseTensor = SparseTensor  # type: ignore[attr-defined]
 
 
 class Ours:
@@ -124,7 +124,7 @@ class Ours:
     difference = staticmethod(sets.set_difference)
 
 
-Names.sets = Ours
+Names.sets = Ours  # type: ignore[attr-defined]
 
 
 def sparse(tf):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -30,7 +32,7 @@ BAD_SLICES = [
 ]
 
 # shape, begin, end, strides, masks
-SPECS = [
+SPECS: Any = [
     ((5,), [1], [4], [1], {}),
     ((5,), [1], [100], [2], {}),
     ((5,), [-100], [100], [1], {}),
@@ -54,7 +56,7 @@ SPECS = [
     ((), [0], [0], [1], {"new_axis_mask": 1}),
     ((3,), [0, 0], [0, 1], [0, 1], {"new_axis_mask": 1}),
 ]
-BAD_SPECS = [
+BAD_SPECS: Any = [
     ((5,), [5], [6], [1], {"shrink_axis_mask": 1}),
     ((5,), [-6], [6], [1], {"shrink_axis_mask": 1}),
     ((5,), [1, 1], [2, 2], [1, 1], {}),

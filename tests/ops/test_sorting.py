@@ -19,7 +19,7 @@ def p(tf: Any, *shape: Any, kind: str = "float32") -> Any:
 
 
 GRAPHS = {
-    **{kind: lambda tf, kind=kind: (tf.sort(p(tf, 3, kind=kind)), tf.argsort(p(tf, 3, kind=kind))) for kind in KINDS},
+    **{kind: lambda tf, kind=kind: (tf.sort(p(tf, 3, kind=kind)), tf.argsort(p(tf, 3, kind=kind))) for kind in KINDS},  # type: ignore[misc]
     "first axis": lambda tf: (tf.sort(p(tf, 3, 4), axis=0), tf.argsort(p(tf, None, 4), 0, "DESCENDING", True)),
     "middle axis": lambda tf: (tf.sort(p(tf, 2, 3, 4), axis=1), tf.argsort(p(tf, 2, None, 4), axis=-2, name="a")),
     "down": lambda tf: (tf.sort(p(tf, 3, 4), direction="DESCENDING", name="s"), tf.sort([3, 1, 2])),
@@ -35,8 +35,8 @@ GRAPHS = {
 
 @pytest.mark.parametrize("name", GRAPHS)
 def test_functions_build_tensorflows_nodes(name: str) -> None:
-    want, got = oracle.tensorflow().compat.v1, building.Names([sorting])
-    want, got = building.nodes(want, GRAPHS[name]), building.nodes(got, GRAPHS[name])
+    want = building.nodes(oracle.tensorflow().compat.v1, GRAPHS[name])
+    got = building.nodes(building.Names([sorting]), GRAPHS[name])
     if isinstance(want[0], str):
         assert got[0] == want[0]
         assert got[1].partition(" for '")[0].rpartition(" of ")[2] in want[1] or name == "axis unknown"

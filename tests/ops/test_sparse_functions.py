@@ -10,9 +10,9 @@ from runstep.graph.composite import IndexedSlices, SparseTensor, SparseTensorVal
 from runstep.ops import sparse_functions
 from runstep.testing.building import Names, compare_graphs
 
-Names.SparseTensor = SparseTensor
-Names.IndexedSlices = IndexedSlices
-Names.SparseTensorValue = SparseTensorValue
+Names.SparseTensor = SparseTensor  # type: ignore[attr-defined]
+Names.IndexedSlices = IndexedSlices  # type: ignore[attr-defined]
+Names.SparseTensorValue = SparseTensorValue  # type: ignore[attr-defined]
 
 
 def sparse(tf, kind="float32", rank=2):

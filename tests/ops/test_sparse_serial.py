@@ -101,7 +101,7 @@ def test_a_table_gives_each_sparse_tensor_once():
             take([0], dtypes.int32)
 
 
-Names.SparseTensor = SparseTensor
+Names.SparseTensor = SparseTensor  # type: ignore[attr-defined]
 
 
 def sparse(tf):

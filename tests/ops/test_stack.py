@@ -35,7 +35,7 @@ def test_old_generation() -> None:
     new, old = (
         [
             item
-            for item in outcomes(RunstepApi(), lambda api, g=g: pushed_and_popped(api, g))
+            for item in outcomes(RunstepApi(), lambda api, g=g: pushed_and_popped(api, g))  # type: ignore[misc]
             if not isinstance(item, str)
         ]
         for g in ("V2", "")

@@ -78,7 +78,7 @@ CASES = [
     case("AsString", real()),
     case("AsString", of([1.5, -2.25, 1e10, 1e-10, float("inf"), float("nan"), -0.0, 0.1, 3e38]), types=REAL),
     *[
-        case("AsString", of([1.5, -2.25, 0.1, 1e10, 1e-10, 1234567.0, float("-inf")]), types=REAL, **attrs)
+        case("AsString", of([1.5, -2.25, 0.1, 1e10, 1e-10, 1234567.0, float("-inf")]), types=REAL, **attrs)  # type: ignore[arg-type]
         for attrs in [
             {"scientific": True},
             {"shortest": True},
@@ -169,9 +169,9 @@ NAMESPACED = {
 def test_graph_of_namespaced_function_is_tensorflows(name):
     ours, args, kwargs = NAMESPACED[name]
     compare_graphs(
-        lambda tf: getattr(tf, ours)(*args, **kwargs),
+        lambda tf: getattr(tf, ours)(*args, **kwargs),  # type: ignore[arg-type, misc]
         [string_ops],
-        lambda tf: getattr(tf.strings, name)(*args, **kwargs),
+        lambda tf: getattr(tf.strings, name)(*args, **kwargs),  # type: ignore[arg-type, misc]
     )
 
 

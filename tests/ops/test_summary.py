@@ -88,11 +88,11 @@ def pictures(message):
 def test_images(name):
     row = IMAGES[name]
     op_def = subject.op_def("ImageSummary")
-    kinds = row.types.get("T") or [op_def.attrs["T"].allowed[0]]
+    kinds = row.types.get("T") or [op_def.attrs["T"].allowed[0]]  # type: ignore[index]
     for kind in kinds:
         instance = Instance(row, op_def, {"T": kind})
         inputs = instance.values()
-        (theirs,) = oracle.run([instance], [inputs])[0]
+        (theirs,) = oracle.run([instance], [inputs])[0]  # type: ignore[misc]
         (ours,) = subject.call(instance, inputs, known=False)
         for a, b in zip(pictures(ours), pictures(theirs), strict=True):
             assert a[:4] == b[:4]

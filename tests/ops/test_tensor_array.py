@@ -104,9 +104,9 @@ def test_old_generations(generation: str) -> None:
     # TensorFlow builds no graphs with these any more: they are compared with the newest.
     values = []
     for one in ("V3", generation):
-        log = outcomes(RunstepApi(), lambda api, one=one: everything_once(api, Arrays(api, one)))
+        log = outcomes(RunstepApi(), lambda api, one=one: everything_once(api, Arrays(api, one)))  # type: ignore[misc]
         values.append([item for item in log if not isinstance(item, str)])
-    agree(*values)
+    agree(*values)  # type: ignore[arg-type]
 
 
 def test_pack_and_unpack() -> None:

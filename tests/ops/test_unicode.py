@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import runstep.kernels.numpy.unicode
@@ -41,8 +43,8 @@ ENCODED = {
 }
 CODES = of([97, 233, 0x4E2D, 0x1F600, 0, 0xFFFE])
 WRONG = of([97, 0x110000, -1, 0xD800, 0xFFFF])
-UTF8 = {"input_encoding": "UTF-8"}
-EXTRA = {
+UTF8: Any = {"input_encoding": "UTF-8"}
+EXTRA: Any = {
     "UnicodeDecode": {},
     "UnicodeDecodeWithOffsets": {"Tsplits": "int64"},  # TensorFlow aborts the process for int32
     "UnicodeTranscode": {"output_encoding": "UTF-8"},
@@ -113,9 +115,9 @@ def test_ops(row):
 def test_graph_of_decode_is_tensorflows():
     for name in ("unicode_decode", "unicode_decode_with_offsets"):
         compare_graphs(
-            lambda tf, name=name: getattr(tf, name)(tf.placeholder("string", [2]), "UTF-8", errors="strict"),
+            lambda tf, name=name: getattr(tf, name)(tf.placeholder("string", [2]), "UTF-8", errors="strict"),  # type: ignore[misc]
             [unicode],
-            lambda tf, name=name: getattr(tf.strings, name)(tf.placeholder("string", [2]), "UTF-8", errors="strict"),
+            lambda tf, name=name: getattr(tf.strings, name)(tf.placeholder("string", [2]), "UTF-8", errors="strict"),  # type: ignore[misc]
         )
 
 

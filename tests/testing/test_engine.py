@@ -212,7 +212,7 @@ def test_errors(tf: Any) -> None:
     ]
     for arguments, code, node, text in cases:
         with pytest.raises(EngineError) as caught:
-            engine.run(*arguments)
+            engine.run(*arguments)  # type: ignore[arg-type]
         assert (caught.value.code, caught.value.node) == (code, node)
         assert text in caught.value.message and "Graph execution error" not in caught.value.message
         assert "Detected at node" not in caught.value.message

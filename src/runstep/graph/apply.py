@@ -207,7 +207,7 @@ def _convert_one(op_def: OpDef, arg: ArgDef, value: Any, expected: DType | None)
             found = convert_to_tensor(value, name=arg.name, as_ref=arg.is_ref).dtype
         except (TypeError, ValueError):
             raise error from None
-        if found.base_dtype is expected:
+        if expected is None or found.base_dtype is expected:
             raise
         raise TypeError(_mismatch_text(op_def, arg, found, expected, {})) from None
 

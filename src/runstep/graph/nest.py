@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MappingView, Sequence
 from typing import Any
 
 import attrs
@@ -61,7 +61,7 @@ def pack_sequence_as(structure: Any, flat_sequence: Sequence[Any]) -> Any:
     count = len(flatten(structure))
     if len(leaves) != count:
         raise ValueError(
-            f"Could not pack sequence. Structure had {count} atoms, but flat_sequence had {len(leaves)} items. "
+            f"Could not pack sequence. Structure had {count} atoms, but flat_sequence had {len(leaves)} items.  "
             f"Structure: {structure}, flat_sequence: {flat_sequence}."
         )
     position = 0

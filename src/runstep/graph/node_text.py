@@ -46,7 +46,7 @@ def _asked(op: Operation) -> list[int]:
     """The inputs whose values the failing shape rule looked at."""
     watched = _Watched(op)
     with contextlib.suppress(ValueError):
-        op.op_def.shape(watched)  # type: ignore[union-attr, misc, arg-type]
+        op.op_def.shape(watched)  # type: ignore[union-attr, misc]
     return sorted(watched.asked)
 
 

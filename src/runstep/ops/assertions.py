@@ -220,9 +220,9 @@ def _signed(
         zero = constant(0, dtype=x.dtype.base_dtype)
         if sign in ("<", ">"):
             pair = (x, zero) if sign == "<" else (zero, x)
-            return assert_less(*pair, data=data, summarize=summarize)
+            return assert_less(pair[0], pair[1], data=data, summarize=summarize)
         pair = (x, zero) if sign == "<=" else (zero, x)
-        return assert_less_equal(*pair, data=data, summarize=summarize)
+        return assert_less_equal(pair[0], pair[1], data=data, summarize=summarize)
 
 
 def assert_negative(

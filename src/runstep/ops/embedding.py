@@ -28,7 +28,8 @@ __all__ = ["embedding_lookup", "embedding_lookup_sparse", "safe_embedding_lookup
 def _as_list(params: Any) -> list[Any]:
     if params is None:
         raise ValueError("params must be specified")
-    found = list(params) if isinstance(params, list | tuple) else [params]
+    parts = isinstance(params, list | tuple) or hasattr(params, "_get_variable_list")  # a partitioned variable is its parts
+    found = list(params) if parts else [params]
     if not found:
         raise ValueError("Length of params is currently 0. Need at least one param.")
     return found
@@ -159,7 +160,8 @@ def embedding_lookup_sparse(
         sp_ids.dense_shape.get_shape().assert_is_compatible_with(sp_weights.dense_shape.get_shape())
     with name_scope(name, "embedding_lookup_sparse", [*found, sp_ids.values]) as scope:
         segments = part(sp_ids.indices, [0, 0], [0, 1], [1, 1], begin_mask=1, end_mask=1, shrink_axis_mask=2)
-        if len(found) == 1 and sp_weights is None and max_norm is None:
+        whole = len(found) == 1 and not hasattr(found[0], "sparse_read")  # of a resource variable only rows are read
+        if whole and sp_weights is None and max_norm is None:
             table = convert_to_tensor(found[0])
             return _combined(combiner, table, sp_ids.values, segments, True, scope)
         ids, places = apply("Unique", sp_ids.values)
@@ -183,9 +185,9 @@ def _combined(combiner: str, rows: Tensor, places: Tensor, segments: Tensor, spa
 
 
 def _weighted(rows: Tensor, places: Tensor, segments: Tensor, weights: Tensor, combiner: str, scope: str) -> Tensor:
+    rows = gather(rows, places)
     if weights.dtype is not rows.dtype:
         weights = cast(weights, rows.dtype)
-    rows = gather(rows, places)
     inner = expand_dims(apply("Sub", rank(rows), 1, name="sub"), 0)
     sizes = apply("ConcatV2", [shape(weights), ones(inner, dtypes.int32)], 0, name="concat")
     known = weights.get_shape()

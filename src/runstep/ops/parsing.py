@@ -80,15 +80,18 @@ def _flexible_sequences(op: Any) -> Shapes:
     list_ragged = len(attrs["feature_list_ragged_value_types"])
     if serialized is None:
         context, lists, dense = attrs["Ncontext_sparse"], attrs["Nfeature_list_sparse"], attrs["Nfeature_list_dense"]
+        unknown: RawShape = None
+        vector: RawShape = (None,)
+        matrix: RawShape = (None, None)
         return (
-            [(None, None)] * context
-            + [(None,)] * (2 * context)
-            + [None] * len(attrs["context_dense_shapes"])
-            + [(None,)] * (2 * context_ragged)
-            + [(None, None)] * lists
-            + [(None,)] * (2 * lists)
-            + [None] * (2 * dense)
-            + [(None,)] * (3 * list_ragged)
+            [matrix] * context
+            + [vector] * (2 * context)
+            + [unknown] * len(attrs["context_dense_shapes"])
+            + [vector] * (2 * context_ragged)
+            + [matrix] * lists
+            + [vector] * (2 * lists)
+            + [unknown] * (2 * dense)
+            + [vector] * (3 * list_ragged)
         )
     shapes.with_rank_at_most(serialized, 1)
     rank = len(serialized)

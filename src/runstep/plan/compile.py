@@ -131,7 +131,7 @@ class Compiler:
         if not split:
             segment = Emitter(work.flow, trace).emit(work.items, [(feed, 0) for feed in pruned.feeds], results)
             task = Task(segment, self._devices[0], (), (), 0)
-            parts: Any = ((task,), None, (), len(feeds), None)
+            parts: Any = (task,), None, (), len(feeds), None
         else:
             ends = [ref[0] for ref, _, _ in results] + [work.node(op) for op in targets]
             parts = cut(
@@ -145,8 +145,20 @@ class Compiler:
                 ends=ends,
                 needs=needed,
             )
+        tasks, collect, slots, count, stages = parts
         return Plan(
-            graph, tuple(feeds), tuple(fetches), tuple(targets), nodes, *parts, retained, edits
+            graph,
+            tuple(feeds),
+            tuple(fetches),
+            tuple(targets),
+            nodes,
+            tasks,
+            collect,
+            slots,
+            count,
+            stages,
+            retained,
+            edits,
         )
 
     def body(self, graph: Graph, name: NameAttrs, device: PlanDevice, node: PlanNode) -> Segment:

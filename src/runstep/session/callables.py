@@ -24,7 +24,7 @@ def make_callable(session: BaseSession, fetches: Any, feed_list: Any, accept_opt
     keys = list(feed_list or ())
     for key in keys:
         feeds.keys_of(graph, [key])  # bad keys are refused now
-    tensors = [graph.as_graph_element(key, True, False) if _is_plain(key) else None for key in keys]
+    tensors: list[Any] = [graph.as_graph_element(key, True, False) if _is_plain(key) else None for key in keys]
     if accept_options or None in tensors or len(set(tensors)) != len(tensors):
         return _through_run(session, fetches, keys, accept_options or bool(keys))
     request = session._request(wanted, tensors, False)

@@ -187,9 +187,9 @@ class Recording:
         self._arguments = {t: f"_arg_{t.op.name}_{t.value_index}_{i}" for i, t in enumerate(plan.feeds)}
         nodes = {node.number: node for node in plan.nodes}
         for record in self.context.records or ():
-            node = nodes.get(record.node)
-            if node is not None:
-                self._node(by_device.get(node.device) or by_device[first], node, record)
+            recorded = nodes.get(record.node)
+            if recorded is not None:
+                self._node(by_device.get(recorded.device) or by_device[first], recorded, record)
         for position, tensor in enumerate(plan.fetches):
             name = f"_retval_{tensor.op.name}_{tensor.value_index}_{position}"
             self._edge(by_device[first], name, f"{name} = _Retval({tensor.op.name})", end)

@@ -60,9 +60,8 @@ class _Request:
             except errors.OpError as error:
                 raise explained(error) from None
         echoed = [tensor for tensor in wanted.tensors if tensor in self.feeds]
-        self.ends: dict[Tensor | Operation, int] = {
-            end: position for position, end in enumerate((*fetched, *wanted.targets, *echoed))
-        }
+        ends: list[Tensor | Operation] = [*fetched, *wanted.targets, *echoed]
+        self.ends = {end: position for position, end in enumerate(ends)}
         self.computed = len(fetched) + len(wanted.targets)
         kept = self.plan.kept_feeds if self.plan else frozenset()
         self.convert = [feeds.converter(tensor, i in kept) for i, tensor in enumerate(fed)]
@@ -100,7 +99,7 @@ class _Call:
     def __init__(self, request: _Request, wanted: Fetches, fed: Sequence[Tensor]) -> None:
         self.build: Build = wanted.build
         self.tensors = tuple(fed)
-        self.elements = (*wanted.tensors, *wanted.targets)
+        self.elements: tuple[Tensor | Operation, ...] = (*wanted.tensors, *wanted.targets)
         for tensor in fed:
             if tensor not in request.feeds:
                 raise _misuse(f"The feed {tensor.name} was not specified in partial_run_setup.", request)

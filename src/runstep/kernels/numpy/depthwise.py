@@ -133,14 +133,14 @@ class Depthwise:
             x = x.astype(self.compute)
         batch, (height, width), channels = rows.batch, rows.out, rows.channels
         if not (batch and height and width and channels and w.size):
-            y = np.zeros((batch, height, width, channels), self.compute)
+            y: Any = np.zeros((batch, height, width, channels), self.compute)
         elif not rows.is_plain:
             y = self.strided_and_dilated(x, w, rows)
         else:
             source = rows.source(x)
             if weights is None:
                 weights = self.lay_out(rows, w)
-            y: Any = None
+            y = None
             for (shape, offset, steps, _), long in zip(rows.views, weights, strict=True):
                 taps = np.ndarray(shape, self.compute, source, offset, steps)
                 part = np.einsum("nhijw,ijw->nhw", taps, long)

@@ -22,7 +22,7 @@ def _argument(value: Any) -> Any:
     "PyFunc",
     "PyFuncStateless",
     "EagerPyFunc",
-    types={"_awaits": (True,)},
+    types={"_awaits": (True,)},  # type: ignore[dict-item]  # an attribute of ours, not a dtype
     view=True,
     is_async=True,
 )
