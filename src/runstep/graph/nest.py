@@ -10,9 +10,11 @@ import attrs
 
 def is_nested(structure: Any) -> bool:
     """Whether it is a container whose items are walked into."""
-    return isinstance(structure, list | tuple | Mapping) or (
-        attrs.has(type(structure)) and not isinstance(structure, type)
-    )
+    if isinstance(structure, list | tuple | Mapping):
+        return True
+    if isinstance(structure, str | bytes | type):
+        return False
+    return isinstance(structure, Sequence | MappingView) or attrs.has(type(structure))
 
 
 def _items(structure: Any) -> list[Any]:
