@@ -155,7 +155,7 @@ def structure_key(fetches: Any) -> Any:
     kind = type(fetches)
     if kind is Tensor or kind is Operation:
         return fetches
-    if isinstance(fetches, list | tuple):
+    if kind is list or kind is tuple or isinstance(fetches, (list, tuple)):
         return (kind, *[structure_key(item) for item in fetches])
     if isinstance(fetches, Mapping):
         factory = getattr(fetches, "default_factory", None)

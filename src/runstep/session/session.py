@@ -13,6 +13,7 @@ from runstep.graph.graph import Graph, get_default_graph
 from runstep.graph.tensor import Tensor
 from runstep.quiet import begin, end
 from runstep.session import default, feeds, metadata
+from runstep.session.awaitable import AwaitableRuns
 from runstep.session.engine import LocalEngine, live_engines, open_engine
 from runstep.session.failure import explained
 from runstep.session.fetches import Build, Fetches, structure_key
@@ -43,8 +44,12 @@ class _Request:
         self.direct = direct  # fetches that are fed: (position of the fetch, position of the feed)
         self.edits = edits
 
+    def result(self, found: Any, fed: Sequence[Any]) -> Any:
+        """What the user gets: of the values that the plan made, and of those that are fetched as they were fed."""
+        return self.build(_with_fed(found, self, fed))
 
-class BaseSession:
+
+class BaseSession(AwaitableRuns):
     """What Session and InteractiveSession share (source: tf.Session).
 
     May be used from any number of threads at once.
@@ -117,9 +122,9 @@ class BaseSession:
           numpy scalars for rank 0, arrays otherwise: the caller's own, writable; None for operations.
 
         Raises:
-          RuntimeError: the session is closed, or its graph is empty. TypeError, ValueError: fetches or feeds are no
-            such
-          thing, or of another graph. OpError: a kernel failed, a placeholder was not fed, the step timed out.
+          RuntimeError: the session is closed, or its graph is empty.
+          TypeError, ValueError: fetches or feeds are no such thing, or of another graph.
+          OpError: a kernel failed, a placeholder was not fed, the step timed out.
         """
         if self._closed:
             raise RuntimeError(_CLOSED)
@@ -454,8 +459,8 @@ class InteractiveSession(BaseSession):
         if InteractiveSession._active_session_count:
             logging.getLogger("runstep").error(
                 "An interactive session is already active. This can cause out-of-memory errors or some other "
-                "unexpected errors (due to the unpredictable timing of garbage collection) in some cases. You must explicitly "
-                "call `InteractiveSession.close()` to release resources held by the other session(s). Please use "
+                "unexpected errors (due to the unpredictable timing of garbage collection) in some cases. You must "
+                "explicitly call `InteractiveSession.close()` to release resources held by the other session(s). Please use "
                 "`tf.Session()` if you intend to productionize."
             )
         InteractiveSession._active_session_count += 1
