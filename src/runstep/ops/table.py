@@ -42,6 +42,7 @@ from runstep.ops import (  # noqa: F401
     pooling,
     quantization,
     queues,
+    ragged,
     random,
     random_samplers,
     random_stateless,

@@ -48,6 +48,7 @@ from runstep.kernels.numpy import (  # noqa: F401
     pooling_grad,
     quantization,
     queues,
+    ragged,
     random,
     random_samplers,
     random_stateless,
