@@ -28,7 +28,7 @@ from runstep.graph.tensor import Tensor
 from runstep.kernels.blas import set_threads
 from runstep.plan.compile import Compiler, Plan
 from runstep.plan.fold import NO_REWRITES, Rewrites
-from runstep.session.failure import StepTimeout
+from runstep.session.failure import StepTimeout, WaitsForItself
 from runstep.session.metadata import placed_nodes
 from runstep.step import Cancelled, Event, Step, StepContext
 
@@ -201,17 +201,24 @@ class LocalEngine:
             parked = drive_in_place(step, fed)
             if parked:
                 self._drive(step, None, parked)
+        return self.results(step)
+
+    def results(self, step: Step) -> Any:
+        """The fetched values of a step that is over. Raises its error, if it failed."""
         if step.error is not None:
             raise step.error
-        if plan.collect is None:
+        if step.context.cancelled:
+            raise step.context.cause
+        collect = step.plan.collect
+        if collect is None:
             return step.slots
-        return plan.collect.run(context, *[step.slots[slot] for slot in plan.collect_slots])
+        return collect.run(step.context, *[step.slots[slot] for slot in step.plan.collect_slots])
 
     def _drive(self, step: Step, fed: Any, parked: Any) -> None:
         """Lets the device actors run a step, in the background loop, while this thread waits."""
         loop = self.loop
         if loop.is_current:
-            raise RuntimeError(
+            raise WaitsForItself(
                 "A synchronous run inside the actors' loop would wait for itself; await session.arun(...) there."
             )
         future = None
@@ -247,6 +254,11 @@ class LocalEngine:
             self._inboxes.pop(context, None)
         else:
             self._inboxes[context] = inbox
+
+    @property
+    def is_at_home(self) -> bool:
+        """Whether the device actors live in the loop that the caller runs in."""
+        return self._home is not None and self._home.is_current
 
     @property
     def loop(self) -> Loop:

@@ -36,7 +36,7 @@ def explained(error: BaseException) -> BaseException:
     An OpError keeps its class, gets its operation, and TensorFlow's text around its own; what is no OpError (a bug, or
     no memory) becomes one, with the original as its cause. KeyboardInterrupt and the like stay what they are.
     """
-    if not isinstance(error, Exception):
+    if not isinstance(error, Exception) or isinstance(error, WaitsForItself):
         return error
     node = failed_node(error.__traceback__)
     if isinstance(error, errors.OpError):
@@ -71,6 +71,10 @@ def _timed_out(error: errors.OpError, node: PlanNode | None) -> errors.OpError:
     if node is not None:
         found.add_note(f"It was at {node.name} ({node.type}).")
     return found
+
+
+class WaitsForItself(RuntimeError):
+    """A synchronous call would block the very loop that has to run it."""
 
 
 class StepTimeout(errors.DeadlineExceededError):

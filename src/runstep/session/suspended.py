@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from runstep import errors, quiet
 from runstep.actors.driver import drive_in_place
 from runstep.plan.compile import Plan
+from runstep.session.failure import WaitsForItself
 from runstep.step import Event, Fed, Step, StepContext, Wanted
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ class _Mailbox:
 def wait(step: DrivenStep | PlainStep, future: Future[None]) -> None:
     """Blocks until the future is done. Ctrl-C ends the step."""
     if step.engine.loop.is_current:
-        raise RuntimeError(
+        raise WaitsForItself(
             "A synchronous partial_run inside the actors' loop would wait for itself; await session.apartial_run(...) "
             "there."
         )

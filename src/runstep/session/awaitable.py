@@ -1,0 +1,269 @@
+"""Runs that are awaited: under trio in the caller's own loop, under asyncio through the loop thread of the device actors.
+
+What a synchronous `run` would do in place is done in place here too, after a checkpoint. Where a kernel waits, or a step
+spans devices, the task that awaits is suspended and holds no thread; cancelling it ends the step and nothing else.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from runstep import errors
+from runstep.actors.driver import drive, drive_in_place
+from runstep.session import feeds
+from runstep.session.failure import explained
+from runstep.session.fetches import Fetches, structure_key
+from runstep.step import Step, StepContext
+
+if TYPE_CHECKING:
+    from runstep.plan.compile import Plan
+    from runstep.session.engine import LocalEngine
+
+
+class AwaitableRuns:
+    """What sessions can do for those who await."""
+
+    _home: Any = None
+
+    async def arun(self: Any, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None) -> Any:
+        """As `run`, to be awaited under trio or asyncio. Cancelling the caller ends the step; the session stays usable."""
+        await checkpoint()
+        self._check_open()
+        request, recording, timeout = None, None, self._timeout
+        key: Any = None
+        if options is None and run_metadata is None:
+            try:
+                key = (structure_key(fetches), tuple(feed_dict)) if feed_dict else (structure_key(fetches), ())
+                request = self._cache.get(key)
+            except TypeError:
+                key = None
+        if request is not None and request.edits == self._graph._edits:
+            values = feed_dict.values() if feed_dict else ()
+            fed = [convert(value) for convert, value in zip(request.convert, values, strict=True)]
+        else:
+            request, fed, recording, timeout = self._analysed(key, fetches, feed_dict, options, run_metadata)
+        plan, context = request.plan, None if recording is None else recording.context
+        try:
+            try:
+                if not plan:
+                    found: Any = ()
+                elif plan.inline is not None:
+                    found = self._engine.run_step(plan, fed, context, timeout)
+                else:
+                    found = await run_step(self._engine, plan, fed, context or StepContext(), timeout)
+            finally:
+                if recording is not None:
+                    recording.finish(plan)
+        except BaseException as error:
+            raise explained(error) from error.__cause__
+        return request.result(found, fed)
+
+    async def apartial_run_setup(self: Any, fetches: Any, feeds: Any = None, *, options: Any = None) -> str:
+        """As `partial_run_setup`, to be awaited."""
+        await checkpoint()
+        handle: str = self.partial_run_setup(fetches, feeds, options=options)
+        return handle
+
+    async def apartial_run(
+        self: Any, handle: str, fetches: Any, feed_dict: Any = None, *, options: Any = None, run_metadata: Any = None
+    ) -> Any:
+        """As `partial_run`, to be awaited. Cancelling the caller while it waits ends the step, and with it the handle."""
+        await checkpoint()
+        self._check_open()
+        return await self._partial_runs.arun(self, handle, fetches, feed_dict, options, run_metadata, wait)
+
+    def make_async_callable(
+        self: Any, fetches: Any, feed_list: Any = None, accept_options: bool = False
+    ) -> Callable[..., Any]:
+        """As `make_callable`; the function that it returns is to be awaited."""
+        if self._closed:
+            raise errors.CancelledError(None, None, "Session has been closed.")
+        if feed_list is not None and not isinstance(feed_list, list | tuple):
+            raise TypeError(f"Argument `feed_list` must be a list or tuple. Received: feed_list={feed_list}")
+        keys = list(feed_list or ())
+        tensors = [tensor for key in keys for tensor in feeds.keys_of(self.graph, [key])]
+        self._request(Fetches(self, fetches), list(dict.fromkeys(tensors)), False)  # what is wrong with it is told now
+
+        async def run(*values: Any, **kwargs: Any) -> Any:
+            if kwargs and not (accept_options and kwargs.keys() <= {"options", "run_metadata"}):
+                raise TypeError(f"This callable takes no argument {', '.join(kwargs)}.")
+            if len(values) != len(keys):
+                raise TypeError(
+                    f"This callable takes {len(keys)} values, one for each of its feed_list, but got {len(values)}."
+                )
+            if self._closed:
+                raise errors.CancelledError(None, None, "Session has been closed.")
+            return await self.arun(fetches, dict(zip(keys, values, strict=True)), **kwargs)
+
+        return run
+
+    async def __aenter__(self: Any) -> Any:
+        """As `with`; under trio the device actors live in a nursery of the caller's, until the block ends."""
+        if in_trio():
+            import trio
+
+            manager = trio.open_nursery()
+            nursery = await manager.__aenter__()
+            self._engine.move_in(nursery)
+            self._home = manager, nursery
+        try:
+            self.__enter__()
+        except BaseException:
+            await self._leave_home()
+            raise
+        return self
+
+    async def __aexit__(self: Any, exc_type: Any, exc: Any, traceback: Any) -> None:
+        try:
+            self.__exit__(exc_type, exc, traceback)
+        finally:
+            await self._leave_home()
+
+    async def _leave_home(self) -> None:
+        home, self._home = self._home, None
+        if home is None:
+            return
+        manager, nursery = home
+        nursery.cancel_scope.cancel()
+        with _bare():
+            await manager.__aexit__(None, None, None)
+
+
+async def run_step(
+    engine: LocalEngine, plan: Plan, values: list[Any], context: StepContext, timeout: float | None
+) -> Any:
+    """Runs a plan that may wait: in place as far as it goes, then suspended. As `LocalEngine.run_step`."""
+    step = Step(plan, context)
+    fed: dict[int, Any] | None = dict(enumerate(values))
+    parked: Any = {}
+    engine.enter(context)
+    timer = None if timeout is None else engine.timer(context, timeout)
+    try:
+        if len({task.device for task in plan.tasks}) <= 1:
+            parked, fed = drive_in_place(step, fed or {}), None
+        if step.over:
+            pass
+        elif in_trio():
+            if timer is not None:
+                timer.cancel()  # from here on the time is the loop's
+            await _drive_here(engine, step, fed, parked, timeout)
+        else:
+            future = engine.loop.submit(engine.driven, step, fed, parked)
+            await wait(future, lambda: engine.cancel(context, _cancelled()))
+        return engine.results(step)
+    finally:
+        engine.leave(context)
+        if timer is not None:
+            timer.cancel()
+
+
+async def _drive_here(engine: LocalEngine, step: Step, fed: Any, parked: Any, timeout: float | None) -> None:
+    """Drives a step in the caller's task: by the device actors if they live in this loop, else in a nursery of its own."""
+    import trio
+
+    context = step.context
+    token = trio.lowlevel.current_trio_token()
+
+    def opened(inbox: Callable[[Any], None]) -> None:
+        engine.inbox(context, lambda event: token.run_sync_soon(inbox, event))
+
+    async def expire(after: float) -> None:
+        await trio.sleep(after)
+        engine.expire(context, after)
+
+    with _bare():
+        try:
+            async with trio.open_nursery() as nursery:
+                if timeout is not None:
+                    nursery.start_soon(expire, timeout)
+                if engine.is_at_home:
+                    await engine.driven(step, fed, parked)
+                else:
+                    await drive(
+                        step, fed, parked, opened, lambda device, task: nursery.start_soon(device.execute, task)
+                    )
+                nursery.cancel_scope.cancel()
+        finally:
+            engine.inbox(context, None)
+    await trio.lowlevel.checkpoint_if_cancelled()
+
+
+class _bare:
+    """Lets no exception group of a nursery out: a single error leaves as itself, mere cancellation not at all.
+
+    Whoever uses it looks for a cancellation afterwards.
+    """
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, exc_type: Any, exc: Any, traceback: Any) -> bool:
+        if not isinstance(exc, BaseExceptionGroup):
+            return False
+        import trio
+
+        rest = exc.split(trio.Cancelled)[1]
+        if rest is None:
+            return True
+        while isinstance(rest, BaseExceptionGroup) and len(rest.exceptions) == 1:
+            rest = rest.exceptions[0]
+        raise rest
+
+
+def _cancelled() -> errors.CancelledError:
+    return errors.CancelledError(None, None, "Run call was cancelled")
+
+
+def in_trio() -> bool:
+    """Whether the caller is a trio task; otherwise it should be an asyncio task."""
+    trio = sys.modules.get("trio")
+    return trio is not None and trio.lowlevel.in_trio_task()
+
+
+async def checkpoint() -> None:
+    """Lets others run, and notices that the caller is cancelled."""
+    if in_trio():
+        import trio
+
+        await trio.lowlevel.checkpoint()
+    else:
+        import asyncio
+
+        await asyncio.sleep(0)
+
+
+async def wait(future: Future[Any], on_cancel: Callable[[], object]) -> Any:
+    """The result of a future that another thread or task completes.
+
+    When the caller is cancelled, calls `on_cancel` and still waits: what was begun has ended when the caller goes on.
+    """
+    if in_trio():
+        import trio
+
+        event = trio.Event()
+        token = trio.lowlevel.current_trio_token()
+        future.add_done_callback(lambda done: token.run_sync_soon(event.set))
+        try:
+            await event.wait()
+        except trio.Cancelled:
+            on_cancel()
+            with trio.CancelScope(shield=True):
+                await event.wait()
+            raise
+        return future.result()
+    import asyncio
+
+    waiting = asyncio.wrap_future(future)
+    try:
+        return await asyncio.shield(waiting)
+    except asyncio.CancelledError:
+        on_cancel()
+        while not waiting.done():
+            try:
+                await asyncio.wait([waiting])
+            except asyncio.CancelledError:
+                continue
+        raise
