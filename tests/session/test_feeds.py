@@ -512,3 +512,27 @@ def test_ragged_placeholders_are_tensorflows(same: Any) -> None:
         return [(op.name, op.type, op.outputs[0].dtype.name, str(op.outputs[0].shape)) for op in ops]
 
     assert same(program)[0] == "returned"
+
+
+@pytest.mark.parametrize("use_resource", [False, True])
+def test_variable_objects_as_keys(same: Any, use_resource: bool) -> None:
+    """S90: for a ref variable its value, for a resource variable the one tensor that it fetches as."""
+
+    def program(tf: Any) -> Any:
+        v = tf.Variable(1.0, use_resource=use_resource)
+        with tf.Session() as session:
+            found = [session.run(v, {v: 3.0})]
+            if not use_resource:
+                found.append(session.run(v + 1.0, {v: 3.0}))
+            return found
+
+    assert same(program)[0] == "returned"
+
+
+def test_variables_as_values(rs: Any) -> None:
+    """S95: the TypeError of tensors (numpy's ValueError in TensorFlow)."""
+    x = rs.placeholder(rs.float32)
+    for use_resource in (False, True):
+        v = rs.Variable(1.0, use_resource=use_resource)
+        with pytest.raises(TypeError, match="The value of a feed cannot be a tf.Tensor object"):
+            rs.Session().run(x, {x: v})

@@ -375,3 +375,32 @@ def test_structures_of_elements(tf: Any) -> None:
         session.run(put)
         found = session.run(element)
         assert sorted(found) == ["f", "i"] and found["i"] == 1 and found["f"].tolist() == [2.0, 3.0]
+
+
+@pytest.mark.parametrize("use_resource", [False, True])
+def test_variables(same: Any, use_resource: bool) -> None:
+    """S70, S79, S81, S77: variables of both kinds, and what their names mean."""
+
+    def program(tf: Any) -> Any:
+        v = tf.Variable([1.0, 2.0], name="v", use_resource=use_resource)
+        with tf.Session() as session:
+            try:
+                session.run(v)
+            except tf.errors.FailedPreconditionError as error:
+                missing = type(error).__name__
+            session.run(v.initializer)
+            found = [session.run([v, {"k": v}, v.op if not use_resource else v.initializer])]
+            session.run(v)[:] = 9
+            found.append(session.run(v))
+            if not use_resource:
+                found.append(session.run("v:0"))
+            return missing, found
+
+    assert same(program)[0] == "returned"
+
+
+def test_names_of_resource_variables_mean_their_handles(rs: Any) -> None:
+    """S79, S80."""
+    rs.Variable(1.0, name="v", use_resource=True)
+    with rs.Session() as session:
+        assert "tensorflow::Var" in repr(session.run("v:0"))
