@@ -92,7 +92,7 @@ CASES = [
     case("RaggedFillEmptyRows", of64([]), real(0), of64(0), real(), types=KIND),
     *[
         case("RaggedFillEmptyRows", of64(rows), real(count), of64(number), real(), types=KIND, error=INVALID)
-        for rows, count, number in [([0], 1, 0), ([5], 1, 2), ([0], 2, 2), ([[0]], 1, 2)]
+        for rows, count, number in [([0], 1, 0), ([5], 1, 2), ([-1], 1, 2), ([0], 2, 2), ([[0]], 1, 2), ([0], 1, [2])]
     ],
     case("RaggedFillEmptyRowsGrad", of64([1, 0]), real(4), types={"T": ["float32", "float64", "int32"]}),
     case("RaggedFillEmptyRowsGrad", of64([5]), real(4), types=KIND, error=INVALID),

@@ -346,6 +346,8 @@ def ragged_fill_empty_rows(
         )
     if np.ndim(default):
         raise invalid(f"default_value must be a scalar, saw: {text_shape(np.shape(default))}")
+    if rows < 0:
+        raise invalid(f"Expected shape dimensions to be non-negative, got {rows}")
     if not int(rows):
         if len(rowids):
             raise invalid(f"Received SparseTensor with dense_shape[0] = 0 but indices.shape[0] = {len(rowids)}")
