@@ -20,7 +20,8 @@ from runstep.testing.oracle import tensorflow
 
 Feeds = Sequence[Mapping[str, Any]]
 Program = Callable[[Any], tuple[Any, Feeds]]
-"""Takes `tf.compat.v1`, builds a graph; returns what to fetch, and by name what to feed in each run."""
+"""Takes `tf.compat.v1`, builds a graph; returns what to fetch, and by name what to feed in each run. An operation named
+"init" runs once before."""
 
 
 @contextlib.contextmanager
@@ -85,7 +86,9 @@ def check_same(program: Program, v2: bool, mode: str = "as it is") -> None:
         flat = list(fetches) if isinstance(fetches, list | tuple) else [fetches]
         names = [item.name for item in flat]
         definition = tf.get_default_graph().as_graph_def()
+        first = ["init"] if any(node.name == "init" for node in definition.node) else []
         with tf.Session() as session:
+            session.run(first)
             wanted = [_run(session, names, {f"{k}:0": v for k, v in fed.items()}, tf.errors.OpError) for fed in feeds]
     graph = Graph()
     with graph.as_default():
@@ -93,6 +96,7 @@ def check_same(program: Program, v2: bool, mode: str = "as it is") -> None:
     if mode == "two devices":
         _alternate(graph)
     with Session(graph=graph, config=_config(mode)) as session:
+        session.run(first)
         for fed, answer in zip(feeds, wanted, strict=True):
             found = _run(session, names, {f"{k}:0": v for k, v in fed.items()}, errors.OpError)
             assert _equal(found, answer), f"fed {fed}: {found} instead of {answer}"

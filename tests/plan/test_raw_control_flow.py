@@ -1,0 +1,413 @@
+"""Switch, Merge, Enter, Exit and NextIteration by hand, in forms that no Python function writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+PROGRAMS: dict[str, Any] = {}
+
+
+def program(function: Any) -> Any:
+    PROGRAMS[function.__name__] = function
+    return function
+
+
+def scalar(tf: Any, name: str, dtype: str = "int32") -> Any:
+    return tf.placeholder(dtype, [], name=name)
+
+
+def switch(tf: Any, data: Any, pred: Any) -> tuple[Any, Any]:
+    found = tf.raw_ops.Switch(data=data, pred=pred)
+    return found.output_false, found.output_true
+
+
+def merge(tf: Any, *inputs: Any) -> tuple[Any, Any]:
+    found = tf.raw_ops.Merge(inputs=list(inputs))
+    return found.output, found.value_index
+
+
+def enter(tf: Any, data: Any, frame: str, constant: bool = False) -> Any:
+    return tf.raw_ops.Enter(data=data, frame_name=frame, is_constant=constant, parallel_iterations=10)
+
+
+def variable(tf: Any, start: Any, frame: str) -> tuple[Any, Callable[[Any], None]]:
+    """A loop variable: its Merge, and what to call with its next value."""
+    entered = enter(tf, start, frame)
+    merged, _ = merge(tf, entered, entered)
+
+    def close(value: Any) -> None:
+        merged.op._update_input(1, tf.raw_ops.NextIteration(data=value))
+
+    return merged, close
+
+
+EVERY = [{"p": a, "q": b, "x": 5.0} for a in (True, False) for b in (True, False)]
+
+
+def two(tf: Any) -> tuple[Any, Any, Any]:
+    return scalar(tf, "p", "bool"), scalar(tf, "q", "bool"), scalar(tf, "x", "float32")
+
+
+@program
+def switch_and_merge(tf: Any) -> Any:
+    p, _, x = two(tf)
+    false, true = switch(tf, x, p)
+    return list(merge(tf, false + 1.0, true * 2.0)), EVERY
+
+
+@program
+def fetch_of_a_dead_value(tf: Any) -> Any:
+    p, _, x = two(tf)
+    _, true = switch(tf, x, p)
+    return [tf.identity(true)], EVERY
+
+
+@program
+def fetch_of_a_dead_value_beside_others(tf: Any) -> Any:
+    p, _, x = two(tf)
+    false, true = switch(tf, x, p)
+    return [x, true * 2.0, false], EVERY
+
+
+@program
+def target_that_is_dead(tf: Any) -> Any:
+    p, _, x = two(tf)
+    _, true = switch(tf, x, p)
+    return [tf.add(true, 1.0).op, x], EVERY
+
+
+@program
+def merge_of_either(tf: Any) -> Any:
+    p, q, x = two(tf)
+    a, b = switch(tf, x, p)[1], switch(tf, x * 3.0, q)[1]
+    merged, _ = merge(tf, a, b)
+    return [tf.identity(merged) + 1.0], [fed for fed in EVERY if not (fed["p"] and fed["q"])]
+
+
+@program
+def either_and_a_third(tf: Any) -> Any:
+    p, q, x = two(tf)
+    r = x > 3.0
+    either, _ = merge(tf, switch(tf, x, p)[1], switch(tf, x * 3.0, tf.logical_and(q, tf.logical_not(p)))[1])
+    both = either + switch(tf, x, r)[1]
+    return [merge(tf, both, switch(tf, -x, tf.logical_or(p, q))[0])[0]], EVERY
+
+
+@program
+def merge_of_one_input(tf: Any) -> Any:
+    p, _, x = two(tf)
+    return list(merge(tf, switch(tf, x, p)[0])), EVERY
+
+
+@program
+def merge_of_three(tf: Any) -> Any:
+    p, q, x = two(tf)
+    false, true = switch(tf, x, p)
+    b = switch(tf, false, q)
+    return list(merge(tf, true * 2.0, b[0] * 3.0, b[1] * 5.0)), EVERY
+
+
+@program
+def unfinished_diamond(tf: Any) -> Any:
+    p, q, x = two(tf)
+    false, true = switch(tf, x, p)
+    inner = switch(tf, true, q)
+    return [merge(tf, false, inner[1])[0]], EVERY
+
+
+@program
+def predicate_that_is_dead(tf: Any) -> Any:
+    p, q, x = two(tf)
+    live_q = switch(tf, q, p)[1]
+    a, b = switch(tf, x, live_q)
+    return [merge(tf, a * 2.0, b * 3.0, switch(tf, x, p)[0])[0]], EVERY
+
+
+@program
+def switch_on_its_own_data(tf: Any) -> Any:
+    p, _, _ = two(tf)
+    return list(merge(tf, *switch(tf, p, p))), [{"p": v} for v in (True, False)]
+
+
+@program
+def control_edge_from_a_dead_node(tf: Any) -> Any:
+    p, _, x = two(tf)
+    true = tf.identity(switch(tf, x, p)[1])
+    with tf.control_dependencies([true]):
+        after = x + 1.0
+    return [merge(tf, after, switch(tf, x, p)[0])[0]], EVERY
+
+
+@program
+def control_edge_into_a_merge(tf: Any) -> Any:
+    p, q, x = two(tf)
+    with tf.control_dependencies([switch(tf, x, q)[1]]):
+        merged, _ = merge(tf, *switch(tf, x, p))
+    return [merged], EVERY
+
+
+@program
+def control_trigger(tf: Any) -> Any:
+    p, _, x = two(tf)
+    with tf.control_dependencies([tf.identity(switch(tf, x, p)[1])]):
+        trigger = tf.raw_ops.ControlTrigger()
+    with tf.control_dependencies([trigger]):
+        return [x + 1.0], EVERY
+
+
+@program
+def switch_n(tf: Any) -> Any:
+    x, i = scalar(tf, "x", "float32"), scalar(tf, "i")
+    attrs = {"T": tf.AttrValue(type=x.dtype.as_datatype_enum), "num_outs": tf.AttrValue(i=3)}
+    a, b, c = tf.get_default_graph().create_op("_SwitchN", [x, i], [x.dtype] * 3, name="switch", attrs=attrs).outputs
+    return list(merge(tf, a + 1.0, b * 2.0, -c)), [{"x": 5.0, "i": v} for v in (0, 1, 2)]
+
+
+@program
+def fed_in_a_branch(tf: Any) -> Any:
+    p, _, x = two(tf)
+    false, true = switch(tf, x, p)
+    tf.identity(true, name="inside")
+    return [merge(tf, false, tf.get_default_graph().get_tensor_by_name("inside:0") * 2.0)[0]], [
+        {"p": False, "x": 5.0},
+        {"p": True, "x": 5.0},
+    ]
+
+
+@program
+def loop(tf: Any) -> Any:
+    n = scalar(tf, "n")
+    limit = enter(tf, n, "f", True)
+    i, close = variable(tf, tf.constant(0), "f")
+    false, true = switch(tf, i, tf.raw_ops.LoopCond(input=i < limit))
+    close(true + 1)
+    return [tf.raw_ops.Exit(data=false)], [{"n": v} for v in (0, 1, 5)]
+
+
+@program
+def loop_with_two_exits_of_one_variable(tf: Any) -> Any:
+    n = scalar(tf, "n")
+    limit = enter(tf, n, "f", True)
+    i, close = variable(tf, tf.constant(0), "f")
+    false, true = switch(tf, i, tf.raw_ops.LoopCond(input=i < limit))
+    close(true + 1)
+    return [tf.raw_ops.Exit(data=false), tf.raw_ops.Exit(data=false * 10)], [{"n": v} for v in (0, 1, 5)]
+
+
+@program
+def loop_left_in_the_middle(tf: Any) -> Any:
+    """Two conditions: each leaves by an Exit of its own, and only one of them is reached."""
+    n, m = scalar(tf, "n"), scalar(tf, "m")
+    limit, other = enter(tf, n, "f", True), enter(tf, m, "f", True)
+    i, close = variable(tf, tf.constant(0), "f")
+    done, on = switch(tf, i, tf.raw_ops.LoopCond(input=i < limit))
+    broken, onward = switch(tf, on, on < other)
+    close(onward + 1)
+    first, second = tf.raw_ops.Exit(data=done), tf.raw_ops.Exit(data=broken)
+    return list(merge(tf, first * 2, second * 3)), [{"n": a, "m": b} for a, b in ((3, 9), (9, 3), (0, 0), (4, 4), (4, 3))]
+
+
+@program
+def exit_that_is_not_reached(tf: Any) -> Any:
+    n, m = scalar(tf, "n"), scalar(tf, "m")
+    limit, other = enter(tf, n, "f", True), enter(tf, m, "f", True)
+    i, close = variable(tf, tf.constant(0), "f")
+    done, on = switch(tf, i, tf.raw_ops.LoopCond(input=i < limit))
+    broken, onward = switch(tf, on, on < other)
+    close(onward + 1)
+    return [tf.raw_ops.Exit(data=broken)], [{"n": a, "m": b} for a, b in ((3, 9), (9, 3))]
+
+
+@program
+def variable_that_ends_early(tf: Any) -> Any:
+    """One variable stops going round while the other goes on."""
+    n = scalar(tf, "n")
+    limit = enter(tf, n, "f", True)
+    i, close_i = variable(tf, tf.constant(0), "f")
+    j, close_j = variable(tf, tf.constant(100), "f")
+    done, on = switch(tf, i, tf.raw_ops.LoopCond(input=i < limit))
+    close_i(on + 1)
+    out, more = switch(tf, j, i < 2)
+    close_j(more + 1)
+    return [tf.raw_ops.Exit(data=done), tf.raw_ops.Exit(data=out)], [{"n": v} for v in (5, 9)]
+
+
+@program
+def loop_without_a_loop_cond(tf: Any) -> Any:
+    n = scalar(tf, "n")
+    limit = enter(tf, n, "f", True)
+    i, close = variable(tf, tf.constant(0), "f")
+    false, true = switch(tf, i, i < limit)
+    close(true + 1)
+    return [tf.raw_ops.Exit(data=false)], [{"n": v} for v in (0, 1, 5)]
+
+
+@program
+def condition_after_the_body(tf: Any) -> Any:
+    n = scalar(tf, "n")
+    limit = enter(tf, n, "f", True)
+    i, close = variable(tf, tf.constant(0), "f")
+    after = i + 1
+    false, true = switch(tf, after, tf.raw_ops.LoopCond(input=after < limit))
+    close(true)
+    return [tf.raw_ops.Exit(data=false)], [{"n": v} for v in (0, 1, 5)]
+
+
+@program
+def value_index_of_a_loop_variable(tf: Any) -> Any:
+    n = scalar(tf, "n")
+    limit = enter(tf, n, "f", True)
+    entered = enter(tf, tf.constant(0), "f")
+    i, index = merge(tf, entered, entered)
+    false, true = switch(tf, i, tf.raw_ops.LoopCond(input=i < limit))
+    i.op._update_input(1, tf.raw_ops.NextIteration(data=true + 2))
+    kept = switch(tf, index, tf.raw_ops.LoopCond(input=i < limit))[0]
+    return [tf.raw_ops.Exit(data=false), tf.raw_ops.Exit(data=kept)], [{"n": v} for v in (0, 1, 5)]
+
+
+@program
+def loop_in_a_raw_branch(tf: Any) -> Any:
+    n, p = scalar(tf, "n"), scalar(tf, "p", "bool")
+    off, on = switch(tf, n, p)
+    limit = enter(tf, on, "f", True)
+    i, close = variable(tf, on * 0, "f")
+    false, true = switch(tf, i, tf.raw_ops.LoopCond(input=i < limit))
+    close(true + 3)
+    return list(merge(tf, off, tf.raw_ops.Exit(data=false))), [{"n": 7, "p": v} for v in (True, False)]
+
+
+@program
+def loop_with_a_start_that_may_be_dead(tf: Any) -> Any:
+    n, p = scalar(tf, "n"), scalar(tf, "p", "bool")
+    limit = enter(tf, n, "f", True)
+    i, close_i = variable(tf, tf.constant(0), "f")
+    j, close_j = variable(tf, switch(tf, n, p)[1], "f")
+    cond = tf.raw_ops.LoopCond(input=i < limit)
+    false, true = switch(tf, i, cond)
+    close_i(true + 1)
+    out, more = switch(tf, j, cond)
+    close_j(more + 10)
+    left = tf.raw_ops.Exit(data=out)
+    return [tf.raw_ops.Exit(data=false), merge(tf, left, switch(tf, -n, p)[0])[0]], [{"n": 3, "p": v} for v in (True, False)]
+
+
+@program
+def frames_of_one_name_in_two_branches(tf: Any) -> Any:
+    n, p = scalar(tf, "n"), scalar(tf, "p", "bool")
+    found = []
+    for side, step in zip(switch(tf, n, p), (1, 2), strict=True):
+        limit = enter(tf, side, f"f{step}", True)
+        i, close = variable(tf, side * 0, f"f{step}")
+        false, true = switch(tf, i, tf.raw_ops.LoopCond(input=i < limit))
+        close(true + step)
+        found.append(tf.raw_ops.Exit(data=false))
+    return list(merge(tf, *found)), [{"n": 5, "p": v} for v in (True, False)]
+
+
+@program
+def control_edge_out_of_a_loop(tf: Any) -> Any:
+    n = scalar(tf, "n")
+    limit = enter(tf, n, "f", True)
+    i, close = variable(tf, tf.constant(0), "f")
+    false, true = switch(tf, i, tf.raw_ops.LoopCond(input=i < limit))
+    close(true + 1)
+    with tf.control_dependencies([tf.raw_ops.Exit(data=false)]):
+        return [n * 2], [{"n": v} for v in (0, 5)]
+
+
+@program
+def constant_inside_a_loop(tf: Any) -> Any:
+    n = scalar(tf, "n")
+    limit = enter(tf, n, "f", True)
+    i, close = variable(tf, tf.constant(0), "f")
+    false, true = switch(tf, i, tf.raw_ops.LoopCond(input=i < limit))
+    with tf.control_dependencies([true]):
+        two_ = tf.constant(2)
+    close(true + two_)
+    return [tf.raw_ops.Exit(data=false)], [{"n": v} for v in (0, 1, 5)]
+
+
+@program
+def reference_in_a_branch(tf: Any) -> Any:
+    p, x = scalar(tf, "p", "bool"), scalar(tf, "x", "float32")
+    v = tf.Variable(1.0, use_resource=False, name="v")
+    with tf.control_dependencies([v.initializer]):
+        start = tf.identity(p)
+    found = tf.cond(start, lambda: tf.assign(v, x), lambda: tf.assign_add(v, x * 10.0))
+    with tf.control_dependencies([found]):
+        return [tf.identity(found), v.read_value()], [{"p": a, "x": 2.0} for a in (True, False)]
+
+
+@program
+def reference_through_switch_and_merge(tf: Any) -> Any:
+    p, x = scalar(tf, "p", "bool"), scalar(tf, "x", "float32")
+    v = tf.Variable(1.0, use_resource=False, name="v")
+    with tf.control_dependencies([v.initializer]):
+        start = tf.identity(p)
+    sides = tf.raw_ops.RefSwitch(data=v._ref(), pred=start)
+    merged = tf.raw_ops.RefMerge(inputs=[sides.output_false, sides.output_true])
+    changed = tf.raw_ops.AssignAdd(ref=merged.output, value=x)
+    return [tf.identity(changed), merged.value_index], [{"p": a, "x": 2.0} for a in (True, False)]
+
+
+@program
+def reference_changed_in_a_loop(tf: Any) -> Any:
+    n = scalar(tf, "n")
+    v = tf.Variable(1, use_resource=False, name="v")
+    tf.group(v.initializer, name="init")
+
+    def body(i: Any) -> Any:
+        with tf.control_dependencies([tf.assign_add(v, i * 10)]):
+            return i + 1
+
+    last = tf.while_loop(lambda i: i < n, body, [tf.constant(0)])
+    with tf.control_dependencies([last]):
+        return [last, v.read_value()], [{"n": k} for k in (0, 4)]
+
+
+@program
+def variable_changed_in_a_loop(tf: Any) -> Any:
+    n = scalar(tf, "n")
+    v = tf.Variable(1, use_resource=True, name="v")
+    tf.group(v.initializer, name="init")
+
+    def body(i: Any) -> Any:
+        with tf.control_dependencies([v.assign_add(i * 10)]):
+            return i + 1
+
+    last = tf.while_loop(lambda i: i < n, body, [tf.constant(0)])
+    with tf.control_dependencies([last]):
+        return [last, v.read_value()], [{"n": k} for k in (0, 4)]
+
+
+@program
+def enters_of_two_frames_meet(tf: Any) -> Any:
+    x = scalar(tf, "x", "float32")
+    return [tf.raw_ops.Exit(data=enter(tf, x, "a") + enter(tf, x, "b"))], [{"x": 1.0}]
+
+
+@program
+def inside_and_outside_meet(tf: Any) -> Any:
+    x = scalar(tf, "x", "float32")
+    return [tf.raw_ops.Exit(data=enter(tf, x, "a") + x)], [{"x": 1.0}]
+
+
+@program
+def enter_and_exit_without_a_loop(tf: Any) -> Any:
+    x = scalar(tf, "x", "float32")
+    return [tf.raw_ops.Exit(data=enter(tf, x, "a") * 2.0) + 1.0], [{"x": 1.0}]
+
+
+@program
+def frame_in_a_frame_without_a_loop(tf: Any) -> Any:
+    x = scalar(tf, "x", "float32")
+    inner = tf.raw_ops.Exit(data=enter(tf, enter(tf, x, "a"), "b") * 2.0)
+    return [tf.raw_ops.Exit(data=inner + 1.0)], [{"x": 1.0}]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_same_as_tensorflow(name: str, same: Any) -> None:
+    same(PROGRAMS[name])
