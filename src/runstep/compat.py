@@ -75,7 +75,8 @@ def dimension_value(dimension: Any) -> int | None:
 
 def dimension_at_index(shape: TensorShape, index: int) -> Dimension:
     """One dimension of a shape, an unknown one where the rank is unknown."""
-    return Dimension(None) if shape.ndims is None else shape.dims[index]
+    dims = shape.dims
+    return Dimension(None) if dims is None else dims[index]
 
 
 def forward_compatible(year: int, month: int, day: int) -> bool:

@@ -70,12 +70,12 @@ def is_numeric_tensor(tensor: Any) -> bool:
 def assert_scalar(tensor: Any, name: str | None = None, message: str | None = None) -> Tensor:
     """`tensor`, if its static shape is that of a scalar. Else ValueError (source: tf.debugging.assert_scalar)."""
     with name_scope(name, "assert_scalar", [tensor]) as scope:
-        tensor = convert_to_tensor(tensor, name=scope)
-        if tensor.raw_shape != ():
+        found = convert_to_tensor(tensor, name=scope)
+        if found.raw_shape != ():
             raise ValueError(
-                f"{prefixed(message)}Expected scalar shape for {tensor.name}, saw shape: {tensor.get_shape()}."
+                f"{prefixed(message)}Expected scalar shape for {found.name}, saw shape: {found.get_shape()}."
             )
-        return tensor
+        return found
 
 
 def assert_proper_iterable(values: Any) -> None:

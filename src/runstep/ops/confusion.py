@@ -21,7 +21,7 @@ from runstep.ops.joining import stack
 from runstep.ops.reduction import reduce_max
 from runstep.ops.shape_ops import rank as rank_of, squeeze
 
-__all__ = ["confusion_matrix", "remove_squeezable_dimensions"]
+__all__ = ["confusion_matrix"]
 
 
 def remove_squeezable_dimensions(

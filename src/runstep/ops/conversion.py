@@ -66,14 +66,16 @@ def arg_max(
     input: TensorLike, dimension: TensorLike, output_type: Any = dtypes.int64, name: str | None = None
 ) -> Tensor:
     """The place of the largest element along `dimension` (source: tf.arg_max)."""
-    return apply("ArgMax", input, dimension, output_type=dtypes.as_dtype(output_type), name=name)
+    found: Tensor = apply("ArgMax", input, dimension, output_type=dtypes.as_dtype(output_type), name=name)
+    return found
 
 
 def arg_min(
     input: TensorLike, dimension: TensorLike, output_type: Any = dtypes.int64, name: str | None = None
 ) -> Tensor:
     """The place of the smallest element along `dimension` (source: tf.arg_min)."""
-    return apply("ArgMin", input, dimension, output_type=dtypes.as_dtype(output_type), name=name)
+    found: Tensor = apply("ArgMin", input, dimension, output_type=dtypes.as_dtype(output_type), name=name)
+    return found
 
 
 def get_logger() -> logging.Logger:
