@@ -83,9 +83,15 @@ class DeviceActor:
         """Carries out messages until the mailbox is closed."""
         import trio
 
-        async with trio.open_nursery() as nursery, self._receive:
-            async for message in self._receive:
-                nursery.start_soon(self.execute, message)
+        async with self._receive:
+            try:
+                async with trio.open_nursery() as nursery:
+                    async for message in self._receive:
+                        nursery.start_soon(self.execute, message)
+            finally:  # cancelled from outside: whoever posted what is left waits for a reply
+                while self._receive.statistics().current_buffer_used:
+                    message = self._receive.receive_nowait()
+                    message.reply(Failed(message.number, message.context.cause))
 
     async def execute(self, message: Execute) -> None:
         """Runs one task and replies with what became of it; in any trio loop."""

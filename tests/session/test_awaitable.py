@@ -335,7 +335,7 @@ def in_asyncio(program: Callable[[], Any]) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
+    while not condition():  # noqa: ASYNC110 - asyncio has no event for it
         await asyncio.sleep(0)
 
 

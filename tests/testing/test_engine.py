@@ -146,12 +146,14 @@ GRAPHS: dict[str, Callable[[Any, Any], list[Any]]] = {
     "map_fn": lambda tf, x: [tf.map_fn(lambda e: e * e, x)],
     "scan": lambda tf, x: [tf.scan(lambda a, e: a + e, x)],
     "switch_case": lambda tf, x: [tf.switch_case(tf.constant(1), [lambda: x, lambda: -x])],
-    "strings": lambda tf, x: [tf.strings.join([tf.as_string(x), tf.constant(["a", "é"])]), tf.string_split(["a b"]).values],
+    "strings": lambda tf, x: [tf.strings.join([tf.as_string(x), ["a", "é"]]), tf.string_split(["a b"]).values],
     "sparse": lambda tf, x: [tf.sparse_tensor_dense_matmul(tf.SparseTensor([[0, 1]], [2.0], [2, 2]), x[:, None])],
     "slices": lambda tf, x: [x[::-1], x[None, ..., :1], tf.gather(x, [1, 0, 1]), tf.boolean_mask(x, [True, False])],
     "nn": lambda tf, x: [tf.nn.softmax(x), tf.nn.top_k(x).indices, tf.nn.l2_normalize(x, 0)],
     "gradients": lambda tf, x: tf.gradients(tf.reduce_sum(tf.exp(x) * tf.cond(x[0] > 0, lambda: x, lambda: -x)), [x]),
-    "loop gradients": lambda tf, x: tf.gradients(tf.while_loop(lambda i, v: i < 4, lambda i, v: (i + 1, v * v), [0, x])[1], [x]),
+    "loop gradients": lambda tf, x: tf.gradients(
+        tf.while_loop(lambda i, v: i < 4, lambda i, v: (i + 1, v * v), [0, x])[1], [x]
+    ),
     "tensor array": lambda tf, x: [tf.TensorArray(tf.float32, 2).unstack(x).stack()],
     "function": lambda tf, x: [tensorflow().function(lambda t: t * 2 if t.shape[0] == 2 else t)(x)],
     "defun": lambda tf, x: [tensorflow().function(lambda t: tensorflow().cond(t[0] > 0, lambda: t, lambda: -t))(x)],
@@ -204,7 +206,7 @@ def test_errors(tf: Any) -> None:
     engine = door(tf)
     cases = [
         (({"x:0": 0}, ["quotient:0"]), errors.INVALID_ARGUMENT, "quotient", "Integer division by zero"),
-        (({}, ["quotient:0"]), errors.INVALID_ARGUMENT, "x", "You must feed a value for placeholder tensor 'x' with dtype int32"),
+        (({}, ["quotient:0"]), errors.INVALID_ARGUMENT, "x", "You must feed a value for placeholder tensor 'x'"),
         (({}, ["nothing:0"]), errors.NOT_FOUND, "", "nothing:0"),
         (({}, [], ["nothing"]), errors.NOT_FOUND, "", "nothing"),
         (({"no:0": 1}, []), errors.NOT_FOUND, "", "no:0"),

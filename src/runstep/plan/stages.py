@@ -111,7 +111,9 @@ def late_reads(
 
 
 def _reads_reference(item: Item) -> bool:
-    return isinstance(item, PlanNode) and item.type == "Identity" and item.op is not None and item.op.inputs[0].dtype.is_ref
+    if not isinstance(item, PlanNode) or item.type != "Identity" or item.op is None:
+        return False
+    return item.op.inputs[0].dtype.is_ref
 
 
 def top_item(node: PlanNode) -> Item:

@@ -1,7 +1,7 @@
-"""Runs that are awaited: under trio in the caller's own loop, under asyncio through the loop thread of the device actors.
+"""Runs that are awaited: under trio in the caller's own loop, under asyncio through the loop thread of the actors.
 
-What a synchronous `run` would do in place is done in place here too, after a checkpoint. Where a kernel waits, or a step
-spans devices, the task that awaits is suspended and holds no thread; cancelling it ends the step and nothing else.
+What a synchronous `run` would do in place is done in place here too, after a checkpoint. Where a kernel waits, or a
+step spans devices, the task that awaits is suspended and holds no thread; cancelling it ends the step and nothing else.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ class AwaitableRuns:
 
     _home: Any = None
 
-    async def arun(self: Any, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None) -> Any:
-        """As `run`, to be awaited under trio or asyncio. Cancelling the caller ends the step; the session stays usable."""
+    async def arun(
+        self: Any, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None
+    ) -> Any:
+        """As `run`, to be awaited under trio or asyncio. Cancelling the caller ends the step, and nothing else."""
         await checkpoint()
         self._check_open()
         request, recording, timeout = None, None, self._timeout
@@ -70,7 +72,7 @@ class AwaitableRuns:
     async def apartial_run(
         self: Any, handle: str, fetches: Any, feed_dict: Any = None, *, options: Any = None, run_metadata: Any = None
     ) -> Any:
-        """As `partial_run`, to be awaited. Cancelling the caller while it waits ends the step, and with it the handle."""
+        """As `partial_run`, to be awaited. Cancelling the caller while it waits ends the handle."""
         await checkpoint()
         self._check_open()
         return await self._partial_runs.arun(self, handle, fetches, feed_dict, options, run_metadata, wait)
@@ -133,14 +135,14 @@ class AwaitableRuns:
 
 
 async def run_step(
-    engine: LocalEngine, plan: Plan, values: list[Any], context: StepContext, timeout: float | None
+    engine: LocalEngine, plan: Plan, values: list[Any], context: StepContext, limit: float | None
 ) -> Any:
     """Runs a plan that may wait: in place as far as it goes, then suspended. As `LocalEngine.run_step`."""
     step = Step(plan, context)
     fed: dict[int, Any] | None = dict(enumerate(values))
     parked: Any = {}
     engine.enter(context)
-    timer = None if timeout is None else engine.timer(context, timeout)
+    timer = None if limit is None else engine.timer(context, limit)
     try:
         if len({task.device for task in plan.tasks}) <= 1:
             parked, fed = drive_in_place(step, fed or {}), None
@@ -149,7 +151,7 @@ async def run_step(
         elif in_trio():
             if timer is not None:
                 timer.cancel()  # from here on the time is the loop's
-            await _drive_here(engine, step, fed, parked, timeout)
+            await _drive_here(engine, step, fed, parked, limit)
         else:
             future = engine.loop.submit(engine.driven, step, fed, parked)
             await wait(future, lambda: engine.cancel(context, _cancelled()))
@@ -160,8 +162,8 @@ async def run_step(
             timer.cancel()
 
 
-async def _drive_here(engine: LocalEngine, step: Step, fed: Any, parked: Any, timeout: float | None) -> None:
-    """Drives a step in the caller's task: by the device actors if they live in this loop, else in a nursery of its own."""
+async def _drive_here(engine: LocalEngine, step: Step, fed: Any, parked: Any, limit: float | None) -> None:
+    """Drives a step in the caller's task: by the device actors if they live here, else in a nursery of its own."""
     import trio
 
     context = step.context
@@ -177,8 +179,8 @@ async def _drive_here(engine: LocalEngine, step: Step, fed: Any, parked: Any, ti
     with _bare():
         try:
             async with trio.open_nursery() as nursery:
-                if timeout is not None:
-                    nursery.start_soon(expire, timeout)
+                if limit is not None:
+                    nursery.start_soon(expire, limit)
                 if engine.is_at_home:
                     await engine.driven(step, fed, parked)
                 else:
