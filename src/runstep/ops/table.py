@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runstep.ops import (  # noqa: F401
+    accumulators,
     activation,
     arithmetic,
     barriers,
@@ -28,6 +29,7 @@ from runstep.ops import (  # noqa: F401
     image_color,
     image_resize,
     indexing,
+    io,
     joining,
     linalg,
     logging,
@@ -60,6 +62,7 @@ from runstep.ops import (  # noqa: F401
     shape_ops,
     slicing,
     sparse,
+    sparse_cross,
     sparse_math,
     sparse_segment,
     sparse_serial,

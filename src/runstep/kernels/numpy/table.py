@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runstep.kernels.numpy import (  # noqa: F401
+    accumulators,
     activation,
     arithmetic,
     barriers,
@@ -52,6 +53,7 @@ from runstep.kernels.numpy import (  # noqa: F401
     random,
     random_samplers,
     random_stateless,
+    readers,
     rearranging,
     recurrent,
     reduction,
@@ -66,6 +68,7 @@ from runstep.kernels.numpy import (  # noqa: F401
     shape_ops,
     slicing,
     sparse,
+    sparse_cross,
     sparse_math,
     sparse_segment,
     sparse_serial,
