@@ -42,6 +42,7 @@ from runstep.ops.image_transforms import (
     resize_with_crop_or_pad,
     rot90,
     transpose_image,
+    transpose_image as transpose,
 )
 from runstep.ops.nn_pooling import (
     extract_image_patches,
@@ -89,6 +90,7 @@ __all__ = [
     "rgb_to_yuv",
     "rot90",
     "total_variation",
+    "transpose",
     "transpose_image",
     "yiq_to_rgb",
     "yuv_to_rgb",

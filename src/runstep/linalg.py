@@ -9,6 +9,7 @@ from runstep.ops.contraction import (
 )
 from runstep.ops.creation import (
     diag as tensor_diag,
+    diag_part as tensor_diag_part,
     eye,
 )
 from runstep.ops.linalg_composed import (
@@ -100,6 +101,7 @@ __all__ = [
     "sqrtm",
     "svd",
     "tensor_diag",
+    "tensor_diag_part",
     "tensordot",
     "trace",
     "transpose",

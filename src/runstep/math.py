@@ -48,6 +48,9 @@ from runstep.ops.comparison import (
     logical_xor,
     not_equal,
 )
+from runstep.ops.confusion import (
+    confusion_matrix,
+)
 from runstep.ops.cumulative import (
     cumprod,
     cumsum,
@@ -178,6 +181,7 @@ __all__ = [
     "betainc",
     "bincount",
     "ceil",
+    "confusion_matrix",
     "conj",
     "cos",
     "cosh",

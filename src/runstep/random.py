@@ -1,5 +1,9 @@
 """`tf.random`: random numbers (source: tf.compat.v1.random)."""
 
+from runstep.graph.random_seed import (
+    get_seed,
+    set_random_seed,
+)
 from runstep.ops.random import (
     categorical,
     multinomial,
@@ -19,11 +23,13 @@ from runstep.ops.random_samplers import (
 )
 from runstep.ops.random_stateless import (
     stateless_categorical,
+    stateless_fold_in as fold_in,
     stateless_gamma,
     stateless_multinomial,
     stateless_normal,
     stateless_parameterized_truncated_normal,
     stateless_poisson,
+    stateless_split as split,
     stateless_truncated_normal,
     stateless_uniform,
 )
@@ -32,13 +38,17 @@ __all__ = [
     "all_candidate_sampler",
     "categorical",
     "fixed_unigram_candidate_sampler",
+    "fold_in",
     "gamma",
+    "get_seed",
     "learned_unigram_candidate_sampler",
     "log_uniform_candidate_sampler",
     "multinomial",
     "normal",
     "poisson",
+    "set_random_seed",
     "shuffle",
+    "split",
     "stateless_categorical",
     "stateless_gamma",
     "stateless_multinomial",

@@ -1,7 +1,14 @@
 """`tf.sparse`: sparse tensors (source: tf.compat.v1.sparse)."""
 
+from runstep.graph.composite import (
+    SparseTensor,
+)
 from runstep.ops.basic import (
     sparse_placeholder as placeholder,
+)
+from runstep.ops.sparse_cross import (
+    sparse_cross as cross,
+    sparse_cross_hashed as cross_hashed,
 )
 from runstep.ops.sparse_functions import (
     sparse_add as add,
@@ -28,6 +35,10 @@ from runstep.ops.sparse_functions import (
     sparse_to_indicator as to_indicator,
     sparse_transpose as transpose,
 )
+from runstep.ops.sparse_making import (
+    sparse_eye as eye,
+    sparse_from_dense as from_dense,
+)
 from runstep.ops.sparse_segment import (
     sparse_segment_mean as segment_mean,
     sparse_segment_sqrt_n as segment_sqrt_n,
@@ -35,9 +46,14 @@ from runstep.ops.sparse_segment import (
 )
 
 __all__ = [
+    "SparseTensor",
     "add",
     "concat",
+    "cross",
+    "cross_hashed",
+    "eye",
     "fill_empty_rows",
+    "from_dense",
     "mask",
     "matmul",
     "maximum",

@@ -25,6 +25,16 @@ from runstep.ops.strings import (
     string_strip as strip,
     string_to_number as to_number,
     string_upper as upper,
+    substr,
+)
+from runstep.ops.unicode import (
+    unicode_decode,
+    unicode_decode_with_offsets,
+    unicode_encode,
+    unicode_script,
+    unicode_split,
+    unicode_split_with_offsets,
+    unicode_transcode,
 )
 
 __all__ = [
@@ -40,10 +50,18 @@ __all__ = [
     "regex_replace",
     "split",
     "strip",
+    "substr",
     "to_hash_bucket",
     "to_hash_bucket_fast",
     "to_hash_bucket_strong",
     "to_number",
+    "unicode_decode",
+    "unicode_decode_with_offsets",
+    "unicode_encode",
+    "unicode_script",
+    "unicode_split",
+    "unicode_split_with_offsets",
+    "unicode_transcode",
     "unsorted_segment_join",
     "upper",
 ]

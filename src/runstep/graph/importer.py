@@ -270,9 +270,7 @@ def _ordered(nodes: dict[str, Any], producer_of: Callable[[str], str | None]) ->
     if len(order) != len(nodes):
         done = set(ready)
         stuck = [name for name in nodes if name not in done]
-        raise ValueError(
-            f"The graph has a cycle through the nodes {', '.join(stuck[:8])}{' ...' if len(stuck) > 8 else ''}"
-        )
+        raise ValueError(f"{len(stuck)} nodes in a cycle: {', '.join(stuck[:8])}{' ...' if len(stuck) > 8 else ''}")
     return order
 
 

@@ -13,6 +13,11 @@ from runstep.ops.decoding import (
     parse_tensor,
     serialize_tensor,
 )
+from runstep.ops.io import (
+    matching_files,
+    read_file,
+    write_file,
+)
 from runstep.ops.parsing_functions import (
     FixedLenFeature,
     FixedLenSequenceFeature,
@@ -48,12 +53,15 @@ __all__ = [
     "decode_raw",
     "deserialize_many_sparse",
     "encode_base64",
+    "matching_files",
     "parse_example",
     "parse_sequence_example",
     "parse_single_example",
     "parse_single_sequence_example",
     "parse_tensor",
+    "read_file",
     "serialize_many_sparse",
     "serialize_sparse",
     "serialize_tensor",
+    "write_file",
 ]

@@ -7,6 +7,7 @@ Whoever changes the resource lets those who wait try again.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -115,3 +116,44 @@ class Shared:
             self._lines[line].remove(place)
         elif place.error is None and undo is not None:
             undo(place.result)
+
+
+class Turn:
+    """One at a time, first come, first served: a lock that is waited for by parking.
+
+        async with turn: ...
+    """
+
+    def __init__(self, reason: str) -> None:
+        self._lock = threading.Lock()
+        self._reason = reason
+        self._busy = False
+        self._waiting: deque[Waiter] = deque()
+
+    async def __aenter__(self) -> None:
+        with self._lock:
+            if not self._busy:
+                self._busy = True
+                return
+            waiter = Waiter(self._reason)
+            self._waiting.append(waiter)
+        try:
+            await park(waiter)
+        except BaseException:
+            with self._lock:
+                waits = waiter in self._waiting
+                if waits:
+                    self._waiting.remove(waiter)
+            if not waits:  # it had its turn already
+                self._pass_on()
+            raise
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        with self._lock:
+            following = self._waiting.popleft() if self._waiting else None
+            self._busy = following is not None
+        if following is not None:
+            following.wake()

@@ -28,6 +28,7 @@ from runstep.plan.node import (
     Ref,
     root,
 )
+from runstep.plan.prune import cycle_error
 
 
 class Frame:
@@ -199,7 +200,7 @@ class ControlFlow:
         elif node.type in EXITS:
             if frame is None:
                 raise errors.InvalidArgumentError(
-                    None, node.op, f"{{{{node {node.name}}}}} leaves a loop frame but is in none."
+                    None, node.op, f"Invalid Exit op: Cannot find a corresponding Enter op for {{{{node {node.name}}}}}."
                 )
             frame.exits.append(node)
         elif node.type in MERGES and frame is not None and any(s.type in NEXTS for s, _ in node.inputs):
@@ -385,16 +386,15 @@ def _input_sides(enter: PlanNode, frame: Frame, condition: PlanNode, sides: dict
 
 
 def _frames_differ(node: PlanNode, frames: dict[Frame | None, PlanNode]) -> errors.OpError:
-    places = "; ".join(
-        f"{source.name} is {'outside of any loop' if frame is None else f'in frame {frame.name!r}'}"
+    places = " ".join(
+        f"The input {{{{node {source.name}}}}} is in frame '{'' if frame is None else frame.name}'."
         for frame, source in frames.items()
     )
     return errors.InvalidArgumentError(
         None,
         node.op,
-        f"{{{{node {node.name}}}}} has inputs from different frames. {places}. A value enters a loop only through "
-        "Enter."
-        f"\n\t [[{{{{node {node.name}}}}}]]",
+        f"{{{{node {node.name}}}}} has inputs from different frames. {places} A value enters a loop only through Enter "
+        f"('' is outside of all loops).\n\t [[{{{{node {node.name}}}}}]]",
     )
 
 
@@ -419,10 +419,7 @@ def _topological(nodes: Sequence[PlanNode]) -> list[PlanNode]:
                 order.append(consumer)
     if len(order) != len(nodes):
         stuck = [node for node in nodes if pending[node]]
-        names = ", ".join(node.name for node in stuck[:8])
-        raise errors.InvalidArgumentError(
-            None, stuck[0].op, f"The graph couldn't be sorted in topological order: a cycle goes through {names}."
-        )
+        raise cycle_error([node.name for node in stuck], stuck[0].op)
     return order
 
 
@@ -483,9 +480,5 @@ def _scheduled(region: Region, inner: Iterable[Frame], guards: dict[Item, Guard]
                 add(consumer)
     if len(order) != len(items):
         stuck = [item.name for item in items if pending[item]]
-        raise errors.InvalidArgumentError(
-            None,
-            None,
-            f"The graph couldn't be sorted in topological order: a cycle goes through {', '.join(stuck[:8])}.",
-        )
+        raise cycle_error(stuck, None)
     return order

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from runstep import errors
 from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
 from runstep.plan.node import PlanNode, Ref
@@ -58,6 +59,9 @@ def prune(
     """Collects what a request needs, depth first, so that values are made shortly before they are used.
 
     Whoever takes a key of `links` as an input takes what it is mapped to instead.
+
+    Raises:
+      InvalidArgumentError: a cycle, in a graph without loops. (`ControlFlow` finds those in graphs with loops.)
     """
     found = Pruned(feeds)
     inputs_of = _inputs if not links else lambda op: tuple([links.get(tensor, tensor) for tensor in op.inputs])
@@ -66,6 +70,8 @@ def prune(
     by_op, fed = found.by_op, found._fed
     order = found.nodes
     done: set[Operation] = set()
+    finished_ops: set[Operation] = set()
+    back: tuple[Operation, Operation] | None = None  # an operation, and one that it needs and that needs it
     for root in roots:
         if root in done:
             continue
@@ -74,6 +80,7 @@ def prune(
             op, finished = stack.pop()
             if finished:
                 order.append(by_op[op])
+                finished_ops.add(op)
                 continue
             if op in done:
                 continue
@@ -85,12 +92,45 @@ def prune(
             for control in op.control_inputs:
                 if control not in done:
                     stack.append((control, False))
+                elif control not in finished_ops:
+                    back = back or (op, control)
             for tensor in reversed(inputs_of(op)):
-                if tensor not in fed and tensor.op not in done:
-                    stack.append((tensor.op, False))
+                if tensor not in fed:
+                    source = tensor.op
+                    if source not in done:
+                        stack.append((source, False))
+                    elif source not in finished_ops:
+                        back = back or (op, source)
+    if back is not None and not found.has_control_flow:
+        raise _cycle(*back)
     for node in order:
         made: Any = node.op
         node.inputs = [(fed[t], 0) if t in fed else (by_op[t.op], t.value_index) for t in inputs_of(made)]
         if made.control_inputs:
             node.controls = [by_op[control] for control in made.control_inputs]
     return found
+
+
+def _cycle(first: Operation, last: Operation) -> errors.OpError:
+    """The error of a graph in which `last` needs `first`, and `first` needs `last`."""
+    # Back from `first` to `last`, breadth first: the shortest way is the cycle to show.
+    came: dict[Operation, Operation | None] = {last: None}
+    queue = [last]
+    for op in queue:
+        for source in (*(tensor.op for tensor in op.inputs), *op.control_inputs):
+            if source not in came:
+                came[source] = op
+                queue.append(source)
+    names: list[str] = []
+    at: Operation | None = first
+    while at is not None:
+        names.append(at.name)
+        at = came.get(at)
+    return cycle_error(names, first)
+
+
+def cycle_error(names: Sequence[str], op: Operation | None) -> errors.OpError:
+    """The error of a graph with a cycle through these nodes that no loop explains."""
+    shown = ", ".join(names[:8]) + (" ..." if len(names) > 8 else "")
+    text = f"Graph is invalid, contains a cycle with {len(names)} nodes, including: {shown}"
+    return errors.InvalidArgumentError(None, op, text)

@@ -47,6 +47,14 @@ def fake_param(node: Node) -> Kernel:
     return lambda: value
 
 
+@numpy_kernel.make("DeviceIndex")
+def device_index(node: Node) -> Kernel:
+    kind = node.device.rpartition("device:")[2].partition(":")[0].encode()
+    names = node.attrs["device_names"]
+    index = np.int32(names.index(kind) if kind in names else len(names))
+    return lambda: index
+
+
 @numpy_kernel("ToBool")
 def to_bool(x: Any) -> Any:
     return np.bool_(truth(x))

@@ -35,7 +35,9 @@ class Optional:
 def _zeros_like(value: Any) -> Any:
     if hasattr(value, "zeros_like"):
         return value.zeros_like()
-    zeros = np.full(value.shape, b"", object) if value.dtype == object else np.zeros_like(value)
+    if value.dtype == object:
+        raise InvalidArgumentError(None, None, "Trying to compute zeros_like for unsupported dtype string")
+    zeros = np.zeros_like(value)
     return zeros if zeros.ndim else zeros[()]
 
 
