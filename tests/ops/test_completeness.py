@@ -18,23 +18,40 @@ ROOT = HERE.parent.parent
 
 _STRUCTURE = "Switch Merge Enter Exit NextIteration RefSwitch RefMerge RefEnter RefExit RefNextIteration _SwitchN"
 _CALLS = (
-    "If StatelessIf Case StatelessCase While StatelessWhile For PartitionedCall StatefulPartitionedCall RemoteCall "
-    "_Arg _Retval DeviceIndex"
+    "If StatelessIf Case StatelessCase While StatelessWhile For PartitionedCall StatefulPartitionedCall RemoteCall"
 )
 
+
+def _named(pattern: str) -> list[str]:
+    return [name for name in registry.names() if re.search(pattern, name)]
+
+
 BY_HAND: dict[str, str] = {
-    **dict.fromkeys(_STRUCTURE.split(), "control flow needs a graph around it: the tests of plan and session"),
-    **dict.fromkeys(_CALLS.split(), "needs functions: the tests of plan and session"),
-    **dict.fromkeys(("Placeholder", "PlaceholderV2"), "every row feeds them"),
-    **dict.fromkeys(filter(re.compile("Queue").search, registry.names()), "needs a queue: tests/ops/test_queues.py"),
-    **dict.fromkeys(filter(re.compile("Table").search, registry.names()), "needs a table: tests/ops/test_lookup.py"),
-    "FakeParam": "stands for an input that no function body reads",
+    **dict.fromkeys(_STRUCTURE.split(), "needs a graph around it: tests/plan"),
+    **dict.fromkeys(_CALLS.split(), "needs functions: tests/plan"),
+    **dict.fromkeys(("_Arg", "_Retval"), "only TensorFlow's executor makes them; a partition that tests/session traces"),
+    **dict.fromkeys(("DeviceIndex", "FakeParam", "PlaceholderV2"), "no row can say it: tests/plan/test_rare_nodes.py"),
+    "Placeholder": "every row feeds them: tests/session/test_feeds.py",
+    "Abort": "ends TensorFlow's process: tests/ops/test_logging.py",
+    "SelfAdjointEig": "TensorFlow refuses it in new graphs: tests/ops/test_linalg.py",
+    "_SwitchN": "as Switch: tests/plan/test_raw_control_flow.py",
+    **dict.fromkeys(_named("Fused(Mat|Conv|Dep|Pad|Resize)"), "fused by the plan or by hand: tests/ops/test_fused.py"),
+    **dict.fromkeys(_named("Queue"), "needs a queue: tests/ops/test_queues.py"),
+    **dict.fromkeys(_named("Table"), "needs a table: tests/ops/test_lookup.py"),
+    **dict.fromkeys(_named("Barrier"), "needs a barrier: tests/ops/test_barriers.py"),
+    **dict.fromkeys(_named("^(Ordered)?Map|^(Uns|S)tage"), "needs a staging area: tests/ops/test_staging.py"),
+    **dict.fromkeys(_named("Session(Handle|Tensor)"), "needs a session's store: tests/ops/test_session_store.py"),
+    **dict.fromkeys(_named("PyFunc"), "needs a Python function: tests/ops/test_script.py"),
+    **dict.fromkeys(
+        _named("^(Save|Restore)|Sharded|MergeV2Ch|VocabRemapping|RemapMatrix"), "files: tests/ops/test_checkpoint.py"
+    ),
 }
 """Ops that are tested outside of tests/ops, with the place and why no row can do it."""
 
 NO_KERNEL: dict[str, str] = {
     **dict.fromkeys(_STRUCTURE.split(), "compiled into the plan"),
     **dict.fromkeys(_CALLS.split(), "compiled into the plan"),
+    **dict.fromkeys(("_Arg", "_Retval"), "a body is called with its arguments"),
     **dict.fromkeys(("Placeholder", "PlaceholderV2"), "must be fed"),
 }
 """Ops that no kernel computes, with what does it instead."""
@@ -61,7 +78,7 @@ def test_every_kernel_and_every_row_has_an_op(covered: coverage.Coverage) -> Non
 
 def test_every_module_of_ops_and_kernels_is_imported() -> None:
     code = (
-        "import pkgutil, runstep.ops.table, runstep.kernels.numpy, importlib\n"
+        "import pkgutil, runstep.ops.table, runstep.kernels.numpy.table, importlib\n"
         "from runstep.ops import registry\n"
         "from runstep.kernels.registry import numpy_kernel\n"
         "before = {*registry.names()}, {*numpy_kernel.ops()}\n"
