@@ -4,30 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import runstep
-from runstep.graph.random_seed import set_random_seed
 from runstep.testing.building import _plain, nodes
 from runstep.testing.oracle import tensorflow
-from runstep.variables import global_step, moving_average, scope
-
-
-class _Ours:
-    """runstep, with names of the variables package that are not in its namespace."""
-
-    AUTO_REUSE = scope.AUTO_REUSE
-    set_random_seed = staticmethod(set_random_seed)
-    train = SimpleNamespace(
-        **{name: getattr(module, name) for module in (global_step, moving_average) for name in module.__all__}
-    )
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(runstep, name)
 
 
 @contextlib.contextmanager
@@ -129,7 +113,7 @@ def same() -> Callable[..., None]:
     def check(program: Program, ordered: bool = True, graph: bool = True, texts: bool = True) -> None:
         with _version_one() as real:
             want, want_nodes = _run(real, program)
-        got, got_nodes = _run(_Ours(), program)
+        got, got_nodes = _run(runstep, program)
         for position, (theirs, ours) in enumerate(zip(want, got, strict=True)):
             note = f"entry {position}\nTensorFlow: {theirs}\nrunstep:    {ours}"
             if isinstance(theirs, Raised):
