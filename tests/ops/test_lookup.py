@@ -163,6 +163,14 @@ def test_dense_table() -> None:
     compare(program)
 
 
+def test_first_dense_table_lacks_an_input() -> None:
+    def program(api: Any) -> None:
+        table = api.op("MutableDenseHashTable", api.hidden(0, L), value_dtype=F, shared_name="d")
+        api.run(api.op("LookupTableSize", table))
+
+    compare(program, texts=True)
+
+
 def test_dense_table_of_vectors() -> None:
     def program(api: Any) -> None:
         keys = api.hidden([0, 0], L), api.hidden([-1, -1], L)

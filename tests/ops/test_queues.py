@@ -157,21 +157,22 @@ def test_padding() -> None:
     compare(program)
 
 
-def test_priority() -> None:
+@pytest.mark.parametrize("generation", ["", "V2"])
+def test_priority(generation: str) -> None:
     def program(api: Any) -> None:
-        queue = api.op("PriorityQueueV2", component_types=[S], shapes=[[]], shared_name="p")
+        queue = api.op("PriorityQueue" + generation, component_types=[S], shapes=[[]], shared_name="p")
         types = [L, S]
         many = [api.hidden([5, -3, 4], L), api.hidden(["five", "minus three", "four"])]
-        api.run(api.op("QueueEnqueueManyV2", queue, many))
-        api.run(api.op("QueueEnqueueV2", queue, [api.hidden(2, L), api.hidden("two")]))
-        api.run(api.op("QueueEnqueueV2", queue, [api.hidden([2], L), api.hidden("two")]))
-        api.run(api.op("QueueEnqueueV2", queue, [api.hidden(2), api.hidden("two")]))
-        api.run(api.op("QueueDequeueV2", queue, component_types=types))
-        api.run(api.op("QueueDequeueManyV2", queue, api.constant(2), component_types=types))
-        api.run(api.op("QueueCloseV2", queue))
-        api.run(api.op("QueueDequeueManyV2", queue, api.constant(2), component_types=types))
-        api.run(api.op("QueueDequeueV2", queue, component_types=types))
-        api.run(api.op("QueueDequeueUpToV2", queue, api.constant(2), component_types=types))
+        api.run(api.op("QueueEnqueueMany" + generation, queue, many))
+        api.run(api.op("QueueEnqueue" + generation, queue, [api.hidden(2, L), api.hidden("two")]))
+        api.run(api.op("QueueEnqueue" + generation, queue, [api.hidden([2], L), api.hidden("two")]))
+        api.run(api.op("QueueEnqueue" + generation, queue, [api.hidden(2), api.hidden("two")]))
+        api.run(api.op("QueueDequeue" + generation, queue, component_types=types))
+        api.run(api.op("QueueDequeueMany" + generation, queue, api.constant(2), component_types=types))
+        api.run(api.op("QueueClose" + generation, queue))
+        api.run(api.op("QueueDequeueMany" + generation, queue, api.constant(2), component_types=types))
+        api.run(api.op("QueueDequeue" + generation, queue, component_types=types))
+        api.run(api.op("QueueDequeueUpTo" + generation, queue, api.constant(2), component_types=types))
 
     compare(program)
 

@@ -76,8 +76,11 @@ def mutable_dense_hash_table(node: Node) -> Kernel:
 
     own = _owner(node, make)
 
-    def run(empty: Any, deleted: Any) -> Any:
+    def run(empty: Any, *rest: Any) -> Any:
         nonlocal keys
+        if not rest:  # the first generation has no input for it, and never worked
+            raise invalid("Unknown input name: deleted_key")
+        (deleted,) = rest
         keys = empty, deleted
         return own()
 
