@@ -110,4 +110,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_MESSAGES, *vars(importlib.import_module("runstep.api"))})
+    return sorted({*globals(), *_MESSAGES, *importlib.import_module("runstep.api").__all__})
