@@ -63,6 +63,8 @@ def embedding_lookup(
 
 
 def _gather(param: Any, ids: Tensor, name: str | None = None) -> Tensor:
+    if not hasattr(param, "op"):
+        param = convert_to_tensor(param, name="params")
     with get_default_graph().colocate_with(param):
         return gather(param, ids, name=name)
 

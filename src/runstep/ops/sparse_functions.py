@@ -23,6 +23,7 @@ from runstep.ops.reduction import all_axes, one_of
 __all__ = [
     "sparse_add",
     "sparse_concat",
+    "sparse_expand_dims",
     "sparse_fill_empty_rows",
     "sparse_mask",
     "sparse_maximum",
@@ -105,16 +106,6 @@ def sparse_tensor_to_dense(
     return sparse_to_dense(
         sp_input.indices, sp_input.dense_shape, sp_input.values, default_value, validate_indices, name
     )
-
-
-def sparse_from_dense(tensor: TensorLike, name: str | None = None) -> SparseTensor:
-    """The elements of a tensor that are not zero (or not empty). Source: `tf.sparse.from_dense`."""
-    with name_scope(name, "dense_to_sparse"):
-        dense = convert_to_tensor(tensor)
-        zeros = apply("ZerosLike", dense, name="zeros_like")
-        indices = apply("Where", apply("NotEqual", dense, zeros))
-        values = apply("GatherNd", dense, indices)
-        return SparseTensor(indices, values, apply("Shape", dense, out_type=dtypes.int64))
 
 
 def sparse_to_indicator(sp_input: SparseTensor, vocab_size: Any, name: str | None = None) -> Tensor:
@@ -285,20 +276,6 @@ def sparse_expand_dims(sp_input: Any, axis: int | None = None, name: str | None 
         after = part(sp_input.dense_shape, [at], [0], [1], end_mask=1)
         shape = apply("ConcatV2", [before, np.ones(1, np.int64), after], 0, name="concat")
         return SparseTensor(indices, sp_input.values, shape)
-
-
-def sparse_eye(
-    num_rows: Any, num_columns: Any = None, dtype: Any = dtypes.float32, name: str | None = None
-) -> SparseTensor:
-    """Ones on the diagonal of a matrix. Source: `tf.sparse.eye`."""
-    with name_scope(name, "eye"):
-        rows = convert_to_tensor(num_rows, dtypes.int64, name="num_rows")
-        columns = rows if num_columns is None else convert_to_tensor(num_columns, dtypes.int64, name="num_columns")
-        size = apply("Minimum", rows, columns)
-        places = apply("Range", np.int64(0), size, np.int64(1), name="range")
-        one = convert_to_tensor(1, dtypes.as_dtype(dtype))
-        ones = apply("Fill", apply("Reshape", size, [-1]), one, name="ones")
-        return SparseTensor(apply("Pack", [places, places], axis=1, name="stack"), ones, [rows, columns])
 
 
 def sparse_fill_empty_rows(sp_input: Any, default_value: Any, name: str | None = None) -> tuple[SparseTensor, Tensor]:
