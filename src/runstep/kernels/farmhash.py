@@ -34,7 +34,8 @@ def _mixed(x: Words) -> Words:
 
 def _hash_16(u: Words, v: Words, mul: Any) -> Words:
     a = _mixed((u ^ v) * mul)
-    return _mixed((v ^ a) * mul) * mul
+    found: Words = _mixed((v ^ a) * mul) * mul
+    return found
 
 
 class _Text:
@@ -49,14 +50,16 @@ class _Text:
         self._halves = np.ndarray((len(buffer) - 3,), "<u4", buffer, strides=(1,))
 
     def byte(self, place: Any) -> Words:
-        return self._bytes[place].astype(np.uint64)
+        found: Words = self._bytes[place].astype(np.uint64)
+        return found
 
     def word(self, place: Any) -> Words:
         found: Words = self._words[place]
         return found
 
     def half(self, place: Any) -> Words:
-        return self._halves[place].astype(np.uint64)
+        found: Words = self._halves[place].astype(np.uint64)
+        return found
 
 
 def fingerprints(values: Sequence[bytes]) -> Words:
@@ -204,7 +207,8 @@ def joined(a: Any, b: Any) -> Words:
         result = a ^ mul
         result = result ^ (_mixed(b * mul) * mul)
         result = _mixed(result * mul) * mul
-        return _mixed(result)
+        found: Words = _mixed(result)
+        return found
 
 
 def murmur(data: bytes, seed: int = 0xDECAFCAFFE) -> int:

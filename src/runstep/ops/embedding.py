@@ -52,27 +52,29 @@ def embedding_lookup(
     """
     found = _as_list(params)
     with name_scope(name, "embedding_lookup", [*found, ids]) as scope:
+        found = [item if hasattr(item, "op") else convert_to_tensor(item, name="params") for item in found]
         if len(found) == 1:
             ids = convert_to_tensor(ids, name="ids")
             rows = _gather(found[0], ids, scope)
             if max_norm is not None:
                 with get_default_graph().colocate_with(found[0]):
                     rows = _clipped(rows, ids, max_norm)
-            return apply("Identity", rows)
+            looked_up: Tensor = apply("Identity", rows)
+            return looked_up
         return _lookup_in_parts(found, ids, partition_strategy, max_norm, scope)
 
 
 def _gather(param: Any, ids: Tensor, name: str | None = None) -> Tensor:
-    if not hasattr(param, "op"):
-        param = convert_to_tensor(param, name="params")
     with get_default_graph().colocate_with(param):
-        return gather(param, ids, name=name)
+        rows: Tensor = gather(param, ids, name=name)
+        return rows
 
 
 def _clipped(rows: Tensor, ids: Tensor, max_norm: float) -> Tensor:
     """Rows scaled down to a Euclidean norm of at most `max_norm`."""
     first, rank = len(ids.raw_shape or ()), len(rows.raw_shape or ())
-    return clip_by_norm(rows, max_norm, axes=list(range(first, rank)))
+    clipped: Tensor = clip_by_norm(rows, max_norm, axes=list(range(first, rank)))
+    return clipped
 
 
 def _lookup_in_parts(params: list[Any], ids: Any, strategy: str, max_norm: float | None, scope: str) -> Tensor:

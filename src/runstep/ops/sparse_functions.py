@@ -403,8 +403,10 @@ def sparse_tensor_dense_matmul(
     """The matrix product of a sparse and a dense matrix, either order. Source: `tf.sparse.sparse_dense_matmul`."""
     if _is_sparse(b) and not _is_sparse(sp_a):
         product = sparse_tensor_dense_matmul(b, sp_a, not adjoint_b, not adjoint_a)
-        conjugated = apply("Transpose", product, [1, 0], name="transpose")
-        return apply("Conj", conjugated) if conjugated.dtype.is_complex else conjugated
+        conjugated: Tensor = apply("Transpose", product, [1, 0], name="transpose")
+        if conjugated.dtype.is_complex:
+            conjugated = apply("Conj", conjugated)
+        return conjugated
     sp_a = convert_to_sparse(sp_a)
     with name_scope(name, "SparseTensorDenseMatMul", [sp_a.indices, b]):
         result: Tensor = apply(

@@ -16,9 +16,8 @@ __all__ = ["sparse_segment_mean", "sparse_segment_sqrt_n", "sparse_segment_sum"]
 
 def _checked(op: Any) -> shapes.RawShape:
     data, indices, ids = (tensor.raw_shape for tensor in op.inputs[:3])
-    shapes.with_rank_at_least(data, 1)
     shapes.merge(shapes.with_rank(indices, 1), shapes.with_rank(ids, 1))
-    return data
+    return shapes.with_rank_at_least(data, 1)
 
 
 def _reduced(op: Any) -> Shapes:

@@ -199,7 +199,8 @@ def unicode_encode(
             if len(raw) == 1:
                 size = apply("ExpandDims", apply("Size", rows), 0)
                 ends = apply("ConcatV2", [[0], size], 0, name="concat")
-                return apply("Reshape", apply("UnicodeEncode", rows, ends, **attrs), [])
+                one: Tensor = apply("Reshape", apply("UnicodeEncode", rows, ends, **attrs), [])
+                return one
             if len(raw) > 2:
                 raise ValueError("unicode_encode takes code points of rank 1 or 2, or a RaggedTensor of rank 2.")
             rows = as_ragged(rows)

@@ -15,7 +15,8 @@ from runstep.kernels.sparse_arrays import invalid
 
 def _within(lengths: Array) -> Array:
     """0, 1, ... within each row."""
-    return np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    starts: Array = np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return np.arange(int(lengths.sum())) - starts
 
 
 def _ends(lengths: Any, dtype: Any) -> Array:
@@ -191,7 +192,8 @@ def ragged_range(node: Node) -> Kernel:
 def _counted(starts: Array, deltas: Array, lengths: Array, dtype: Any) -> Array:
     """start, start + delta, start + 2 delta ... by adding, as TensorFlow does: the rounding is part of the value."""
     if dtype.kind == "i" or not len(starts):
-        return (starts + deltas * _within(lengths).astype(dtype)).astype(dtype)
+        counted: Array = starts + deltas * _within(lengths).astype(dtype)
+        return counted.astype(dtype)
     parts, place = [], 0
     for length in lengths[lengths > 0].tolist():
         steps = np.empty(length, dtype)

@@ -278,7 +278,8 @@ def sparse_softmax(indices: Array, values: Array, shape: Array) -> Array:
     lengths = np.diff(starts, append=len(values))
     ordered = _wide(values)[order]
     exponents = np.exp(ordered - np.repeat(np.maximum.reduceat(ordered, starts), lengths))
-    return (exponents / np.repeat(np.add.reduceat(exponents, starts), lengths)).astype(values.dtype, copy=False)
+    shares: Array = exponents / np.repeat(np.add.reduceat(exponents, starts), lengths)
+    return shares.astype(values.dtype, copy=False)
 
 
 # --- sparse with dense, at the places of the sparse one -----------------------------------------------------------
@@ -319,7 +320,8 @@ def _cwise(function: Callable[..., Any], is_division: bool) -> Callable[[Node], 
                 raise invalid("SparseDenseCwiseDiv cannot divide by zero,but input dense tensor contains zero ")
             if is_division and is_integer:
                 quotient = np.abs(values) // np.abs(picked)
-                return np.where((values < 0) != (picked < 0), -quotient, quotient).astype(values.dtype)
+                signed: Array = np.where((values < 0) != (picked < 0), -quotient, quotient)
+                return signed.astype(values.dtype)
             result: Array = function(values, picked)
             return result
 

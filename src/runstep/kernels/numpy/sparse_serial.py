@@ -58,7 +58,8 @@ def serialize_sparse(node: Node) -> Kernel:
                 f"Input indices, values and shape should be a matrix and vectors but received shapes "
                 f"{text_shape(indices.shape)}, {text_shape(values.shape)} and {text_shape(shape.shape)}"
             )
-        return _objects([_written((indices, values, shape), kind, as_variants)])[0]
+        row: Array = _objects([_written((indices, values, shape), kind, as_variants)])[0]
+        return row
 
     return kernel
 
