@@ -184,7 +184,7 @@ def _longer(text: _Text, start: Any, length: Any) -> Words:
     state.fold(text, start + length - 64, mul, last=True)
     x, y, z = state.x, state.y, state.z
     z = _hash_16(state.v[0], state.w[0], mul) + _mixed(y) * _K0 + z
-    found = np.empty_like(x)
+    found: Words = np.empty_like(x)
     found[order] = _hash_16(z, _hash_16(state.v[1], state.w[1], mul) + x, mul)
     return found
 
