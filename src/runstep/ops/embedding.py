@@ -28,7 +28,8 @@ __all__ = ["embedding_lookup", "embedding_lookup_sparse", "safe_embedding_lookup
 def _as_list(params: Any) -> list[Any]:
     if params is None:
         raise ValueError("params must be specified")
-    parts = isinstance(params, list | tuple) or hasattr(params, "_get_variable_list")  # a partitioned variable is its parts
+    # A partitioned variable is its parts.
+    parts = isinstance(params, list | tuple) or hasattr(params, "_get_variable_list")
     found = list(params) if parts else [params]
     if not found:
         raise ValueError("Length of params is currently 0. Need at least one param.")
