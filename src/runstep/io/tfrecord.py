@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import struct
@@ -57,14 +58,23 @@ class RecordReader:
             opened.seek(offset)
 
     def read(self) -> bytes | None:
-        """The next record; None at the end."""
+        """The next record; None at the end. A damaged one stays where it is: reading it again fails again."""
+        try:
+            return self._next()
+        except errors.DataLossError:
+            with contextlib.suppress(OSError, EOFError, zlib.error):
+                self._file.seek(self.offset)
+            raise
+
+    def _next(self) -> bytes | None:
         header = self._read(12)
         if not header:
             return None
         if len(header) < 12:
             raise errors.DataLossError(None, None, f"truncated record at {self.offset}")
         if struct.unpack("<I", header[8:])[0] != masked_crc32c(header[:8]):
-            raise errors.DataLossError(None, None, f"corrupted record at {self.offset}")
+            hint = "" if self.offset else " (Is this even a TFRecord file?)"
+            raise errors.DataLossError(None, None, f"corrupted record at {self.offset}{hint}")
         (size,) = struct.unpack("<Q", header[:8])
         data = self._read(size + 4)
         if len(data) < size + 4:
