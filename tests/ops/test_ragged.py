@@ -16,6 +16,10 @@ from runstep.testing import case, check, of, real
 from runstep.testing.bench import Bench
 
 INVALID = errors.InvalidArgumentError
+BY_HAND = {
+    "RaggedTensorToVariant": "a variant cannot leave a session; what is made of it again is looked at",
+    "RaggedTensorFromVariant": "its input is a variant",
+}
 ONE = {"T": ["float32"], "Tsplits": ["int64"]}
 KIND = {"T": ["float32"]}
 FEW = {"T": ["float32", "int32", "string", "bool"]}

@@ -17,6 +17,7 @@ from runstep.testing.bench import Bench
 from runstep.testing.building import Names, compare_graphs
 
 INVALID = errors.InvalidArgumentError
+GAPS = {"SerializeSparse": "variants hold the parts themselves: they do not leave the process"}
 ONE = {"T": ["float32"]}
 FLOATS = np.array([1.5, 2.5], np.float32)
 
