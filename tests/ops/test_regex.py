@@ -12,7 +12,7 @@ from runstep.testing.building import compare_graphs
 
 INVALID = errors.InvalidArgumentError
 GAPS = {
-    "RegexReplace": "\\\\C is a character, not a byte; \\\\B is never inside of a character",
+    "RegexReplace": "\\C is a character, not a byte; \\B is never inside of a character",
     "StaticRegexReplace": "as RegexReplace",
 }
 TEXTS = of(
