@@ -32,7 +32,7 @@ _UNKNOWN = "Must run 'setup' before performing partial runs!"
 
 # What numpy makes a new array of; anything else may share its memory with the caller, who may change it between two
 # calls.
-_COPIED = (int, float, complex, str, bytes, list, tuple, np.generic)
+_COPIED = frozenset((int, float, bool, complex, str, bytes, list, tuple))
 
 
 class PartialRunHandle(str):
@@ -63,6 +63,7 @@ class _Request:
         ends: list[Tensor | Operation] = [*fetched, *wanted.targets, *echoed]
         self.ends = {end: position for position, end in enumerate(ends)}
         self.computed = len(fetched) + len(wanted.targets)
+        self.echoes = bool(echoed)
         kept = self.plan.kept_feeds if self.plan else frozenset()
         self.convert = [feeds.converter(tensor, i in kept) for i, tensor in enumerate(fed)]
         self.all_feeds = (1 << len(self.feeds)) - 1
@@ -93,7 +94,8 @@ class _Call:
     Attributes:
       fed: positions of the feeds. now, wanted, taken, needs: as bits: the feeds of this call, the ends that the plan
         computes for it, all ends that it uses up, the feeds that must have come by then.
-      values: for each fetched tensor where it comes from: the step, the values fed in this call, those fed before.
+      values: for each fetched tensor where it comes from.
+      echoed: positions of feeds that came in earlier calls and are fetched now.
     """
 
     def __init__(self, request: _Request, wanted: Fetches, fed: Sequence[Tensor]) -> None:
@@ -112,17 +114,21 @@ class _Call:
         for op in wanted.targets:
             self._take(request, op)
 
-    def _source(self, request: _Request, tensor: Tensor) -> tuple[bool, int]:
-        """Whether the plan computes a tensor, and which of its fetches it is; else which of the values that were
-        fed."""
+    def _source(self, request: _Request, tensor: Tensor) -> tuple[Callable[..., Any] | None, tuple[int, ...], int]:
+        """What collects a tensor that the plan computes, from which slots, and which of its fetches it is.
+
+        Of any other: None, and which it is of the values that were fed.
+        """
         if tensor in request.feeds and (tensor in self.tensors or tensor in request.ends):
             if tensor in request.ends:
                 self._take(request, tensor)
             if tensor in self.tensors:
-                return False, self.tensors.index(tensor)
+                return None, (), self.tensors.index(tensor)
             self.echoed.append(request.feeds[tensor])
-            return False, len(self.tensors) + len(self.echoed) - 1
-        return True, self._take(request, tensor)
+            return None, (), len(self.tensors) + len(self.echoed) - 1
+        position = self._take(request, tensor)
+        segment, slots = request.plan.stages.collectors[position]  # type: ignore[union-attr]
+        return segment.run, slots, position
 
     def _take(self, request: _Request, end: Tensor | Operation) -> int:
         position = request.ends.get(end)
@@ -383,35 +389,33 @@ def _begin(
     session: BaseSession, run: _PartialRun, call: _Call, values: Sequence[Any]
 ) -> tuple[PlainStep | DrivenStep | None, Any, Sequence[Any]]:
     """Feeds the step of a run: the step, what to wait for, and the values that do not come out of the step."""
+    given: list[Any] = []
+    kept: list[Any] = []
     try:
-        given = [
-            value.fed_for(tensor, session) if hasattr(value, "fed_for") else convert(value)
-            for tensor, value, convert in zip(call.tensors, values, call.convert, strict=True)
-        ]
+        for tensor, value, convert in zip(call.tensors, values, call.convert, strict=True):
+            array = value.fed_for(tensor, session) if hasattr(value, "fed_for") else convert(value)
+            given.append(array)
+            kept.append(array if type(value) in _COPIED or isinstance(value, np.generic) else array.copy())
     except errors.OpError as error:
         raise explained(error) from None
     with run.lock:
-        if (run.fed & call.now) or (run.taken & call.taken) or (call.needs & ~(run.fed | call.now)):
+        now, taken, request = call.now, call.taken, run.request
+        if (run.fed & now) or (run.taken & taken) or (call.needs & ~(run.fed | now)):
             run.check(call)
         if run.over:
             raise explained(errors.InvalidArgumentError(None, None, _UNKNOWN))
-        run.fed |= call.now
-        run.taken |= call.taken
-        pairs = [
-            (position, array if isinstance(value, _COPIED) else array.copy())
-            for position, value, array in zip(call.fed, values, given, strict=True)
-        ]
-        if call.echoed:
+        run.fed |= now
+        run.taken |= taken
+        if request.echoes:
             given += [run.echoes[position].copy() for position in call.echoed]
-        if len(run.request.ends) > run.request.computed:
-            run.echoes.update(pairs)
+            run.echoes.update(zip(call.fed, kept, strict=True))
         step = run.step
         if step is None:
             return None, None, given
         try:
             if step.error is not None:
                 raise step.error
-            return step, step.begin(pairs, call.now, call.wanted), given
+            return step, step.begin(call.fed, kept, now, call.wanted), given
         except BaseException as error:
             run.abandon()
             raise explained(error) from error.__cause__
@@ -422,17 +426,17 @@ def _end(run: _PartialRun, step: PlainStep | DrivenStep | None, call: _Call, giv
     found = []
     if step is not None:
         step.check(call.wanted)
-    for computed, position in call.values:
-        if computed:
-            assert step is not None and step.plan.stages is not None
-            segment, slots = step.plan.stages.collectors[position]
-            try:
-                found.append(segment.run(step.context, *[step.slots[slot] for slot in slots])[0])
-            except errors.InvalidArgumentError:
-                text = f"The tensor returned for {step.plan.fetches[position].name} was not valid."
-                raise errors.InvalidArgumentError(None, None, text) from None
-        else:
+    for collect, slots, position in call.values:
+        if collect is None:
             found.append(given[position])
+            continue
+        assert step is not None
+        held = step.slots
+        try:
+            found.append(collect(step.context, *[held[slot] for slot in slots])[0])
+        except errors.InvalidArgumentError:
+            text = f"The tensor returned for {step.plan.fetches[position].name} was not valid."
+            raise errors.InvalidArgumentError(None, None, text) from None
     if run.fed == run.request.all_feeds and run.taken == run.request.all_ends:
         run.end()
     return call.build(found)

@@ -263,8 +263,7 @@ class BaseSession(AwaitableRuns):
     # ------------------------------------------------------------------ partial runs
 
     def partial_run_setup(self, fetches: Any, feeds: Any = None, *, options: Any = None) -> str:
-        """Begins a step that is fed and fetched in several calls of `partial_run` (source:
-        tf.Session.partial_run_setup).
+        """Begins a step that `partial_run` feeds and fetches in several calls (source: tf.Session.partial_run_setup).
 
         Whatever needs no feeds runs at once. The step lives as long as the handle, or until all of it is fed and
         fetched.
@@ -279,8 +278,7 @@ class BaseSession(AwaitableRuns):
 
         Raises:
           RuntimeError: the session is closed, or its graph is empty. TypeError, ValueError: fetches or feeds are no
-            such
-          thing. InvalidArgumentError: nothing to fetch, or a tensor is fed twice.
+            such thing. InvalidArgumentError: nothing to fetch, or a tensor is fed twice.
         """
         self._check_open()
         return self._partial_runs.setup(self, fetches, feeds, options)
@@ -301,10 +299,10 @@ class BaseSession(AwaitableRuns):
 
         Raises:
           InvalidArgumentError: the handle is unknown or spent, a feed or fetch was not announced, has been used, or
-            needs
-          feeds that have not come. OpError: a kernel failed; the handle is then spent. Otherwise as `run`.
+            needs feeds that have not come. OpError: a kernel failed; the handle is then spent. Otherwise as `run`.
         """
-        self._check_open()
+        if self._closed:
+            raise RuntimeError(_CLOSED)
         return self._partial_runs.run(self, handle, fetches, feed_dict, options, run_metadata)
 
     def partial_run_close(self, handle: str) -> None:

@@ -24,8 +24,6 @@ from runstep.step import Event, Fed, Step, StepContext, Wanted
 if TYPE_CHECKING:
     from runstep.session.engine import LocalEngine
 
-Pairs = Sequence[tuple[int, Any]]
-
 
 class PlainStep:
     """A step whose tasks never wait for anything but feeds.
@@ -51,18 +49,18 @@ class PlainStep:
         if due:
             self._run(due, 0)
 
-    def begin(self, pairs: Pairs, now: int, wanted: int) -> Future[None] | None:
+    def begin(self, positions: Sequence[int], values: Sequence[Any], now: int, wanted: int) -> Future[None] | None:
         """Takes the feeds `now`, and runs what has become possible: first what the ends `wanted` need.
 
         Returns:
           None when these are there; a future that is done when they are, or when the step has failed.
         """
-        slots = self.slots
-        for position, value in pairs:
-            slots[position] = value
-        before = self.fed
-        self.fed = before | now
         if now:
+            slots = self.slots
+            for position, value in zip(positions, values, strict=True):
+                slots[position] = value
+            before = self.fed
+            self.fed = before | now
             key = (before, now, wanted)
             due = self._scripts.get(key)
             if due is None:
@@ -131,11 +129,11 @@ class DrivenStep:
         """As of PlainStep."""
         self._feed({})
 
-    def begin(self, pairs: Pairs, now: int, wanted: int) -> Future[None] | None:
+    def begin(self, positions: Sequence[int], values: Sequence[Any], now: int, wanted: int) -> Future[None] | None:
         """As of PlainStep."""
         self.fed |= now
-        if pairs:
-            self._feed(dict(pairs))
+        if now:
+            self._feed(dict(zip(positions, values, strict=True)))
         stages = self.plan.stages
         assert stages is not None
         needed = stages.serving(wanted)
