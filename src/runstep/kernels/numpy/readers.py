@@ -57,10 +57,11 @@ def fixed_length_record_reader(node: Node) -> Kernel:
             raise invalid(f"{part}_bytes must be >= 0 not {size}")
     if not sizes[1]:
         raise invalid("record_bytes must be > 0")  # TensorFlow gives empty records without end
+    header, record, footer, hop = sizes
     encoding = attrs.get("encoding", b"").decode()
     if encoding not in ("", "ZLIB", "GZIP"):
         raise invalid(f"encoding must be '', 'ZLIB' or 'GZIP', not '{encoding}'")
-    return shared.owner(node, _READER, lambda _: FixedLengthReader(node.name, *sizes, encoding))
+    return shared.owner(node, _READER, lambda _: FixedLengthReader(node.name, header, record, footer, hop, encoding))
 
 
 @numpy_kernel.make("TFRecordReader", "TFRecordReaderV2")
