@@ -80,6 +80,10 @@ def _equal(found: Any, wanted: Any) -> bool:
     return True
 
 
+REFUSED = "enters_of_two_frames_meet", "inside_and_outside_meet"
+"""Programs that have no value to compare."""
+
+
 def check_same(program: Program, v2: bool, mode: str = "as it is") -> None:
     with control_flow(v2) as tf:
         fetches, feeds = program(tf)
@@ -90,6 +94,7 @@ def check_same(program: Program, v2: bool, mode: str = "as it is") -> None:
         with tf.Session() as session:
             session.run(first)
             wanted = [_run(session, names, {f"{k}:0": v for k, v in fed.items()}, tf.errors.OpError) for fed in feeds]
+    assert program.__name__ in REFUSED or not all(isinstance(answer, str) for answer in wanted), wanted
     graph = Graph()
     with graph.as_default():
         import_graph_def(definition, name="")

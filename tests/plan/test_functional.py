@@ -187,7 +187,9 @@ def if_on_other_types(tf: Any) -> Any:
     x, n, s = scalar(tf, "x", "float32"), scalar(tf, "n"), scalar(tf, "s", "string")
     v = tf.placeholder("float32", [None], name="v")
     found = [functional().If(value, [x], then, other)[0] for value in (n, s, v)]
-    return found, [{"x": 2.0, "n": a, "s": b, "v": c} for a, b, c in ((0, "", []), (3, "no", [0.0]), (-1, "0", [0.0, 1.0]))]
+    return found, [
+        {"x": 2.0, "n": a, "s": b, "v": c} for a, b, c in ((0, "", []), (3, "no", [0.0]), (-1, "0", [0.0, 1.0]))
+    ]
 
 
 @program
@@ -212,7 +214,12 @@ def for_(tf: Any) -> Any:
 
     a, b, d = scalar(tf, "a"), scalar(tf, "b"), scalar(tf, "d")
     found = functional().For(a, b, d, [tf.constant(0.0)], turn)
-    return found, [{"a": 0, "b": 5, "d": 1}, {"a": 5, "b": 0, "d": -2}, {"a": 3, "b": 3, "d": 1}, {"a": 0, "b": 9, "d": 4}]
+    return found, [
+        {"a": 0, "b": 5, "d": 1},
+        {"a": 5, "b": 0, "d": -2},
+        {"a": 3, "b": 3, "d": 1},
+        {"a": 0, "b": 9, "d": 4},
+    ]
 
 
 @program
@@ -275,14 +282,14 @@ def factorial(limit: int) -> Graph:
             done.add_input("n", constant(0).dtype, ())
             done.outputs.append(constant(1))
         more, whole = FunctionGraph("more", graph), FunctionGraph("factorial", graph)
-        types = {"Tin": ["int32"], "Tout": ["int32"]}
+        types: Any = {"Tin": ["int32"], "Tout": ["int32"]}
         with more.as_default():
             n = more.add_input("n", constant(0).dtype, ())
             (rest,) = apply("PartitionedCall", [apply("Sub", n, 1)], f=NameAttrs("factorial"), **types)
             more.outputs.append(apply("Mul", n, rest))
         with whole.as_default():
             n = whole.add_input("n", constant(0).dtype, ())
-            branches = {"then_branch": NameAttrs("done"), "else_branch": NameAttrs("more")}
+            branches: Any = {"then_branch": NameAttrs("done"), "else_branch": NameAttrs("more")}
             (found,) = apply("StatelessIf", apply("LessEqual", n, limit), [n], Tout=["int32"], **branches)
             whole.outputs.append(identity(found))
         for body in (done, more, whole):
@@ -340,4 +347,5 @@ def test_bodies_are_compiled_once() -> None:
         import_graph_def(original.as_graph_def(), name="")
     with Session(graph=graph) as session:
         assert session.run(name, {"x:0": 0.5}) == 2.0**99
-        assert len(session._engine.compiler._bodies) == 1
+        engine: Any = session._engine
+        assert len(engine.compiler._bodies) == 1

@@ -44,6 +44,22 @@ def variable(tf: Any, start: Any, frame: str) -> tuple[Any, Callable[[Any], None
     return merged, close
 
 
+def plus(tf: Any, tensor: Any, by: int) -> Any:
+    """`tensor + by` in the frame of `tensor`, where a bare constant is outside of it."""
+    with tf.control_dependencies([tensor]):
+        return tensor + by
+
+
+def below(tf: Any, tensor: Any, limit: int) -> Any:
+    with tf.control_dependencies([tensor]):
+        return tensor < limit
+
+
+def times(tf: Any, tensor: Any, by: float) -> Any:
+    with tf.control_dependencies([tensor]):
+        return tensor * by
+
+
 EVERY = [{"p": a, "q": b, "x": 5.0} for a in (True, False) for b in (True, False)]
 
 
@@ -69,7 +85,7 @@ def fetch_of_a_dead_value(tf: Any) -> Any:
 def fetch_of_a_dead_value_beside_others(tf: Any) -> Any:
     p, _, x = two(tf)
     false, true = switch(tf, x, p)
-    return [x, true * 2.0, false], EVERY
+    return [x, true * 2.0], EVERY
 
 
 @program
@@ -183,7 +199,7 @@ def loop(tf: Any) -> Any:
     limit = enter(tf, n, "f", True)
     i, close = variable(tf, tf.constant(0), "f")
     false, true = switch(tf, i, tf.raw_ops.LoopCond(input=i < limit))
-    close(true + 1)
+    close(plus(tf, true, 1))
     return [tf.raw_ops.Exit(data=false)], [{"n": v} for v in (0, 1, 5)]
 
 
@@ -193,8 +209,8 @@ def loop_with_two_exits_of_one_variable(tf: Any) -> Any:
     limit = enter(tf, n, "f", True)
     i, close = variable(tf, tf.constant(0), "f")
     false, true = switch(tf, i, tf.raw_ops.LoopCond(input=i < limit))
-    close(true + 1)
-    return [tf.raw_ops.Exit(data=false), tf.raw_ops.Exit(data=false * 10)], [{"n": v} for v in (0, 1, 5)]
+    close(plus(tf, true, 1))
+    return [tf.raw_ops.Exit(data=false), tf.raw_ops.Exit(data=times(tf, false, 10))], [{"n": v} for v in (0, 1, 5)]
 
 
 @program
@@ -205,9 +221,11 @@ def loop_left_in_the_middle(tf: Any) -> Any:
     i, close = variable(tf, tf.constant(0), "f")
     done, on = switch(tf, i, tf.raw_ops.LoopCond(input=i < limit))
     broken, onward = switch(tf, on, on < other)
-    close(onward + 1)
+    close(plus(tf, onward, 1))
     first, second = tf.raw_ops.Exit(data=done), tf.raw_ops.Exit(data=broken)
-    return list(merge(tf, first * 2, second * 3)), [{"n": a, "m": b} for a, b in ((3, 9), (9, 3), (0, 0), (4, 4), (4, 3))]
+    return list(merge(tf, first * 2, second * 3)), [
+        {"n": a, "m": b} for a, b in ((3, 9), (9, 3), (0, 0), (4, 4), (4, 3))
+    ]
 
 
 @program
@@ -217,7 +235,7 @@ def exit_that_is_not_reached(tf: Any) -> Any:
     i, close = variable(tf, tf.constant(0), "f")
     done, on = switch(tf, i, tf.raw_ops.LoopCond(input=i < limit))
     broken, onward = switch(tf, on, on < other)
-    close(onward + 1)
+    close(plus(tf, onward, 1))
     return [tf.raw_ops.Exit(data=broken)], [{"n": a, "m": b} for a, b in ((3, 9), (9, 3))]
 
 
@@ -229,9 +247,9 @@ def variable_that_ends_early(tf: Any) -> Any:
     i, close_i = variable(tf, tf.constant(0), "f")
     j, close_j = variable(tf, tf.constant(100), "f")
     done, on = switch(tf, i, tf.raw_ops.LoopCond(input=i < limit))
-    close_i(on + 1)
-    out, more = switch(tf, j, i < 2)
-    close_j(more + 1)
+    close_i(plus(tf, on, 1))
+    out, more = switch(tf, j, below(tf, i, 2))
+    close_j(plus(tf, more, 1))
     return [tf.raw_ops.Exit(data=done), tf.raw_ops.Exit(data=out)], [{"n": v} for v in (5, 9)]
 
 
@@ -241,7 +259,7 @@ def loop_without_a_loop_cond(tf: Any) -> Any:
     limit = enter(tf, n, "f", True)
     i, close = variable(tf, tf.constant(0), "f")
     false, true = switch(tf, i, i < limit)
-    close(true + 1)
+    close(plus(tf, true, 1))
     return [tf.raw_ops.Exit(data=false)], [{"n": v} for v in (0, 1, 5)]
 
 
@@ -250,7 +268,7 @@ def condition_after_the_body(tf: Any) -> Any:
     n = scalar(tf, "n")
     limit = enter(tf, n, "f", True)
     i, close = variable(tf, tf.constant(0), "f")
-    after = i + 1
+    after = plus(tf, i, 1)
     false, true = switch(tf, after, tf.raw_ops.LoopCond(input=after < limit))
     close(true)
     return [tf.raw_ops.Exit(data=false)], [{"n": v} for v in (0, 1, 5)]
@@ -263,7 +281,7 @@ def value_index_of_a_loop_variable(tf: Any) -> Any:
     entered = enter(tf, tf.constant(0), "f")
     i, index = merge(tf, entered, entered)
     false, true = switch(tf, i, tf.raw_ops.LoopCond(input=i < limit))
-    i.op._update_input(1, tf.raw_ops.NextIteration(data=true + 2))
+    i.op._update_input(1, tf.raw_ops.NextIteration(data=plus(tf, true, 2)))
     kept = switch(tf, index, tf.raw_ops.LoopCond(input=i < limit))[0]
     return [tf.raw_ops.Exit(data=false), tf.raw_ops.Exit(data=kept)], [{"n": v} for v in (0, 1, 5)]
 
@@ -275,7 +293,7 @@ def loop_in_a_raw_branch(tf: Any) -> Any:
     limit = enter(tf, on, "f", True)
     i, close = variable(tf, on * 0, "f")
     false, true = switch(tf, i, tf.raw_ops.LoopCond(input=i < limit))
-    close(true + 3)
+    close(plus(tf, true, 3))
     return list(merge(tf, off, tf.raw_ops.Exit(data=false))), [{"n": 7, "p": v} for v in (True, False)]
 
 
@@ -287,11 +305,13 @@ def loop_with_a_start_that_may_be_dead(tf: Any) -> Any:
     j, close_j = variable(tf, switch(tf, n, p)[1], "f")
     cond = tf.raw_ops.LoopCond(input=i < limit)
     false, true = switch(tf, i, cond)
-    close_i(true + 1)
+    close_i(plus(tf, true, 1))
     out, more = switch(tf, j, cond)
-    close_j(more + 10)
+    close_j(plus(tf, more, 10))
     left = tf.raw_ops.Exit(data=out)
-    return [tf.raw_ops.Exit(data=false), merge(tf, left, switch(tf, -n, p)[0])[0]], [{"n": 3, "p": v} for v in (True, False)]
+    return [tf.raw_ops.Exit(data=false), merge(tf, left, switch(tf, -n, p)[0])[0]], [
+        {"n": 3, "p": v} for v in (True, False)
+    ]
 
 
 @program
@@ -302,7 +322,7 @@ def frames_of_one_name_in_two_branches(tf: Any) -> Any:
         limit = enter(tf, side, f"f{step}", True)
         i, close = variable(tf, side * 0, f"f{step}")
         false, true = switch(tf, i, tf.raw_ops.LoopCond(input=i < limit))
-        close(true + step)
+        close(plus(tf, true, step))
         found.append(tf.raw_ops.Exit(data=false))
     return list(merge(tf, *found)), [{"n": 5, "p": v} for v in (True, False)]
 
@@ -313,7 +333,7 @@ def control_edge_out_of_a_loop(tf: Any) -> Any:
     limit = enter(tf, n, "f", True)
     i, close = variable(tf, tf.constant(0), "f")
     false, true = switch(tf, i, tf.raw_ops.LoopCond(input=i < limit))
-    close(true + 1)
+    close(plus(tf, true, 1))
     with tf.control_dependencies([tf.raw_ops.Exit(data=false)]):
         return [n * 2], [{"n": v} for v in (0, 5)]
 
@@ -398,14 +418,14 @@ def inside_and_outside_meet(tf: Any) -> Any:
 @program
 def enter_and_exit_without_a_loop(tf: Any) -> Any:
     x = scalar(tf, "x", "float32")
-    return [tf.raw_ops.Exit(data=enter(tf, x, "a") * 2.0) + 1.0], [{"x": 1.0}]
+    return [tf.raw_ops.Exit(data=times(tf, enter(tf, x, "a"), 2.0)) + 1.0], [{"x": 1.0}]
 
 
 @program
 def frame_in_a_frame_without_a_loop(tf: Any) -> Any:
     x = scalar(tf, "x", "float32")
-    inner = tf.raw_ops.Exit(data=enter(tf, enter(tf, x, "a"), "b") * 2.0)
-    return [tf.raw_ops.Exit(data=inner + 1.0)], [{"x": 1.0}]
+    inner = tf.raw_ops.Exit(data=times(tf, enter(tf, enter(tf, x, "a"), "b"), 2.0))
+    return [tf.raw_ops.Exit(data=times(tf, inner, 3.0))], [{"x": 1.0}]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -15,7 +15,7 @@ One statement a line, so that a traceback's line number tells the failing node, 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -110,6 +110,8 @@ class Emitter:
         for position, ref in enumerate(args):
             self._names[ref] = f"a{position}"
         kept = {root(ref) for ref, _, _ in results}
+        for _, _, guard in results:
+            kept |= self.guard_reads(guard)
         reads = self._reads_of(items)
         self._lines.append("")  # the def line, written last
         for ref, how, _ in results:
@@ -305,10 +307,16 @@ class Emitter:
         for position, refs in enumerate(reads):
             for ref in refs:
                 last[ref] = position
-        made_here = {item for item in items if isinstance(item, PlanNode)}
+        used = kept | last.keys()
+        bound: dict[PlanNode, Guard] = {}  # what is made here, and where it is surely there
+        for item in items:
+            if isinstance(item, PlanNode):
+                bound[item] = item.guard
+            else:
+                bound.update(dict.fromkeys(item.merges if item.structured else item.exits, item.guard))
         dying: dict[int, list[Ref]] = {}
         for ref, position in last.items():
-            if ref[0] in made_here and ref not in kept:
+            if ref[0] in bound and ref[1] != FLAG and ref not in kept:
                 dying.setdefault(position, []).append(ref)
         block: Guard = ALWAYS  # the guard of the `if` that is open at this depth
         for position, item in enumerate(items):
@@ -320,7 +328,7 @@ class Emitter:
             ends = dying.get(position, ())
             if isinstance(item, PlanNode) and item.type in MERGES:
                 if item.frame is None or item not in item.frame.merges:
-                    self._merge(item, depth, loop, {ref for ref in ends})
+                    self._merge(item, depth, loop, set(ends), used)
                     block = ALWAYS
                 continue
             if guard != block and guard:
@@ -330,17 +338,12 @@ class Emitter:
             if isinstance(item, Frame):
                 self._loop(item, inner)
             else:
-                self._node(item, inner)
-            gone = sorted(self._names[ref] for ref in ends if ref in self._names and self._bound(ref[0], item.guard))
+                self._node(item, inner, used)
+            gone = sorted(self._names[ref] for ref in ends if ref in self._names and bound[ref[0]] <= item.guard)
             if gone:
                 self._line(inner, f"del {', '.join(gone)}")
 
-    @staticmethod
-    def _bound(node: PlanNode, guard: Guard) -> bool:
-        """Whether the value of a node is surely there, and not carried round a loop, where `guard` holds."""
-        return node.guard <= guard and (node.type not in MERGES or node.frame is None or node not in node.frame.merges)
-
-    def _node(self, node: PlanNode, depth: int) -> None:
+    def _node(self, node: PlanNode, depth: int, used: Set[Ref]) -> None:
         self._nodes.append(node)
         kernel = f"k{node.number}"
         self._globals[kernel] = node.kernel
@@ -353,7 +356,7 @@ class Emitter:
             self._is_async = True
             call = f"await {call}"
         assert node.op is not None
-        targets = self._targets(node)
+        targets = self._targets(node, used)
         if targets[-1:] == ",":  # a list of one
             targets, call = targets[:-1], f"only({call})"
         if self._trace:
@@ -363,30 +366,38 @@ class Emitter:
             names = ", ".join(self._name((node, i)) for i in range(len(node.op.outputs)))
             self._line(depth, f"step.ended({node.number}, t{node.number}, ({names}{',' if names else ''}))")
 
-    def _targets(self, node: PlanNode) -> str:
+    def _targets(self, node: PlanNode, used: Set[Ref]) -> str:
         op = node.op
         assert op is not None
         count = len(op.outputs)
         if not count:
             return ""
-        names = [self._name((node, i)) for i in range(count)]
+        wanted = [self._trace or (node, i) in used for i in range(count)]
+        if not any(wanted):
+            return ""
+        names = [self._name((node, i)) if wanted[i] else "_" for i in range(count)]
         op_def = op.op_def
         if count == 1 and (op_def is None or (len(op_def.outputs) == 1 and not op_def.outputs[0].is_sequence)):
             return names[0]
         return "".join(f"{name}, " for name in names).rstrip() if count == 1 else ", ".join(names)
 
-    def _merge(self, node: PlanNode, depth: int, loop: int, ends: set[Ref]) -> None:
-        value, index = self._name((node, 0)), self._name((node, 1))
+    def _merge(self, node: PlanNode, depth: int, loop: int, ends: set[Ref], used: Set[Ref]) -> None:
+        value = self._name((node, 0)) if (node, 0) in used else ""
+        index = self._name((node, 1)) if (node, 1) in used else ""
         flow = self._flow
         assert flow is not None
         for position, ref in enumerate(node.inputs):
             guard = flow.guard_after(ref)
             if guard is NEVER:
                 continue
-            condition = self._condition(guard, depth, loop)
             source = self._name(root(ref))
-            release = f"; {source} = None" if root(ref) in ends else ""
-            self._line(depth, f"if {condition}: {value} = {source}; {index} = int32({position}){release}")
+            parts = [f"{value} = {source}"] if value else []
+            if index:
+                parts.append(f"{index} = int32({position})")
+            if root(ref) in ends:
+                parts.append(f"{source} = None")
+            if parts:
+                self._line(depth, f"if {self._condition(guard, depth, loop)}: {'; '.join(parts)}")
 
     # ------------------------------------------------------------------ loops
 
@@ -399,8 +410,11 @@ class Emitter:
         self._defined = defined
 
     def _kept_in(self, frame: Frame) -> set[Ref]:
-        kept = {root(exit_.inputs[0]) for exit_ in frame.exits}
-        kept |= {root(node.inputs[0]) for node in frame.region.nodes if node.type in NEXTS}
+        """What the end of a turn still reads: the next values, the values that leave, and whether they do."""
+        ends = [*frame.exits, *(node for node in frame.region.nodes if node.type in NEXTS)]
+        kept = {root(node.inputs[0]) for node in ends}
+        for node in ends:
+            kept |= self.guard_reads(node.guard)
         return kept
 
     def _plain_loop(self, frame: Frame, depth: int) -> None:
@@ -432,11 +446,21 @@ class Emitter:
         condition = self._condition(frozenset((symbol,)), inside)
         self._line(inside, f"if not {condition}:")
         self._region(leaving, inside + 1, kept, self._reads_of(leaving), loop=-symbol)
+        self._forget(frame, inside + 1)
         self._line(inside + 1, "break")
         self._region(after, inside, kept, self._reads_of(after), loop=symbol)
         values = ", ".join(self._name(root(ref)) for ref in nexts)
         self._line(inside, f"{', '.join(variables)} = {values}")
         self._indices(frame, inside, 1)
+
+    def _forget(self, frame: Frame, depth: int, *names: str) -> None:
+        """Drops what was made for a turn that does not come."""
+        made = {node for item in frame.region.items for node in produced(item)} - set(frame.merges)
+        left = {root(exit_.inputs[0]) for exit_ in frame.exits} if frame.structured else set()
+        nexts = [root(node.inputs[0]) for node in frame.region.nodes if node.type in NEXTS and node.guard is not NEVER]
+        names = (*names, *dict.fromkeys(self._name(ref) for ref in nexts if ref[0] in made and ref not in left))
+        if names:
+            self._line(depth, f"{' = '.join(names)} = None")
 
     def _indices(self, frame: Frame, depth: int, again: int) -> None:
         """Sets those value_index outputs of loop variables that something reads."""
@@ -492,6 +516,7 @@ class Emitter:
         self._line(inside, f"if not ({' or '.join(f'n{flag}' for flag, _, _ in updates) or 'False'}): break")
         for flag, value, index in updates:
             self._line(inside, f"{flag} = n{flag}; {value} = n{value}; {index} = n{index}")
+        self._forget(frame, depth, *(value for _, value, _ in updates))
 
 
 def _loop_condition(frame: Frame) -> PlanNode | None:

@@ -200,7 +200,9 @@ class ControlFlow:
         elif node.type in EXITS:
             if frame is None:
                 raise errors.InvalidArgumentError(
-                    None, node.op, f"Invalid Exit op: Cannot find a corresponding Enter op for {{{{node {node.name}}}}}."
+                    None,
+                    node.op,
+                    f"Invalid Exit op: Cannot find a corresponding Enter op for {{{{node {node.name}}}}}.",
                 )
             frame.exits.append(node)
         elif node.type in MERGES and frame is not None and any(s.type in NEXTS for s, _ in node.inputs):
