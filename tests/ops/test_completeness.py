@@ -17,9 +17,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 
 _STRUCTURE = "Switch Merge Enter Exit NextIteration RefSwitch RefMerge RefEnter RefExit RefNextIteration _SwitchN"
-_CALLS = (
-    "If StatelessIf Case StatelessCase While StatelessWhile For PartitionedCall StatefulPartitionedCall RemoteCall"
-)
+_CALLS = "If StatelessIf Case StatelessCase While StatelessWhile For PartitionedCall StatefulPartitionedCall RemoteCall"
 
 
 def _named(pattern: str) -> list[str]:
@@ -29,7 +27,9 @@ def _named(pattern: str) -> list[str]:
 BY_HAND: dict[str, str] = {
     **dict.fromkeys(_STRUCTURE.split(), "needs a graph around it: tests/plan"),
     **dict.fromkeys(_CALLS.split(), "needs functions: tests/plan"),
-    **dict.fromkeys(("_Arg", "_Retval"), "only TensorFlow's executor makes them; a partition that tests/session traces"),
+    **dict.fromkeys(
+        ("_Arg", "_Retval"), "only TensorFlow's executor makes them; a partition that tests/session traces"
+    ),
     **dict.fromkeys(("DeviceIndex", "FakeParam", "PlaceholderV2"), "no row can say it: tests/plan/test_rare_nodes.py"),
     "Placeholder": "every row feeds them: tests/session/test_feeds.py",
     "Abort": "ends TensorFlow's process: tests/ops/test_logging.py",
@@ -38,6 +38,9 @@ BY_HAND: dict[str, str] = {
     **dict.fromkeys(_named("Fused(Mat|Conv|Dep|Pad|Resize)"), "fused by the plan or by hand: tests/ops/test_fused.py"),
     **dict.fromkeys(_named("Queue"), "needs a queue: tests/ops/test_queues.py"),
     **dict.fromkeys(_named("Table"), "needs a table: tests/ops/test_lookup.py"),
+    **dict.fromkeys(_named("Accumulator"), "needs an accumulator: tests/ops/test_accumulators.py"),
+    **dict.fromkeys(_named("Reader|^(Matching|Read|Write)File"), "files: tests/ops/test_io.py"),
+    **dict.fromkeys(_named("RaggedTensor(To|From)Variant"), "a variant cannot be fed: tests/ops/test_ragged.py"),
     **dict.fromkeys(_named("Barrier"), "needs a barrier: tests/ops/test_barriers.py"),
     **dict.fromkeys(_named("^(Ordered)?Map|^(Uns|S)tage"), "needs a staging area: tests/ops/test_staging.py"),
     **dict.fromkeys(_named("Session(Handle|Tensor)"), "needs a session's store: tests/ops/test_session_store.py"),
