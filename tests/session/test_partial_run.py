@@ -500,6 +500,20 @@ def test_two_threads_where_one_waits(rs: Any) -> None:
     assert found == [8]
 
 
+def test_a_feed_under_another_name_while_the_actors_carry_the_step(rs: Any) -> None:
+    """S142: it is there at once, whatever the actors are doing."""
+    q = rs.FIFOQueue(10, rs.float32)
+    a, b = rs.placeholder(rs.float32, []), rs.placeholder(rs.float32, [])
+    waits = q.dequeue()
+    with rs.control_dependencies([a * 1.0]):
+        same = rs.identity(b)
+    with rs.Session() as sess:
+        for _ in range(20):
+            handle = sess.partial_run_setup([waits, same], [a, b])
+            sess.partial_run(handle, [], {a: 1})
+            assert sess.partial_run(handle, same, {b: 2}) == 2
+
+
 def test_a_time_limit_ends_one_handle_only(rs: Any) -> None:
     """S157: operation_timeout_in_ms; TensorFlow ends all handles of the session."""
     q = rs.FIFOQueue(10, rs.float32)

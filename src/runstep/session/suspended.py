@@ -133,6 +133,8 @@ class DrivenStep:
         """As of PlainStep."""
         self.fed |= now
         if now:
+            for position, value in zip(positions, values, strict=True):
+                self.slots[position] = value  # a fetch may be a feed under another name, and wait for no task
             self._feed(dict(zip(positions, values, strict=True)))
         stages = self.plan.stages
         assert stages is not None
