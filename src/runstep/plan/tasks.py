@@ -42,8 +42,9 @@ class Task:
 
 
 class _Draft:
-    def __init__(self, device: PlanDevice, bit: int) -> None:
+    def __init__(self, device: PlanDevice, number: int, bit: int = 0) -> None:
         self.device = device
+        self.number = number
         self.bit = bit
         self.items: list[Item] = []
         self.before: dict[_Draft, None] = {}
@@ -98,14 +99,14 @@ def cut(
         device = _device(item)
         for draft in sources:
             if draft.device is not device or draft.bit:
-                seen |= draft.bit or _crossing(draft, drafts, len(feeds))
+                seen |= draft.bit or 1 << (len(feeds) + draft.number)
         if _is_async(item):
-            draft = _Draft(device, 1 << (len(feeds) + len(drafts)))
+            draft = _Draft(device, len(drafts), 1 << (len(feeds) + len(drafts)))
             drafts.append(draft)
         else:
             key = (device.name, seen, served.get(item, 0))
             if key not in by_key:
-                by_key[key] = _Draft(device, 0)
+                by_key[key] = _Draft(device, len(drafts))
                 drafts.append(by_key[key])
             draft = by_key[key]
         draft.items.append(item)
@@ -114,10 +115,6 @@ def cut(
         draft.before.update((source, None) for source in sources if source is not draft)
         signature[item], before[item] = seen, {draft: None}
     return _emit(drafts, reader, flow, feeds, results, trace, needs if staged else None)
-
-
-def _crossing(draft: _Draft, drafts: list[_Draft], feeds: int) -> int:
-    return 1 << (feeds + drafts.index(draft))
 
 
 def _emit(
@@ -144,6 +141,11 @@ def _emit(
             if read[0].known is None:
                 collected[read] = None
     wanted |= set(collected)
+    maker = {node: number for number, nodes in enumerate(made) for node in nodes}
+    sent: list[list[Ref]] = [[] for _ in drafts]
+    for ref in wanted:
+        if ref[0] in maker:
+            sent[maker[ref[0]]].append(ref)
     order = _sorted(drafts)
     numbers = {draft: number for number, draft in enumerate(order)}
     after: list[list[int]] = [[] for _ in order]
@@ -152,9 +154,9 @@ def _emit(
             after[numbers[source]].append(numbers[draft])
     tasks = []
     for draft in order:
-        position = drafts.index(draft)
+        position = draft.number
         args = sorted(reads[position], key=lambda ref: (ref[0].number, ref[1], ref[0].feed))
-        out = sorted((ref for ref in wanted if ref[0] in made[position]), key=lambda ref: (ref[0].number, ref[1]))
+        out = sorted(sent[position], key=lambda ref: (ref[0].number, ref[1]))
         for ref in out:
             slots.setdefault(ref, len(slots))
         segment = Emitter(flow, trace).emit(draft.items, args, [(ref, "", ALWAYS) for ref in out])
@@ -210,16 +212,17 @@ def _lasting(
 
 
 def _sorted(drafts: list[_Draft]) -> list[_Draft]:
-    order: list[_Draft] = []
-    pending = {draft: len(draft.before) for draft in drafts}
-    ready = [draft for draft in drafts if not pending[draft]]
-    for draft in ready:
-        order.append(draft)
-        for other in drafts:
-            if draft in other.before:
-                pending[other] -= 1
-                if not pending[other]:
-                    ready.append(other)
+    pending = [len(draft.before) for draft in drafts]
+    after: list[list[_Draft]] = [[] for _ in drafts]
+    for draft in drafts:
+        for source in draft.before:
+            after[source.number].append(draft)
+    order = [draft for draft in drafts if not pending[draft.number]]
+    for draft in order:  # grows while it is walked
+        for other in after[draft.number]:
+            pending[other.number] -= 1
+            if not pending[other.number]:
+                order.append(other)
     return order
 
 
