@@ -76,9 +76,9 @@ class Thing:
     right: Any
 
 
-STRUCTURES = [
+STRUCTURES = [  # type: ignore[var-annotated]
     1, None, "abc", b"a", [], {}, (), [[]], [1, (2, [3])], {"b": 1, "a": [2, (3, None)]}, Pair(1, [2]), Thing(1, (2,)),
-    collections.OrderedDict([("z", 1), ("a", 2)]), collections.defaultdict(list, {"b": 1, "a": 2}), {1, 2}, range(3),
+    collections.OrderedDict([("z", 1), ("a", 2)]), collections.defaultdict(list, {"b": 1, "a": 2}), {1, 2}, range(3),  # type: ignore[arg-type]
     {"a": 1}.values(), bytearray(b"ab"), np.arange(3),
 ]  # fmt: skip
 

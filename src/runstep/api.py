@@ -1,4 +1,4 @@
-"""What `import runstep` leaves for when it is first used: sessions, op functions and sub-namespaces, by explicit import."""
+"""What `import runstep` leaves for when it is first used: sessions, op functions and sub-namespaces."""
 
 from runstep import (
     bitwise,

@@ -26,17 +26,18 @@ def bench() -> Iterator[Bench]:
 
 
 @pytest.mark.parametrize("reduction", ["MEAN", "SUM"])
-def test_dense_against_tensorflow(reduction: str) -> None:
+@pytest.mark.parametrize("kind", ["", "Resource"])
+def test_dense_against_tensorflow(reduction: str, kind: str) -> None:
     def program(api: Any) -> None:
-        a = api.op("ConditionalAccumulator", dtype=F, shape=[2], shared_name="a", reduction_type=reduction)
+        a = api.op(kind + "ConditionalAccumulator", dtype=F, shape=[2], shared_name="a", reduction_type=reduction)
 
         def apply(gradient: Any, step: int) -> None:
-            api.run(api.op("AccumulatorApplyGradient", a, api.hidden(step, L), api.hidden(gradient)))
-            api.run(api.op("AccumulatorNumAccumulated", a))
+            api.run(api.op(kind + "AccumulatorApplyGradient", a, api.hidden(step, L), api.hidden(gradient)))
+            api.run(api.op(kind + "AccumulatorNumAccumulated", a))
 
         def take(count: int) -> None:
-            api.run(api.op("AccumulatorTakeGradient", a, api.hidden(count), dtype=F))
-            api.run(api.op("AccumulatorNumAccumulated", a))
+            api.run(api.op(kind + "AccumulatorTakeGradient", a, api.hidden(count), dtype=F))
+            api.run(api.op(kind + "AccumulatorNumAccumulated", a))
 
         apply([1.0, 2.0], 0)
         apply([3.0, 4.5], 0)
@@ -44,17 +45,17 @@ def test_dense_against_tensorflow(reduction: str) -> None:
         apply([1.0, 1.0], 0)
         apply([1.0, 1.0], 1)
         apply([1.0, 2.0], 5)
-        api.run(api.op("AccumulatorSetGlobalStep", a, api.hidden(3, L)))
+        api.run(api.op(kind + "AccumulatorSetGlobalStep", a, api.hidden(3, L)))
         apply([9.0, 9.0], 2)
         take(2)
         apply([1.0, 2.0, 3.0], 9)
-        loose = api.op("ConditionalAccumulator", dtype=F, shape=[None], shared_name="loose")
+        loose = api.op(kind + "ConditionalAccumulator", dtype=F, shape=[None], shared_name="loose")
         for gradient in ([1.0, 2.0], [1.0]):
-            api.run(api.op("AccumulatorApplyGradient", loose, api.hidden(0, L), api.hidden(gradient)))
-        api.run(api.op("AccumulatorTakeGradient", loose, api.hidden(1), dtype=F))
+            api.run(api.op(kind + "AccumulatorApplyGradient", loose, api.hidden(0, L), api.hidden(gradient)))
+        api.run(api.op(kind + "AccumulatorTakeGradient", loose, api.hidden(1), dtype=F))
         for op, inputs in (
-            ("AccumulatorApplyGradient", [api.placeholder(L, [2]), api.constant(1.0)]),
-            ("AccumulatorSetGlobalStep", [api.placeholder(L, [2])]),
+            (kind + "AccumulatorApplyGradient", [api.placeholder(L, [2]), api.constant(1.0)]),
+            (kind + "AccumulatorSetGlobalStep", [api.placeholder(L, [2])]),
         ):
             api.build(op, a, *inputs)
 
@@ -97,7 +98,7 @@ def test_take_waits_for_enough_fresh_gradients(bench: Bench) -> None:
     a = ConditionalAccumulator(dtypes.float32, ())
     take = bench.start(a.take_grad(2))
     bench.run(a.apply_grad(1.0))
-    assert not take.woken and "has 0 of 2 gradients" in take.waiter.reason
+    assert not take.woken and "has 0 of 2 gradients" in take.waiter.reason  # type: ignore[union-attr]
     bench.run(a.apply_grad(3.0))
     assert take.resume() == 2.0
     bench.run(a.apply_grad(9.0))
@@ -161,5 +162,5 @@ def _sparse(tf: Any) -> None:
 @pytest.mark.parametrize("build", [_dense, _sparse])
 def test_graph_is_tensorflows(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accumulators, "__all__", [*accumulators.__all__, "IndexedSlices"])
-    assert accumulators.IndexedSlices is composite.IndexedSlices
+    assert accumulators.IndexedSlices is composite.IndexedSlices  # type: ignore[attr-defined]
     compare_graphs(build, [accumulators])

@@ -47,7 +47,7 @@ CASES = [
     case("RaggedTensorToSparse", [of64([0])], real(0), types=ONE),
     case("RaggedTensorToSparse", [of64([0, 0])], real(0, 3), types=ONE),
     *[
-        case("RaggedTensorToSparse", [of64(part) for part in nested], real(3), types=ONE, error=INVALID)
+        case("RaggedTensorToSparse", [of64(part) for part in nested], real(3), types=ONE, error=INVALID)  # type: ignore[attr-defined]
         for nested in [[[1, 3]], [[0, 2, 1, 3]], [[0, 2]], [[]], [[0, 2, 4], [0, 1, 3]]]
     ],
     case("RaggedRange", [0, 5, 8], [3, 5, 12], 1),
@@ -123,7 +123,7 @@ def _run(bench, tensors):
 @pytest.mark.parametrize("batched", [False, True])
 def test_variants_hold_ragged_tensors(bench, batched):
     splits = [np.array([0, 2, 3], np.int64), np.array([0, 1, 1, 3], np.int64)]
-    encoded = apply("RaggedTensorToVariant", splits, np.float32([1, 2, 3]), batched_input=batched)
+    encoded = apply("RaggedTensorToVariant", splits, np.float32([1, 2, 3]), batched_input=batched)  # type: ignore[arg-type]
     assert encoded.raw_shape == ((2,) if batched else ())
     for rank in (-1, 1 if batched else 2):
         back = apply(
@@ -133,12 +133,12 @@ def test_variants_hold_ragged_tensors(bench, batched):
 
 
 def test_variants_of_rows_without_splits(bench):
-    encoded = apply("RaggedTensorToVariant", [np.array([0, 2, 3], np.int64)], np.float32([1, 2, 3]), batched_input=True)
+    encoded = apply("RaggedTensorToVariant", [np.array([0, 2, 3], np.int64)], np.float32([1, 2, 3]), batched_input=True)  # type: ignore[arg-type]
     back = apply("RaggedTensorFromVariant", encoded, input_ragged_rank=0, output_ragged_rank=1, Tvalues=dtypes.float32)
     assert _run(bench, back) == [[0, 2, 3], [1.0, 2.0, 3.0]]
     with pytest.raises(INVALID, match="dtype"):
         attrs = {"input_ragged_rank": 0, "output_ragged_rank": 1, "Tvalues": dtypes.int32}
-        _run(bench, apply("RaggedTensorFromVariant", encoded, **attrs))
+        _run(bench, apply("RaggedTensorFromVariant", encoded, **attrs))  # type: ignore[arg-type]
 
 
 def test_functions(bench):

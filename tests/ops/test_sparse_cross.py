@@ -80,7 +80,7 @@ def test_ops(row):
     check(row)
 
 
-Names.SparseTensor = SparseTensor
+Names.SparseTensor = SparseTensor  # type: ignore[attr-defined]
 
 
 class Ours:
@@ -88,7 +88,7 @@ class Ours:
     cross_hashed = staticmethod(sparse_cross.sparse_cross_hashed)
 
 
-Names.sparse = Ours
+Names.sparse = Ours  # type: ignore[attr-defined]
 
 
 def sparse(tf, kind):

@@ -22,7 +22,7 @@ def build(choices: list[tuple[int, int, int]], feeds: list[Any], counter: Any) -
         elif kind == 2:
             new = tf.reshape(tf.reshape(a, [2, 1]), [2])
         elif kind == 3:
-            new = tf.cond(tf.reduce_sum(a) > tf.reduce_sum(b), lambda a=a: a - 1.0, lambda b=b: b + 1.0)
+            new = tf.cond(tf.reduce_sum(a) > tf.reduce_sum(b), lambda a=a: a - 1.0, lambda b=b: b + 1.0)  # type: ignore[misc]
         elif kind == 4:
             new = tf.while_loop(lambda i, v: i < 2, lambda i, v, b=b: (i + 1, v * 0.5 + b), [0, a])[1]
         elif kind == 5:

@@ -21,7 +21,7 @@ def accumulator_of(handle: Any) -> Accumulator:
     if type(handle) is shared.RefHandle:
         handle = handle.handle
     kind = _SPARSE if getattr(handle, "type_name", "") == _SPARSE else _DENSE
-    return shared.found(handle, kind)  # type: ignore[no-any-return]
+    return shared.found(handle, kind)
 
 
 def _owner(node: Node, cls: type[Accumulator], type_name: str) -> Kernel:

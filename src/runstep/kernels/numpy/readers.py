@@ -75,7 +75,7 @@ def tf_record_reader(node: Node) -> Kernel:
 
 def reader_of(handle: Any) -> Reader:
     """The reader that a handle names."""
-    return shared.found(handle, _READER)  # type: ignore[no-any-return]
+    return shared.found(handle, _READER)
 
 
 def _names(handle: Any) -> Queue:
@@ -133,7 +133,7 @@ def reset(reader: Any) -> None:
 def _text(value: Any, what: str) -> bytes:
     if shape_of(value):
         raise invalid(f"{what} tensor must be scalar, but had shape: {shapes.text(shape_of(value))}")
-    return np.asarray(value).item()  # type: ignore[no-any-return]
+    return np.asarray(value).item()
 
 
 @numpy_kernel("ReadFile")
