@@ -35,7 +35,7 @@ def many_consumers(rs: Any, n: int) -> Any:
 
 
 def constants(rs: Any, n: int) -> Any:
-    x = y = rs.placeholder("float32", [2], name="x")
+    y = rs.placeholder("float32", [2], name="x")
     for i in range(n):
         y = y + rs.reshape(rs.constant([float(i), 1.0]) * 2.0, [2])
     return y
@@ -51,13 +51,13 @@ def controls(rs: Any, n: int) -> Any:
 def branches(rs: Any, n: int) -> Any:
     x = y = rs.placeholder("float32", [], name="x")
     for i in range(n // 4):
-        y = rs.cond(y > float(i), lambda y=y: y + 1.0, lambda y=y: y * 2.0)  # type: ignore[misc]
+        y = rs.cond(y > float(i), lambda y=y: y + 1.0, lambda y=y: y * 2.0)
     return y + x
 
 
 def branches_side_by_side(rs: Any, n: int) -> Any:
     x = rs.placeholder("float32", [], name="x")
-    found = [rs.cond(x > float(i), lambda i=i: x + float(i), lambda: x) for i in range(n // 4)]  # type: ignore[misc]
+    found = [rs.cond(x > float(i), lambda i=i: x + float(i), lambda: x) for i in range(n // 4)]
     return rs.add_n(found)
 
 
@@ -97,7 +97,7 @@ def branches_in_a_loop(rs: Any, n: int) -> Any:
 
 def branches_of(rs: Any, y: Any, n: int) -> Any:
     for i in range(n // 4):
-        y = rs.cond(y > float(i), lambda y=y: y + 1.0, lambda y=y: y * 2.0)  # type: ignore[misc]
+        y = rs.cond(y > float(i), lambda y=y: y + 1.0, lambda y=y: y * 2.0)
     return y
 
 
