@@ -10,6 +10,7 @@ changes results: see `remap`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -21,6 +22,9 @@ from runstep.plan.node import PlanNode, Ref
 _PRODUCERS = frozenset(
     ("Conv2D", "DepthwiseConv2dNative", "MatMul", "Conv2DBackpropInput", "ResizeBilinear", "AvgPool", "MaxPool")
 )
+_WORTH = 4096
+"""Elements from which a sum is worth joining with what follows: below, calls of ufuncs and operators are faster."""
+
 _SUMS = frozenset(("Add", "AddV2", "BiasAdd"))
 _PLAIN = frozenset(("Relu", "Relu6", "Elu", "Tanh", "Sigmoid"))
 _NEAR = 1e-7
@@ -87,6 +91,8 @@ class _Fusion:
 
     def chain(self, first: PlanNode) -> None:
         """Joins `first` with all that follows it element by element."""
+        if first.type in _SUMS and _least_size(first) < _WORTH:
+            return
         if first.type not in _PRODUCERS | _SUMS or first.row is None or first.row.view or not _is_float(first):
             return
         if first.attrs.get("data_format", b"NHWC") != b"NHWC" or first.known is not None or first.kernel is not None:
@@ -117,6 +123,11 @@ def _kernels() -> Any:
     from runstep.kernels.numpy import chain  # kernels are imported when a session first needs them
 
     return chain
+
+
+def _least_size(node: PlanNode) -> int:
+    """How many elements the first output has at least, as far as the graph tells."""
+    return math.prod(size or 1 for size in node.output_shapes[0] or ())
 
 
 def _is_float(node: PlanNode) -> bool:
