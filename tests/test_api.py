@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import subprocess
+import sys
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -89,10 +91,18 @@ def test_dir_lists_functions_and_messages() -> None:
 
 
 def test_importing_the_package_loads_no_kernels_no_protos_and_no_trio() -> None:
-    import subprocess
-    import sys
-
     late = "m.split('.')[0] == 'trio' or 'kernels.numpy.' in m or '_pb2' in m"
     code = f"import runstep, sys; print([m for m in sys.modules if {late}])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "module",
+    (
+        "actors.device actors.driver actors.hosting api graph.graph kernels kernels.numpy.table nn ops.table plan.compile "
+        "session.session step testing.engine variables.scope"
+    ).split(),
+)
+def test_each_part_can_be_imported_first(module: str) -> None:
+    subprocess.run([sys.executable, "-W", "error", "-c", f"import runstep.{module}"], check=True, capture_output=True)

@@ -77,6 +77,8 @@ __version__ = "0.1.0"
 
 newaxis = None
 
+_PARTS = frozenset("actors graph io kernels ops plan protos quiet session step testing variables".split())
+
 # Messages are imported when first asked for: a program that makes no ConfigProto needs no protobuf to build a graph.
 _MESSAGES = {
     "AttrValue": "attr_value",
@@ -101,6 +103,8 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(f"runstep.protos.{_MESSAGES[name]}_pb2"), name)
         globals()[name] = value
         return value
+    if name in _PARTS:  # `from runstep import kernels` asks here first
+        return importlib.import_module(f"runstep.{name}")
     if not name.startswith("__"):
         api = importlib.import_module("runstep.api")  # the op functions: half of the import time, so when first used
         if hasattr(api, name):
