@@ -100,8 +100,8 @@ def test_importing_the_package_loads_no_kernels_no_protos_and_no_trio() -> None:
 @pytest.mark.parametrize(
     "module",
     (
-        "actors.device actors.driver actors.hosting api graph.graph kernels kernels.numpy.table nn ops.table plan.compile "
-        "session.session step testing.engine variables.scope"
+        "actors.device actors.driver actors.hosting api graph.graph kernels kernels.numpy.table nn ops.table "
+        "plan.compile session.session step testing.engine variables.scope"
     ).split(),
 )
 def test_each_part_can_be_imported_first(module: str) -> None:
