@@ -141,7 +141,7 @@ def test_coroutine_function_is_awaited_in_the_loop(bench: Bench) -> None:
 
     async def function(value: Any) -> Any:
         await park(inner)
-        return value + 1
+        return value + np.int32(1)
 
     pending = bench.start(script_ops.py_func(function, [constant(1)], "int32"))
     assert isinstance(pending.waiter, NeedsLoop) and not pending.done

@@ -112,15 +112,15 @@ _UNARY: dict[str, Callable[[Array], Array]] = {
     "Elu": _elu,
     "Selu": _selu,
     "Softplus": _softplus,
-    "Softsign": lambda x: x / (1 + np.abs(x)),
+    "Softsign": lambda x: x / (x.dtype.type(1) + np.abs(x)),  # a bare 1 makes numpy 1 widen a scalar
 }
 _GRADIENTS: dict[str, Callable[[Array, Array], Array]] = {
     "ReluGrad": lambda g, x: np.where(x > 0, g, g.dtype.type(0)),
     "Relu6Grad": lambda g, x: np.where((x > 0) & (x < 6), g, g.dtype.type(0)),
-    "EluGrad": lambda g, y: np.where(y < 0, (y + 1) * g, g),
+    "EluGrad": lambda g, y: np.where(y < 0, (y + y.dtype.type(1)) * g, g),
     "SeluGrad": _selu_gradient,
-    "SoftplusGrad": lambda g, x: g / (np.exp(-x) + 1),
-    "SoftsignGrad": lambda g, x: g / np.square(1 + np.abs(x)),
+    "SoftplusGrad": lambda g, x: g / (np.exp(-x) + x.dtype.type(1)),
+    "SoftsignGrad": lambda g, x: g / np.square(x.dtype.type(1) + np.abs(x)),
 }
 
 

@@ -12,6 +12,14 @@ from runstep.graph import dtypes
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 _DIVISION_BY_ZERO = "Integer division by zero"
+_FRACTIONS = (
+    dtypes.bfloat16,
+    dtypes.float16,
+    dtypes.float32,
+    dtypes.float64,
+    dtypes.complex64,
+    dtypes.complex128,
+)
 _UNEXPECTED = "Unexpected error in binary operator (only integer div and mod should have errors)"
 
 
@@ -27,13 +35,14 @@ for _op, _ufunc in (
     ("Add", np.add),
     ("Sub", np.subtract),
     ("Mul", np.multiply),
-    ("RealDiv", np.true_divide),
     ("Maximum", np.maximum),
     ("Minimum", np.minimum),
     ("Atan2", np.arctan2),
     ("NextAfter", np.nextafter),
 ):
     numpy_kernel(_op)(_ufunc)
+# Its op def has integers too, but neither TensorFlow nor a quotient that is one of them.
+numpy_kernel("RealDiv", types={"T": _FRACTIONS})(np.true_divide)
 
 
 def floor_of_quotient(x: Any, y: Any) -> Any:
