@@ -12,7 +12,7 @@ import numpy as np
 
 from runstep.graph import dtypes, shapes
 from runstep.graph.dtypes import DType
-from runstep.graph.tensor_proto import MakeNdarray, make_tensor_proto
+from runstep.graph.tensor_proto import decode, encode
 
 _SCALAR_FIELDS = {
     "type": "type",
@@ -66,11 +66,15 @@ def from_proto(kind: str | None, proto: Any) -> Any:
         if field in ("s", "i", "f", "b"):
             return getattr(proto, field)
         return proto
-    if kind.startswith("list("):
-        element = kind[5:-1]
-        items = getattr(proto.list, _SCALAR_FIELDS[element])
-        return tuple(_from_field(element, item) for item in items)
-    return _from_field(kind, getattr(proto, _SCALAR_FIELDS[kind]))
+    element = kind[5:-1] if kind.startswith("list(") else kind
+    expected = _SCALAR_FIELDS[kind] if element is kind else "list"
+    if field != expected:
+        if field is None:
+            raise ValueError(f"AttrValue missing value with expected type '{kind}'")
+        raise ValueError(f"AttrValue had value with type '{_KINDS.get(field, field)}' when '{kind}' expected")
+    if element is not kind:
+        return tuple(_from_field(element, item) for item in getattr(proto.list, _SCALAR_FIELDS[element]))
+    return _from_field(kind, getattr(proto, expected))
 
 
 def _from_field(kind: str, value: Any) -> Any:
@@ -79,7 +83,7 @@ def _from_field(kind: str, value: Any) -> Any:
     if kind == "shape":
         return shapes.from_proto(value)
     if kind == "tensor":
-        array = MakeNdarray(value)
+        array = decode(value)
         array.flags.writeable = False
         return array
     if kind == "func":
@@ -99,8 +103,12 @@ def _guess(proto: Any) -> Any:
     return from_proto(None, proto)
 
 
-def to_proto(kind: str | None, value: Any, proto: Any) -> None:
-    """Writes a Python attribute value into the `AttrValue` message `proto`."""
+def to_proto(kind: str | None, value: Any, proto: Any, dtype: DType | None = None) -> None:
+    """Writes a Python attribute value into the `AttrValue` message `proto`.
+
+    `dtype` is that of a tensor value; without it, it is told from the array, whose elements quantized types share with
+    plain integers.
+    """
     if isinstance(value, Placeholder):
         proto.placeholder = value.name
     elif hasattr(value, "SerializeToString"):
@@ -113,13 +121,13 @@ def to_proto(kind: str | None, value: Any, proto: Any) -> None:
         field = getattr(proto.list, _SCALAR_FIELDS[element])
         if element in ("shape", "tensor", "func"):
             for item in value:
-                _message_into(element, item, field.add())
+                _message_into(element, item, field.add(), dtype)
         else:
             field.extend(_wire_scalar(element, item) for item in value)
     elif kind in ("shape", "tensor", "func"):
         message = getattr(proto, _SCALAR_FIELDS[kind])
         message.SetInParent()
-        _message_into(kind, value, message)
+        _message_into(kind, value, message, dtype)
     else:
         setattr(proto, _SCALAR_FIELDS[kind], _wire_scalar(kind, value))
 
@@ -128,22 +136,16 @@ def _wire_scalar(kind: str, value: Any) -> Any:
     return value.enum if kind == "type" else value
 
 
-def _message_into(kind: str, value: Any, message: Any) -> None:
+def _message_into(kind: str, value: Any, message: Any, dtype: DType | None) -> None:
     if kind == "shape":
         message.CopyFrom(shapes.to_proto(value))
     elif kind == "tensor":
-        message.CopyFrom(value if hasattr(value, "SerializeToString") else tensor_message(value))
+        tensor = hasattr(value, "SerializeToString")
+        message.CopyFrom(value if tensor else encode(value, dtype or dtypes.as_dtype(value.dtype)))
     else:
         message.name = value.name
         for name, item in value.attrs.items():
             _guess_into(item, message.attr[name])
-
-
-def tensor_message(array: np.ndarray) -> Any:
-    """The TensorProto of a constant: one element stands for all where the array is one value repeated by stride 0."""
-    if array.ndim and array.size > 1 and not any(array.strides):
-        return make_tensor_proto(array.flat[0], dtype=dtypes.as_dtype(array.dtype), shape=array.shape)
-    return make_tensor_proto(array)
 
 
 def _guess_into(value: Any, proto: Any) -> None:
@@ -178,9 +180,9 @@ def _guess_into(value: Any, proto: Any) -> None:
     to_proto(kind, value, proto)
 
 
-def public_value(kind: str | None, value: Any) -> Any:
+def public_value(kind: str | None, value: Any, dtype: DType | None = None) -> Any:
     """An attribute value as `Operation.get_attr` gives it: shapes, tensors and functions as messages, lists as
-    lists."""
+    lists. `dtype` is that of a tensor value."""
     from runstep.protos import attr_value_pb2
 
     if hasattr(value, "SerializeToString") and value.DESCRIPTOR.name == "AttrValue":
@@ -189,7 +191,7 @@ def public_value(kind: str | None, value: Any) -> Any:
     element = kind[5:-1] if kind is not None and kind.startswith("list(") else kind
     if element in ("shape", "tensor", "func"):
         message = attr_value_pb2.AttrValue()
-        to_proto(kind, value, message)
+        to_proto(kind, value, message, dtype)
         found = getattr(message.list if kind != element else message, _SCALAR_FIELDS[element])
         return list(found) if kind != element else found
     return list(value) if isinstance(value, tuple) else value

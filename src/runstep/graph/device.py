@@ -45,14 +45,12 @@ class DeviceSpec:
                 setattr(found, key, int(values[0]))
             elif key == "job" and len(values) == 1:
                 found.job = values[0]
-            elif key == "device" and len(values) in (1, 2):
+            elif key == "device" and len(values) == 2:
                 found.device_type, found.device_index = _type_name(values[0]), _index(values[1:], spec)
             elif len(values) <= 1 and re.fullmatch(r"cpu|gpu|tpu|CPU|GPU|TPU", key):
                 found.device_type, found.device_index = key.upper(), _index(values, spec)
             else:
-                raise ValueError(
-                    f"Unknown attribute '{key}' is encountered while parsing the device specification: '{spec}'."
-                )
+                raise ValueError(f"Unknown attribute '{key}' is encountered while parsing the device spec: '{spec}'.")
         return found
 
     def to_string(self) -> str:
@@ -69,11 +67,9 @@ class DeviceSpec:
     def merged_under(self, inner: DeviceSpec) -> DeviceSpec:
         """This name with the parts that `inner` gives in their place."""
         merged = DeviceSpec()
-        for part in ("job", "replica", "task"):
+        for part in self.__slots__:
             value = getattr(inner, part)
             setattr(merged, part, getattr(self, part) if value is None else value)
-        source = self if inner.device_type is None and inner.device_index is None else inner
-        merged.device_type, merged.device_index = source.device_type or self.device_type, source.device_index
         return merged
 
     def make_merged_spec(self, dev: DeviceSpec) -> DeviceSpec:

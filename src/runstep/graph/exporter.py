@@ -30,13 +30,19 @@ def write_node(op: Operation, message: Any) -> None:
     """Fills in the inputs and attributes of a NodeDef message."""
     message.input.extend(input_name(tensor) for tensor in op.inputs)
     message.input.extend(f"^{control.name}" for control in op.control_inputs)
+    write_attrs(op, message)
+
+
+def write_attrs(op: Operation, message: Any) -> None:
+    """Fills in the attributes of a NodeDef message."""
     if op.node_def_source is not None:
         for name, value in op.node_def_source.attr.items():
             message.attr[name].CopyFrom(value)
     kinds = op.op_def.attrs if op.op_def is not None else {}
     for name, value in op.attrs.items():
         attr = kinds.get(name)
-        to_proto(None if attr is None else attr.kind, value, message.attr[name])
+        dtype = op.attrs.get("dtype") if name == "value" else None
+        to_proto(None if attr is None else attr.kind, value, message.attr[name], dtype)
 
 
 def graph_def(graph: Graph, from_version: int | None = None, add_shapes: bool = False) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runstep.graph import dtypes
-from runstep.graph.attr_value import NameAttrs, Placeholder, to_proto
+from runstep.graph.attr_value import NameAttrs, Placeholder
 from runstep.graph.dtypes import DType
 from runstep.graph.graph import Graph
 from runstep.graph.operation import Operation
@@ -117,7 +117,7 @@ class _Names:
 
 
 def _instantiate(function: Function, attrs: dict[str, Any]) -> FunctionGraph:
-    from runstep.graph.importer import NodeImporter
+    from runstep.graph.node_importer import NodeImporter
 
     definition = function.definition
     graph = FunctionGraph(function.name)
@@ -188,7 +188,8 @@ def add_library(graph: Graph, library: Any) -> None:
 def define(graph: Graph, body: FunctionGraph, name: str) -> NameAttrs:
     """Adds a finished body to the library of `graph` under `name` and returns what nodes call it by."""
     from runstep.graph import shapes
-    from runstep.graph.importer import NodeImporter
+    from runstep.graph.exporter import write_attrs
+    from runstep.graph.node_importer import NodeImporter
     from runstep.protos import function_pb2
 
     definition = function_pb2.FunctionDef()
@@ -217,9 +218,7 @@ def define(graph: Graph, body: FunctionGraph, name: str) -> NameAttrs:
         node = definition.node_def.add(name=op.name, op=op.type, device=op.device)
         node.input.extend(refs[tensor] for tensor in op.inputs)
         node.input.extend(f"^{control.name}" for control in op.control_inputs)
-        for attr_name, value in op.attrs.items():
-            attr = op.op_def.attrs.get(attr_name) if op.op_def is not None else None
-            to_proto(None if attr is None else attr.kind, value, node.attr[attr_name])
+        write_attrs(op, node)
     taken: set[str] = {arg.name for arg in definition.signature.input_arg}
     for position, tensor in enumerate(body.outputs):
         arg = f"output_{position}"

@@ -54,6 +54,7 @@ class Graph:
         self._building_function = False
         self._producer = PRODUCER
         self._min_consumer = 0
+        self._bad_consumers: tuple[int, ...] = ()
 
     @property
     def _scope(self) -> Scope:
@@ -193,10 +194,12 @@ class Graph:
             attrs["container"] = scope.container.encode()
 
     def _apply_device_functions(self, op: Operation) -> None:
-        # Innermost first; each sees the op with what the blocks inside of it said.
+        # Innermost first; each sees the op with what the blocks inside of it said, and its word replaces that.
         for function, outside in reversed(self._scope.device_functions):
-            said = devices.canonical(function(op))
-            op.device = devices.merge(devices.merge(outside, said), op.device)
+            said = function(op)
+            text = op.device if said is None else said if isinstance(said, str) else devices.canonical(said)
+            devices.parse(text)
+            op.device = devices.merge(outside, text) if outside else text
 
     def _follow_colocation(self, op: Operation) -> None:
         for group in op.attrs["_class"]:
@@ -240,7 +243,9 @@ class Graph:
     def graph_def_versions(self) -> Any:
         from runstep.protos import versions_pb2
 
-        return versions_pb2.VersionDef(producer=self._producer, min_consumer=self._min_consumer)
+        return versions_pb2.VersionDef(
+            producer=self._producer, min_consumer=self._min_consumer, bad_consumers=self._bad_consumers
+        )
 
     def get_operations(self) -> list[Operation]:
         """All operations, in order of creation."""
@@ -502,10 +507,10 @@ def _run_shape_rule(op: Operation) -> Sequence[RawShape]:
 _our_files: dict[str, bool] = {}
 
 
-def _user_frames() -> tuple[Any, ...]:
+def _user_frames(depth: int = 3) -> tuple[Any, ...]:
     """The nearest frames outside this library, innermost first: code, line, code, line... Formatted only for an
     error."""
-    frame = sys._getframe(3)
+    frame = sys._getframe(depth)
     found: list[Any] = []
     ours = _our_files
     while frame is not None and len(found) < 2 * _CREATION_FRAMES:

@@ -113,7 +113,8 @@ class Operation:
             raise ValueError(f"Operation '{self.name}' has no attr named '{name}'.")
         from runstep.graph.attr_value import public_value
 
-        return public_value(self._attr_kind(name), self.attrs[name])
+        dtype = self.attrs.get("dtype") if name == "value" else None
+        return public_value(self._attr_kind(name), self.attrs[name], dtype)
 
     def _attr_kind(self, name: str) -> str | None:
         attr = self.op_def.attrs.get(name) if self.op_def is not None else None

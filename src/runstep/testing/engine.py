@@ -14,7 +14,8 @@ import numpy as np
 from runstep import errors
 from runstep.graph.functions import add_library
 from runstep.graph.graph import Graph
-from runstep.graph.importer import NodeImporter, as_message
+from runstep.graph.importer import as_message
+from runstep.graph.node_importer import NodeImporter
 from runstep.graph.tensor import Tensor
 from runstep.session.feeds import as_bytes
 from runstep.session.session import Session
