@@ -15,7 +15,7 @@ from runstep import errors
 from runstep.actors.driver import drive, drive_in_place
 from runstep.session import feeds
 from runstep.session.failure import explained
-from runstep.session.fetches import Fetches, structure_key
+from runstep.session.fetches import Fetches, request_key
 from runstep.step import Step, StepContext
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class AwaitableRuns:
         key: Any = None
         if options is None and run_metadata is None:
             try:
-                key = (structure_key(fetches), tuple(feed_dict)) if feed_dict else (structure_key(fetches), ())
+                key = request_key(fetches, feed_dict)
                 request = self._cache.get(key)
             except TypeError:
                 key = None

@@ -164,3 +164,13 @@ def structure_key(fetches: Any) -> Any:
         raise TypeError("analysed every time")
     hash(fetches)
     return kind, fetches
+
+
+def request_key(fetches: Any, feed_dict: Any) -> tuple[Any, ...]:
+    """What a session remembers a request by: the structure of its fetches, and the keys of its feeds in order.
+
+    Raises:
+      TypeError: something in it cannot be hashed; such a request is analysed every time.
+    """
+    wanted = fetches if type(fetches) is Tensor else structure_key(fetches)
+    return (wanted, *feed_dict) if feed_dict else (wanted,)

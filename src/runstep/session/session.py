@@ -16,7 +16,7 @@ from runstep.session import default, feeds, metadata
 from runstep.session.awaitable import AwaitableRuns
 from runstep.session.engine import LocalEngine, live_engines, open_engine
 from runstep.session.failure import explained
-from runstep.session.fetches import Build, Fetches, structure_key
+from runstep.session.fetches import Build, Fetches, request_key
 
 _CLOSED = "Attempted to use a closed Session."
 _FOREIGN = frozenset(("PyFunc", "PyFuncStateless", "EagerPyFunc"))
@@ -130,7 +130,7 @@ class BaseSession(AwaitableRuns):
             raise RuntimeError(_CLOSED)
         if options is None and run_metadata is None:
             try:
-                key = (structure_key(fetches), tuple(feed_dict)) if feed_dict else (structure_key(fetches), ())
+                key = request_key(fetches, feed_dict)
                 request = self._cache.get(key)
             except TypeError:
                 key, request = None, None
@@ -141,7 +141,12 @@ class BaseSession(AwaitableRuns):
         return self._run_slowly(key, fetches, feed_dict, options, run_metadata)
 
     def _run_request(self, request: _Request, values: Any) -> Any:
-        fed = [convert(value) for convert, value in zip(request.convert, values, strict=True)]
+        convert = request.convert
+        if len(convert) == 1:
+            (value,) = values
+            fed: Sequence[Any] = (convert[0](value),)
+        else:
+            fed = [convert(value) for convert, value in zip(convert, values, strict=True)]
         try:
             if request.straight is not None:
                 token = begin()
