@@ -98,6 +98,6 @@ def test_a_cycle_is_refused_with_its_nodes() -> None:
     message = graph_pb2.GraphDef()
     for name, source in (("a", "b"), ("b", "a")):
         node = message.node.add(name=name, op="Neg", input=[source])
-        node.attr["T"].type = tf.float32.enum
+        node.attr["T"].type = tf.float32.enum  # type: ignore[assignment]
     with pytest.raises(ValueError, match="cycle.*a, b"), tf.Graph().as_default():
         tf.import_graph_def(message)
