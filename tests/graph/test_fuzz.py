@@ -1,4 +1,4 @@
-"""Damaged GraphDefs never crash or hang: they are refused with a documented error, or make a graph that runs or raises."""
+"""Damaged GraphDefs never crash or hang: they are refused with a documented error, or the graph runs or raises."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from runstep.graph import device as devices, dtypes, functions
@@ -23,7 +23,7 @@ _BACK_EDGE_TARGETS = frozenset(("Merge", "RefMerge"))
 _BACK_EDGE_SOURCES = frozenset(("NextIteration", "RefNextIteration"))
 _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*\Z")
 _NUMPY_NAMES = {"float32": "float", "float64": "double", "float16": "half"}
-_SCALARS_MEAN_UNKNOWN = 24
+_SCALARS_MEAN_UNKNOWN = 22
 """Before this version of GraphDef, a placeholder of shape () was one whose shape nobody had said."""
 
 
@@ -139,7 +139,7 @@ class NodeImporter:
         self._join_context()
         return ops
 
-    def _new_names(self, nodes: Container[str] | Any) -> dict[str, str]:
+    def _new_names(self, nodes: Mapping[str, Any]) -> dict[str, str]:
         """The new names of nodes whose own are taken."""
         found: dict[str, str] = {}
         if not self._rename:
