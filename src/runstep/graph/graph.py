@@ -25,8 +25,8 @@ PRODUCER = 2474
 
 _LIBRARY = (os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep, "<frozen ", "<attrs ")
 _CREATION_FRAMES = 12  # nearest user frames kept per operation
-_SCOPE_START = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*\Z")
-_SCOPE_INSIDE = re.compile(r"[A-Za-z0-9_.\\/>-]*\Z")
+_SCOPE_START = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
+_SCOPE_INSIDE = re.compile(r"[A-Za-z0-9_.\\/>-]*")
 
 
 class Graph:
@@ -358,11 +358,11 @@ class Graph:
         Yields the scope's name with a "/" at the end ("" for the outermost).
         """
         if name:
-            matcher = _SCOPE_INSIDE if self._scope.name else _SCOPE_START
-            if not matcher.match(name):
+            matcher, kind = (_SCOPE_INSIDE, "scope") if self._scope.name else (_SCOPE_START, "root scope")
+            if not matcher.fullmatch(name):
                 raise ValueError(
-                    f"'{name}' is not a valid scope name. A scope name has to match the following pattern: "
-                    f"{matcher.pattern}"
+                    f"'{name}' is not a valid {kind} name. A {kind} name has to match the following pattern: "
+                    f"^{matcher.pattern}$"
                 )
         if not name:
             inside = ""
