@@ -425,6 +425,7 @@ def test_large_graphs(rs: Any) -> None:
 
 def test_quantized_constants(rs: Any) -> None:
     definition = graph_pb2.GraphDef()
+    kind: Any
     for kind, values in ((rs.qint8, [-3, 4]), (rs.quint8, [3, 200]), (rs.qint32, [-70000, 1]), (rs.qint16, [-300, 2])):
         item: Any = definition.node.add(name=kind.name, op="Const")
         item.attr["dtype"].type = kind.as_datatype_enum
