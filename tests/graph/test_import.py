@@ -415,10 +415,11 @@ def test_inside_of_a_branch(tf: Any, parsed: Any) -> None:
 def test_large_graphs(rs: Any) -> None:
     """Import is linear: a hundred thousand nodes are no matter."""
     definition = graph_pb2.GraphDef()
-    definition.node.add(name="n0", op="Placeholder").attr["dtype"].type = 1
+    definition.node.add(name="n0", op="Placeholder").attr["dtype"].type = 1  # type: ignore[assignment]
     for i in range(1, 30_000):
-        definition.node.add(name=f"n{i}", op="Neg", input=[f"n{i - 1}"]).attr["T"].type = 1
-    definition.node.sort(key=lambda item: item.name)
+        item = definition.node.add(name=f"n{i}", op="Neg", input=[f"n{i - 1}"])
+        item.attr["T"].type = 1  # type: ignore[assignment]
+    definition.node.sort(key=lambda node: node.name)
     (last,) = rs.import_graph_def(definition, return_elements=["n29999:0"], name="")
     assert last.op.inputs[0].name == "n29998:0"
 
