@@ -13,6 +13,7 @@ from typing import Any
 from runstep.graph.dtypes import bool as bool_
 from runstep.graph.graph import Graph
 from runstep.graph.operation import Operation
+from runstep.graph.scope import Controller
 from runstep.graph.tensor import Tensor
 from runstep.ops import registry
 
@@ -39,14 +40,15 @@ class ControlFlowContext:
         found = self._captured.get(tensor)
         if found is None:
             outer = tensor if self.outer_context is None else self.outer_context.add_value(tensor)
+            controllers = self.graph._scope.controllers
             with self.graph._in(controllers=(), control_flow_context=None, device="", device_functions=()):
-                found = self._capture(outer)
+                found = self._capture(outer, controllers)
             self._captured[tensor] = found
             self._hide(found)
             self._adopt(found.op)
         return found
 
-    def _capture(self, tensor: Tensor) -> Tensor:
+    def _capture(self, tensor: Tensor, controllers: Sequence[Controller]) -> Tensor:
         raise NotImplementedError
 
     def _hide(self, tensor: Tensor) -> None:
@@ -69,14 +71,11 @@ class ControlFlowContext:
         """Takes in an operation that was just made inside."""
         self._inside_controls(op)
         self._adopt(op)
-        # Not by prevent_feeding and prevent_fetching: nothing can have used an operation that is just being made.
-        self.graph._unfeedable.update(op.outputs)
+        # Not by prevent_fetching: nothing can have used an operation that is just being made.
         self.graph._unfetchable.add(op)
 
     def _inside_controls(self, op: Operation) -> None:
-        if not op.inputs:
-            inside = tuple(control for control in op.control_inputs if self.contains(control))
-            op.control_inputs = inside or (self.pivot,)
+        raise NotImplementedError
 
     def contains(self, op: Operation) -> bool:
         """Whether an operation was made inside, or inside of something that is."""
@@ -90,8 +89,7 @@ class ControlFlowContext:
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
         """Operations made in the `with` block are made inside."""
-        controllers: tuple[Any, ...] = ()
-        with self.graph._in(control_flow_context=self, controllers=controllers):
+        with self.graph._in(control_flow_context=self):
             yield
 
     def GetControlPivot(self) -> Operation:  # noqa: N802 - TensorFlow's name
@@ -116,12 +114,20 @@ class CondContext(ControlFlowContext):
     def pivot(self) -> Operation:
         return self._pivot.op
 
-    def _capture(self, tensor: Tensor) -> Tensor:
+    def _capture(self, tensor: Tensor, controllers: Sequence[Controller]) -> Tensor:
         return switched(tensor, self.pred)[self.branch]
 
     def _hide(self, tensor: Tensor) -> None:
-        self.graph._unfeedable.add(tensor)
         self.graph._unfetchable.add(tensor.op)
+
+    def _inside_controls(self, op: Operation) -> None:
+        loop = self.outer_context
+        while loop is not None and not isinstance(loop, WhileContext):
+            loop = loop.outer_context
+        if loop is not None:
+            op.control_inputs = tuple(control for control in op.control_inputs if loop.contains(control))
+        if not op.inputs and not any(self.contains(control) for control in op.control_inputs):
+            op.control_inputs += (self.pivot,)
 
 
 class WhileContext(ControlFlowContext):
@@ -146,11 +152,24 @@ class WhileContext(ControlFlowContext):
         assert found is not None, "operations are made inside of a loop before it has variables"
         return found
 
-    def _capture(self, tensor: Tensor) -> Tensor:
-        return enter(tensor, self.frame_name, True, self.parallel_iterations)
+    def _capture(self, tensor: Tensor, controllers: Sequence[Controller]) -> Tensor:
+        found = enter(tensor, self.frame_name, True, self.parallel_iterations)
+        self.wait_outside(found.op, controllers)
+        return found
+
+    def wait_outside(self, entered: Operation, controllers: Sequence[Controller]) -> None:
+        """Makes an Enter wait for what the blocks around the loop say: nothing inside of it can."""
+        (tensor,) = entered.inputs
+        waiting = [controller for controller in controllers if tensor.op not in controller.seen]
+        outside = (op for controller in waiting for op in controller.ops if not self.contains(op))
+        entered.control_inputs = tuple(dict.fromkeys((*entered.control_inputs, *outside)))
 
     def _hide(self, tensor: Tensor) -> None:
         self.graph._unfeedable.add(tensor)
+
+    def added(self, op: Operation) -> None:
+        super().added(op)
+        self.graph._unfeedable.update(op.outputs)
 
     def _inside_controls(self, op: Operation) -> None:
         op.control_inputs = tuple(control for control in op.control_inputs if self.contains(control))

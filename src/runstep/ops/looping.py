@@ -131,6 +131,7 @@ def _build(cond: Any, body: Any, loop_vars: Any, shape_invariants: Any, parallel
     outer = context.outer_context
     if outer is not None:
         originals = [outer.add_value(tensor) for tensor in originals]
+    controllers = graph._scope.controllers
     with graph._in(controllers=()):
         entered = [
             enter(tensor, context.frame_name, False, parallel)
@@ -140,7 +141,9 @@ def _build(cond: Any, body: Any, loop_vars: Any, shape_invariants: Any, parallel
         ]
     for tensor, invariant in zip(entered, invariants, strict=True):
         graph._unfeedable.add(tensor)
+        graph._unfetchable.discard(tensor.op)
         tensor.raw_shape = invariant
+        context.wait_outside(tensor.op, controllers)
         context._adopt(tensor.op)
     context.loop_enters = entered
     return _turns(graph, context, cond, body, loop_vars, leaves, entered, same_structure)
