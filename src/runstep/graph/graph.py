@@ -268,7 +268,7 @@ class Graph:
                 self._consumers, self._consumers_seen, self._consumers_edits = {}, 0, self._edits
             nodes = list(self._nodes.values())
             for op in nodes[self._consumers_seen :]:
-                for source in dict.fromkeys(op.inputs):
+                for source in op.inputs:
                     self._consumers.setdefault(source, []).append(op)
             self._consumers_seen = len(nodes)
         return list(self._consumers.get(tensor, ()))
@@ -286,12 +286,12 @@ class Graph:
         return as_graph_element(self, obj, allow_tensor, allow_operation)
 
     def get_tensor_by_name(self, name: str) -> Tensor:
-        if not isinstance(name, str | bytes):
+        if not isinstance(name, str):
             raise TypeError(f"Tensor names are strings (or similar), not {type(name).__name__}.")
         return self.as_graph_element(name, allow_tensor=True, allow_operation=False)
 
     def get_operation_by_name(self, name: str) -> Operation:
-        if not isinstance(name, str | bytes):
+        if not isinstance(name, str):
             raise TypeError(f"Operation names are strings (or similar), not {type(name).__name__}.")
         return self.as_graph_element(name, allow_tensor=False, allow_operation=True)
 
@@ -446,7 +446,7 @@ class Graph:
             return
         element = op if isinstance(op, Operation) else getattr(op, "op", None) or self.as_graph_element(op).op
         outer = () if ignore_existing else self._scope.colocation
-        device = element.device or self._scope.device
+        device = element.device or (self._scope.device if outer else "")
         with self._in(colocation=(*outer, *element.colocation_groups()), device=device, device_functions=()):
             yield
 
