@@ -508,8 +508,8 @@ _our_files: dict[str, bool] = {}
 
 
 def _user_frames(depth: int = 3) -> tuple[Any, ...]:
-    """The nearest frames outside this library, innermost first: code, place in it, code, place... Lines are worked out
-    only for an error."""
+    """The nearest frames outside this library, innermost first: code, line, code, line... Formatted only for an
+    error."""
     frame = sys._getframe(depth)
     found: list[Any] = []
     ours = _our_files
@@ -521,7 +521,7 @@ def _user_frames(depth: int = 3) -> tuple[Any, ...]:
             inside = ours[file] = file.startswith(_LIBRARY)
         if not inside:
             found.append(code)
-            found.append(frame.f_lasti)
+            found.append(frame.f_lineno)
         frame = frame.f_back  # type: ignore[assignment]
     return tuple(found)
 

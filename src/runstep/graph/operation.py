@@ -171,12 +171,13 @@ class Operation:
     def traceback(self) -> traceback.StackSummary:
         """The Python stack at creation, outermost call first, frames of this library left out."""
         codes: Any = self._creation[::2]
-        places: Any = self._creation[1::2]
-        frames = []
-        for code, place in zip(reversed(codes), reversed(places), strict=True):
-            line = _line_of(code, place)
-            frames.append((code.co_filename, line, code.co_name, linecache.getline(code.co_filename, line).strip()))
-        return traceback.StackSummary.from_list(frames)
+        lines: Any = self._creation[1::2]
+        return traceback.StackSummary.from_list(
+            [
+                (code.co_filename, line, code.co_name, linecache.getline(code.co_filename, line).strip())
+                for code, line in zip(reversed(codes), reversed(lines), strict=True)
+            ]
+        )
 
     def _as_graph_element(self) -> Operation:
         return self
@@ -198,11 +199,3 @@ class Operation:
 
     def __deepcopy__(self, memo: Any) -> Operation:
         return self
-
-
-def _line_of(code: CodeType, place: int) -> int:
-    """The source line of an instruction: working it out costs more than making the operation does."""
-    for start, end, line in code.co_lines():
-        if start <= place < end and line is not None:
-            return line
-    return code.co_firstlineno
