@@ -158,8 +158,8 @@ def test_broken_functions_fail_when_they_are_called(rs: Any, change: Any, phrase
 def test_shapes_of_arguments(rs: Any) -> None:
     function = function_pb2.FunctionDef()
     function.signature.name = "f"
-    function.signature.input_arg.add(name="x", type=1)  # type: ignore[arg-type]
-    function.signature.output_arg.add(name="y", type=1)  # type: ignore[arg-type]
+    function.signature.input_arg.add(name="x", type=1)
+    function.signature.output_arg.add(name="y", type=1)
     function.arg_attr[0].attr["_output_shapes"].list.shape.add().dim.add(size=3)
     function.ret["y"] = "x"
     definition = graph_pb2.GraphDef()
