@@ -200,7 +200,3 @@ def constant(
         if tuple(array.shape) != shapes.as_raw(shape):
             raise TypeError(f"Expected Tensor's shape: {tuple(shapes.as_raw(shape) or ())}, but got {array.shape}.")
     return constant_node(value, wanted, shape, name)
-
-
-def convert_n_to_tensor(values: Any, dtype: Any = None, name: str | None = None) -> list[Tensor]:
-    return [convert_to_tensor(v, dtype, None if name is None else f"{name}_{i}") for i, v in enumerate(values)]
