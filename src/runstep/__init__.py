@@ -77,7 +77,7 @@ __version__ = "0.1.0"
 
 newaxis = None
 
-_PARTS = frozenset("actors graph io kernels ops plan protos quiet session step testing variables".split())
+_PARTS = frozenset("actors gradients graph io kernels ops plan protos quiet session step testing variables".split())
 
 # Messages are imported when first asked for: a program that makes no ConfigProto needs no protobuf to build a graph.
 _MESSAGES = {

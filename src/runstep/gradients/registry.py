@@ -1,0 +1,81 @@
+"""The table of gradients: for each op type, the function that makes the nodes of its gradient.
+
+    @gradient("Square")
+    def _square(op, grad):
+        return 2 * grad * op.inputs[0]
+
+    no_gradient("Shape", "Rank")
+
+A gradient function takes the operation and one gradient per output (a Tensor, IndexedSlices, or None where no gradient
+comes in) and returns one per input (None: not differentiable in it); of an op with one input, that alone will do.
+`RegisterGradient` is the same table under TensorFlow's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from runstep.graph.operation import Operation
+
+GradientFunction = Callable[..., Any]
+_Function = TypeVar("_Function", bound=GradientFunction)
+
+_rows: dict[str, GradientFunction | None] = {}
+
+
+def gradient(*types: str) -> Callable[[_Function], _Function]:
+    """Makes the decorated function the gradient of these op types.
+
+    Raises:
+      KeyError: one of them has a gradient already.
+    """
+
+    def add(function: _Function) -> _Function:
+        for kind in types:
+            _add(kind, function)
+        return function
+
+    return add
+
+
+def no_gradient(*types: str) -> None:
+    """Says that these op types are not differentiable: gradients stop there (source: tf.NotDifferentiable)."""
+    for kind in types:
+        _add(kind, None)
+
+
+def _add(kind: str, function: GradientFunction | None) -> None:
+    if kind in _rows:
+        raise KeyError(f"Registering two gradients for op type '{kind}'! (Previous registration was {_rows[kind]!r})")
+    _rows[kind] = function
+
+
+def find(kind: str, op: Operation | None = None) -> GradientFunction | None:
+    """The gradient function of an op type; None when it is not differentiable.
+
+    Raises:
+      LookupError: nobody has said; names the operation.
+    """
+    import runstep.gradients.table  # noqa: F401 - all rows, when a gradient is first asked for
+
+    try:
+        return _rows[kind]
+    except KeyError:
+        where = "" if op is None else f" of operation '{op.name}'"
+        raise LookupError(
+            f"No gradient defined{where} (op type: {kind}). Use tf.RegisterGradient(\"{kind}\") to define one, or "
+            "tf.stop_gradient where none should flow."
+        ) from None
+
+
+def has_row(kind: str) -> bool:
+    """Whether something has been said about this op type."""
+    import runstep.gradients.table  # noqa: F401
+
+    return kind in _rows
+
+
+def types() -> Iterator[str]:
+    """The op types that something has been said about."""
+    return iter(_rows)
