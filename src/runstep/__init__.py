@@ -15,48 +15,48 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from runstep import errors as errors
-from runstep.graph.collections import GraphKeys as GraphKeys
-from runstep.graph.composite import (
-    IndexedSlices as IndexedSlices,
-    IndexedSlicesValue as IndexedSlicesValue,
-    RaggedTensor as RaggedTensor,
-    SparseTensor as SparseTensor,
-    SparseTensorValue as SparseTensorValue,
-)
-from runstep.graph.convert import (
-    convert_to_tensor as convert_to_tensor,
-    register_tensor_conversion_function as register_tensor_conversion_function,
-)
-from runstep.graph.device import DeviceSpec as DeviceSpec
 from runstep.graph.dtypes import *  # noqa: F403 - one name per element type
 from runstep.graph.dtypes import DType as DType, as_dtype as as_dtype
-from runstep.graph.graph import (
-    Graph as Graph,
-    get_default_graph as get_default_graph,
-    name_scope as name_scope,
-    reset_default_graph as reset_default_graph,
-)
-from runstep.graph.importer import import_graph_def as import_graph_def
-from runstep.graph.operation import Operation as Operation
-from runstep.graph.scopes import (
-    add_to_collection as add_to_collection,
-    add_to_collections as add_to_collections,
-    colocate_with as colocate_with,
-    container as container,
-    control_dependencies as control_dependencies,
-    device as device,
-    get_collection as get_collection,
-    get_collection_ref as get_collection_ref,
-    op_scope as op_scope,
-)
-from runstep.graph.shapes import Dimension as Dimension, TensorShape as TensorShape
-from runstep.graph.tensor import Tensor as Tensor
-from runstep.graph.tensor_proto import make_tensor_proto as make_tensor_proto
-from runstep.ops.raw import raw_ops as raw_ops
 
 if TYPE_CHECKING:
+    from runstep import errors as errors
     from runstep.api import *  # noqa: F403
+    from runstep.graph.collections import GraphKeys as GraphKeys
+    from runstep.graph.composite import (
+        IndexedSlices as IndexedSlices,
+        IndexedSlicesValue as IndexedSlicesValue,
+        RaggedTensor as RaggedTensor,
+        SparseTensor as SparseTensor,
+        SparseTensorValue as SparseTensorValue,
+    )
+    from runstep.graph.convert import (
+        convert_to_tensor as convert_to_tensor,
+        register_tensor_conversion_function as register_tensor_conversion_function,
+    )
+    from runstep.graph.device import DeviceSpec as DeviceSpec
+    from runstep.graph.graph import (
+        Graph as Graph,
+        get_default_graph as get_default_graph,
+        name_scope as name_scope,
+        reset_default_graph as reset_default_graph,
+    )
+    from runstep.graph.importer import import_graph_def as import_graph_def
+    from runstep.graph.operation import Operation as Operation
+    from runstep.graph.scopes import (
+        add_to_collection as add_to_collection,
+        add_to_collections as add_to_collections,
+        colocate_with as colocate_with,
+        container as container,
+        control_dependencies as control_dependencies,
+        device as device,
+        get_collection as get_collection,
+        get_collection_ref as get_collection_ref,
+        op_scope as op_scope,
+    )
+    from runstep.graph.shapes import Dimension as Dimension, TensorShape as TensorShape
+    from runstep.graph.tensor import Tensor as Tensor
+    from runstep.graph.tensor_proto import make_tensor_proto as make_tensor_proto
+    from runstep.ops.raw import raw_ops as raw_ops
     from runstep.protos.attr_value_pb2 import AttrValue as AttrValue, NameAttrList as NameAttrList
     from runstep.protos.config_pb2 import (
         ConfigProto as ConfigProto,
@@ -77,30 +77,41 @@ __version__ = "0.1.0"
 
 newaxis = None
 
-_PARTS = frozenset("actors gradients graph io kernels ops plan protos quiet session step testing variables".split())
+_PARTS = frozenset(
+    "actors errors gradients graph io kernels ops plan protos quiet session step testing variables".split()
+)
 
-# Messages are imported when first asked for: a program that makes no ConfigProto needs no protobuf to build a graph.
-_MESSAGES = {
-    "AttrValue": "attr_value",
-    "ConfigProto": "config",
-    "Event": "event",
-    "GPUOptions": "config",
-    "GraphDef": "graph",
-    "GraphOptions": "config",
-    "HistogramProto": "histogram",
-    "MetaGraphDef": "meta_graph",
-    "NameAttrList": "attr_value",
-    "NodeDef": "node_def",
-    "OptimizerOptions": "config",
-    "RunMetadata": "config",
-    "RunOptions": "config",
-    "Summary": "summary",
+# What is imported when first asked for, by module: a program pays for what it uses (one that makes no ConfigProto needs
+# no protobuf to build a graph).
+_MODULES = {
+    "graph.collections": "GraphKeys",
+    "graph.composite": "IndexedSlices IndexedSlicesValue RaggedTensor SparseTensor SparseTensorValue",
+    "graph.convert": "convert_to_tensor register_tensor_conversion_function",
+    "graph.device": "DeviceSpec",
+    "graph.graph": "Graph get_default_graph name_scope reset_default_graph",
+    "graph.importer": "import_graph_def",
+    "graph.operation": "Operation",
+    "graph.scopes": "add_to_collection add_to_collections colocate_with container control_dependencies device "
+    "get_collection get_collection_ref op_scope",
+    "graph.shapes": "Dimension TensorShape",
+    "graph.tensor": "Tensor",
+    "graph.tensor_proto": "make_tensor_proto",
+    "ops.raw": "raw_ops",
+    "protos.attr_value_pb2": "AttrValue NameAttrList",
+    "protos.config_pb2": "ConfigProto GPUOptions GraphOptions OptimizerOptions RunMetadata RunOptions",
+    "protos.event_pb2": "Event",
+    "protos.graph_pb2": "GraphDef",
+    "protos.histogram_pb2": "HistogramProto",
+    "protos.meta_graph_pb2": "MetaGraphDef",
+    "protos.node_def_pb2": "NodeDef",
+    "protos.summary_pb2": "Summary",
 }
+_HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MESSAGES:
-        value = getattr(importlib.import_module(f"runstep.protos.{_MESSAGES[name]}_pb2"), name)
+    if name in _HOMES:
+        value = getattr(importlib.import_module(f"runstep.{_HOMES[name]}"), name)
         globals()[name] = value
         return value
     if name in _PARTS:  # `from runstep import kernels` asks here first
@@ -114,4 +125,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_MESSAGES, *importlib.import_module("runstep.api").__all__})
+    return sorted({*globals(), *_HOMES, *importlib.import_module("runstep.api").__all__})
