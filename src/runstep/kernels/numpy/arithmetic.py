@@ -191,6 +191,10 @@ def cross(node: Node) -> Kernel:
     return product
 
 
+_MANY, _SMALL = 16, 512
+"""From how many inputs, and up to how many elements in each, one reduction beats a call for each input."""
+
+
 def _sum_of(*inputs: Any) -> Any:
     first = inputs[0]
     shape = first.shape
@@ -201,13 +205,11 @@ def _sum_of(*inputs: Any) -> Any:
                 f"Input 0: {list(shape)} != input {index}: {list(item.shape)}"
             )
             raise errors.InvalidArgumentError(None, None, text)
-    total = np.add(first, inputs[1])
-    if shape:
-        for item in inputs[2:]:
-            np.add(total, item, out=total)
-    else:
-        for item in inputs[2:]:
-            total = np.add(total, item)
+    if shape and len(inputs) >= _MANY and first.size <= _SMALL:
+        return np.add.reduce(np.concatenate(inputs).reshape(len(inputs), *shape), 0, first.dtype)
+    total = first + inputs[1]
+    for item in inputs[2:]:
+        total += item  # in place, but for scalars
     return total
 
 
