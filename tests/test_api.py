@@ -35,7 +35,7 @@ def public(module: ModuleType) -> Iterator[tuple[str, Any]]:
 
 
 def functions() -> list[tuple[str, Any]]:
-    here = ("runstep.ops.", "runstep.variables.")
+    here = ("runstep.gradients.", "runstep.ops.", "runstep.variables.")
     found = [
         (name, value)
         for name, value in public(importlib.import_module("runstep.api"))

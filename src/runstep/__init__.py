@@ -13,6 +13,8 @@ The names here are those of `tf.compat.v1`.
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from runstep.graph.dtypes import *  # noqa: F403 - one name per element type
@@ -77,9 +79,7 @@ __version__ = "0.1.0"
 
 newaxis = None
 
-_PARTS = frozenset(
-    "actors errors gradients graph io kernels ops plan protos quiet session step testing variables".split()
-)
+_PARTS = frozenset("actors errors graph io kernels ops plan protos quiet session step testing variables".split())
 
 # What is imported when first asked for, by module: a program pays for what it uses (one that makes no ConfigProto needs
 # no protobuf to build a graph).
@@ -126,3 +126,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_HOMES, *importlib.import_module("runstep.api").__all__})
+
+
+class _Names(ModuleType):
+    """This module: importing the package `runstep.gradients` must not hide TensorFlow's function of that name."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "gradients" or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Names

@@ -34,6 +34,18 @@ from runstep.compat import (
 from runstep.errors import (
     OpError,
 )
+from runstep.gradients.aggregate import (
+    AggregationMethod,
+)
+from runstep.gradients.backprop import (
+    UnconnectedGradients,
+    gradients,
+)
+from runstep.gradients.registry import (
+    NoGradient,
+    NotDifferentiable,
+    RegisterGradient,
+)
 from runstep.graph.constant_value import constant_value as get_static_value
 from runstep.graph.tensor_proto import MakeNdarray as make_ndarray
 from runstep.ops.accumulators import (
@@ -607,6 +619,7 @@ from runstep.variables.variable import (
 
 __all__ = [
     "AUTO_REUSE",
+    "AggregationMethod",
     "Assert",
     "ConditionalAccumulator",
     "ConditionalAccumulatorBase",
@@ -616,6 +629,8 @@ __all__ = [
     "FixedLengthRecordReader",
     "IdentityReader",
     "InteractiveSession",
+    "NoGradient",
+    "NotDifferentiable",
     "OpError",
     "PaddingFIFOQueue",
     "Print",
@@ -623,12 +638,14 @@ __all__ = [
     "QueueBase",
     "RandomShuffleQueue",
     "ReaderBase",
+    "RegisterGradient",
     "Session",
     "SparseConditionalAccumulator",
     "SparseFeature",
     "TFRecordReader",
     "TensorArray",
     "TextLineReader",
+    "UnconnectedGradients",
     "VarLenFeature",
     "Variable",
     "VariableAggregation",
@@ -789,6 +806,7 @@ __all__ = [
     "global_variables_initializer",
     "glorot_normal_initializer",
     "glorot_uniform_initializer",
+    "gradients",
     "greater",
     "greater_equal",
     "group",

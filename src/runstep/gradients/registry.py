@@ -62,11 +62,23 @@ def find(kind: str, op: Operation | None = None) -> GradientFunction | None:
     try:
         return _rows[kind]
     except KeyError:
-        where = "" if op is None else f" of operation '{op.name}'"
+        where = "" if op is None else f" for operation '{op.name}'"
         raise LookupError(
-            f"No gradient defined{where} (op type: {kind}). Use tf.RegisterGradient(\"{kind}\") to define one, or "
+            f'No gradient defined{where} (op type: {kind}). Use tf.RegisterGradient("{kind}") to define one, or '
             "tf.stop_gradient where none should flow."
         ) from None
+
+
+def find_for(op: Operation) -> GradientFunction | None:
+    """The gradient function of an operation; None when it is not differentiable.
+
+    Raises:
+      LookupError: nobody has said.
+    """
+    if not op.inputs:
+        return None
+    override = op.attrs.get("_gradient_op_type")
+    return find(op.type if override is None else override.decode(), op)
 
 
 def has_row(kind: str) -> bool:
@@ -79,3 +91,42 @@ def has_row(kind: str) -> bool:
 def types() -> Iterator[str]:
     """The op types that something has been said about."""
     return iter(_rows)
+
+
+class RegisterGradient:
+    """Makes the decorated function the gradient of an op type (source: tf.RegisterGradient).
+
+    The function takes the operation and one gradient per output, and returns one per input.
+
+    Raises:
+      TypeError: the op type is not a string, or what is decorated not callable. KeyError: it has a gradient already.
+    """
+
+    def __init__(self, op_type: str) -> None:
+        if not isinstance(op_type, str):
+            raise TypeError("op_type must be a string")
+        self._op_type = op_type
+
+    def __call__(self, f: _Function) -> _Function:
+        import runstep.gradients.table  # noqa: F401 - so that nobody redefines what is there
+
+        if not callable(f):
+            raise TypeError(f"The gradient of op type '{self._op_type}' must be a function, got {f!r}")
+        _add(self._op_type, f)
+        return f
+
+
+def NotDifferentiable(op_type: str) -> None:  # noqa: N802 - TensorFlow's name
+    """Says that an op type is not differentiable (source: tf.NotDifferentiable, tf.NoGradient).
+
+    Raises:
+      TypeError: it is not a string. KeyError: it has a gradient already.
+    """
+    import runstep.gradients.table  # noqa: F401
+
+    if not isinstance(op_type, str):
+        raise TypeError("op_type must be a string")
+    _add(op_type, None)
+
+
+NoGradient = NotDifferentiable

@@ -15,7 +15,7 @@ import numpy as np
 
 from runstep.graph import dtypes
 from runstep.graph.constant_value import constant_value_as_shape
-from runstep.graph.convert import convert_to_tensor
+from runstep.graph.convert import convert_to_tensor, register_tensor_conversion_function
 from runstep.graph.dtypes import DType
 from runstep.graph.graph import Graph, name_scope
 from runstep.graph.operation import Operation
@@ -419,3 +419,25 @@ class RaggedTensor:
 
     def _feed_components(self, value: Any) -> Feeds:
         return list(zip(self._component_tensors(), (value.flat_values, *value.nested_row_splits), strict=True))
+
+
+def _slices_to_tensor(value: IndexedSlices, dtype: DType | None, name: str | None, as_ref: bool) -> Tensor:
+    """The tensor that the rows are of: rows named twice are added up, rows not named are zeros.
+
+    Raises:
+      ValueError: nothing says how many rows there are, or `dtype` is another one.
+    """
+    from runstep.graph.apply import apply
+
+    if dtype is not None and not dtype.is_compatible_with(value.dtype):
+        raise ValueError(
+            f"Tensor conversion requested dtype {dtype.name} for IndexedSlices with dtype {value.dtype.name}"
+        )
+    if value.dense_shape is None:
+        raise ValueError(f"Tensor conversion requested for IndexedSlices without dense_shape: {value}")
+    raw = value.shape.raw
+    rows = value.dense_shape[0] if not raw or raw[0] is None else raw[0]
+    return apply("UnsortedSegmentSum", value.values, value.indices, rows, name=name)
+
+
+register_tensor_conversion_function(IndexedSlices, _slices_to_tensor)
