@@ -21,6 +21,7 @@ from runstep.step import Step, StepContext
 if TYPE_CHECKING:
     from runstep.plan.compile import Plan
     from runstep.session.engine import LocalEngine
+    from runstep.session.streaming import Stream
 
 
 class AwaitableRuns:
@@ -101,6 +102,34 @@ class AwaitableRuns:
             return await self.arun(fetches, dict(zip(keys, values, strict=True)), **kwargs)
 
         return run
+
+    def stream(self: Any, fetches: Any, feeds: Any, max_in_flight: int = 8, *, key: Any = None) -> Stream:
+        """Runs a step for each item of a source: `async for out in session.stream(fetches, feeds): ...`
+
+        Results come in the order of their feeds. The source is asked for an item only when fewer than `max_in_flight`
+        steps run or wait to be delivered. All of it ends as one: when a step or the source fails, what came before is
+        delivered, then the error is raised and the other steps end; so they do when the consumer is cancelled.
+
+        Args:
+          fetches: as for `run`.
+          feeds: an iterable or async iterable of feed_dicts; with `key`, of values.
+          max_in_flight: how many steps may be under way at once.
+          key: the feed key that every value of `feeds` is for; a tuple of keys, if the values are tuples.
+
+        Returns:
+          An async iterator; also an async context manager that ends it (see `Stream`).
+
+        Raises:
+          RuntimeError, TypeError, ValueError: as `run`, for what is wrong with fetches and feeds as such.
+        """
+        from runstep.session.streaming import Stream, check_source
+
+        self._check_open()
+        if not isinstance(max_in_flight, int) or max_in_flight < 1:
+            raise ValueError(f"`max_in_flight` must be a positive int, but got {max_in_flight!r}")
+        Fetches(self, fetches)
+        check_source(feeds)
+        return Stream(self, fetches, feeds, max_in_flight, key)
 
     async def __aenter__(self: Any) -> Any:
         """As `with`; under trio the device actors live in a nursery of the caller's, until the block ends."""
