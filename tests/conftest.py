@@ -2,6 +2,7 @@
 
 import os
 import random
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -9,9 +10,18 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ["TF_USE_LEGACY_KERAS"] = "1"  # `tf.layers` and `tf.nn.rnn_cell` are there only with Keras 2
 
 
 @pytest.fixture(autouse=True)
 def _seeds() -> None:
     random.seed(0)
     np.random.seed(0)
+
+
+@pytest.fixture
+def same() -> Callable[..., None]:
+    """`same(program, ordered=True, graph=True, texts=True)`, see `runstep.testing.programs`."""
+    from runstep.testing import programs
+
+    return programs.same

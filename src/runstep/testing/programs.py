@@ -1,13 +1,14 @@
-"""Programs with variables run on both libraries: their graphs, what they say and what they raise must agree."""
+"""Programs run on both libraries: their graphs, what they say and what they raise must agree."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import pytest
 
 import runstep
 from runstep.testing.building import _plain, nodes
@@ -20,6 +21,8 @@ def _version_one() -> Iterator[Any]:
     real = tensorflow().compat.v1
     real.logging.set_verbosity(real.logging.FATAL)  # it reports every unused initializer
     with contextlib.ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")  # it deprecates much of its first version
         for enabled, disable, enable in (
             (real.control_flow_v2_enabled, real.disable_control_flow_v2, real.enable_control_flow_v2),
             (real.resource_variables_enabled, real.disable_resource_variables, real.enable_resource_variables),
@@ -27,6 +30,10 @@ def _version_one() -> Iterator[Any]:
             if enabled():
                 disable()
                 stack.callback(enable)
+        version = importlib.import_module("tensorflow.python.tf2")
+        if version.enabled():  # the initializers of layers ask
+            version.disable()
+            stack.callback(version.enable)
         real.disable_tensor_equality()
         stack.callback(real.enable_tensor_equality)
         yield real
@@ -36,7 +43,7 @@ class _Near(list[float]):
     """Floats that equal others up to rounding."""
 
     def __eq__(self, other: Any) -> bool:
-        return list(other) == pytest.approx(list(self), rel=1e-4, abs=1e-6, nan_ok=True)
+        return np.shape(other) == np.shape(self) and np.allclose(other, self, rtol=1e-4, atol=1e-6, equal_nan=True)
 
 
 def _shown(value: Any) -> Any:
@@ -102,31 +109,26 @@ def _run(library: Any, program: Program) -> tuple[list[Any], list[Any]]:
     return log.entries, found
 
 
-@pytest.fixture
-def same() -> Callable[..., None]:
-    """`same(program, ordered=True)` runs `program(tf, log)` on both libraries, in an empty graph.
+def same(program: Program, ordered: bool = True, graph: bool = True, texts: bool = True) -> None:
+    """Runs `program(tf, log)` on both libraries, in an empty graph.
 
     The nodes must be the same (in the same order unless not `ordered`), and what is logged; of errors the class must
     agree, and TensorFlow's first line must be in ours. `graph=False` does not compare the nodes.
     """
-
-    def check(program: Program, ordered: bool = True, graph: bool = True, texts: bool = True) -> None:
-        with _version_one() as real:
-            want, want_nodes = _run(real, program)
-        got, got_nodes = _run(runstep, program)
-        for position, (theirs, ours) in enumerate(zip(want, got, strict=True)):
-            note = f"entry {position}\nTensorFlow: {theirs}\nrunstep:    {ours}"
-            if isinstance(theirs, Raised):
-                assert isinstance(ours, Raised) and ours.kind == theirs.kind, note
-                assert not texts or theirs.text in ours.text, note
-            else:
-                assert ours == theirs, note
-        if not graph:
-            return
-        if not ordered:
-            want_nodes, got_nodes = sorted(want_nodes), sorted(got_nodes)
-        for theirs, ours in zip(want_nodes, got_nodes, strict=False):
-            assert ours == theirs, f"TensorFlow: {theirs}\nrunstep:    {ours}"
-        assert len(want_nodes) == len(got_nodes), [want_nodes[len(got_nodes) :], got_nodes[len(want_nodes) :]]
-
-    return check
+    with _version_one() as real:
+        want, want_nodes = _run(real, program)
+    got, got_nodes = _run(runstep, program)
+    for position, (theirs, ours) in enumerate(zip(want, got, strict=True)):
+        note = f"entry {position}\nTensorFlow: {theirs}\nrunstep:    {ours}"
+        if isinstance(theirs, Raised):
+            assert isinstance(ours, Raised) and ours.kind == theirs.kind, note
+            assert not texts or theirs.text in ours.text, note
+        else:
+            assert ours == theirs, note
+    if not graph:
+        return
+    if not ordered:
+        want_nodes, got_nodes = sorted(want_nodes), sorted(got_nodes)
+    for theirs, ours in zip(want_nodes, got_nodes, strict=False):
+        assert ours == theirs, f"TensorFlow: {theirs}\nrunstep:    {ours}"
+    assert len(want_nodes) == len(got_nodes), [want_nodes[len(got_nodes) :], got_nodes[len(want_nodes) :]]
