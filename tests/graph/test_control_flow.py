@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from runstep.testing import programs
+
 PROGRAMS: dict[str, Any] = {}
 
 
@@ -277,3 +279,17 @@ def test_what_is_inside_cannot_be_fetched(tf: Any) -> None:
     assert graph.is_fetchable(found)
     with tf.Session() as session, pytest.raises(ValueError, match="not fetchable"):
         session.run(inside[0], {p: True})
+
+
+def test_cases_with_and_without_default() -> None:
+    def program(tf: Any, log: Any) -> None:
+        x = tf.placeholder(tf.float32, [])
+        pairs = [(x > number, lambda number=number: tf.constant(number)) for number in (1.0, 2.0, 3.0)]
+        first = tf.case(pairs)
+        only = tf.case(dict(pairs[:2]), default=lambda: tf.constant(5.0), exclusive=True, name="only")
+        with tf.Session() as sess:
+            for value in (4.0, 1.5, 0.0):
+                log.tried(lambda: sess.run(first, {x: value}))
+                log.tried(lambda: sess.run(only, {x: value}))
+
+    programs.same(program, ordered=False, texts=False)

@@ -97,7 +97,13 @@ def _branch_output(context: CondContext, leaf: Any) -> Any:
         return SparseTensor(*parts) if isinstance(leaf, SparseTensor) else IndexedSlices(*parts)
     if isinstance(leaf, TensorArray):
         return leaf._with_flow(context.add_value(leaf.flow))
-    return context.add_value(convert_to_tensor(leaf, as_ref=True))
+    tensor = convert_to_tensor(leaf, as_ref=True)
+    captured = tensor in context._captured
+    output = context.add_value(tensor)
+    if not captured:  # what a branch only passes on counts as made inside of the blocks around it
+        for controller in context.graph._scope.controllers:
+            controller.seen.add(output.op)
+    return output
 
 
 def _merged(false: Any, true: Any) -> Any:
@@ -157,27 +163,45 @@ def case(
     if default is not None and not callable(default):
         raise TypeError("default must be callable.")
     with get_default_graph().name_scope(name):
-        if default is None:
-            (_, default), *pairs = reversed(pairs)
-            pairs.reverse()
         preds = [pred for pred, _ in pairs]
-        with _exclusive(preds, exclusive):
+        if default is None:
+            default = _last_resort(preds, pairs.pop()[1])
+        with contextlib.ExitStack() as stack:
+            if exclusive:
+                check = _at_most(1, preds, "Input error: exclusive=True")
+                stack.enter_context(get_default_graph().control_dependencies([check]))
             chosen = functools.reduce(lambda rest, pair: _nested(pair, rest, strict), reversed(pairs), default)
             return chosen()
 
 
-def _exclusive(preds: Sequence[Any], exclusive: bool) -> Any:
-    """Makes what is built inside wait for the assertion that at most one predicate holds, if that was asked for."""
-    if not exclusive:
-        return contextlib.nullcontext()
-    from runstep.ops import cast, comparison, logging, reduction
+def _at_most(limit: int, preds: Sequence[Any], what: str) -> Any:
+    """The assertion that at most so many predicates hold."""
+    from runstep.ops import basic, cast, comparison, logging, reduction
     from runstep.ops.joining import stack
 
-    counted = reduction.reduce_sum(cast.cast(stack([convert_to_tensor(p) for p in preds]), "int32"))
-    check = logging.Assert(
-        comparison.less_equal(counted, 1), ["More than one condition evaluated as True but exclusive=True."]
-    )
-    return get_default_graph().control_dependencies([check])
+    together = stack(preds, name="preds_c")
+    counted = reduction.reduce_sum(cast.cast(together, "int32"), name="num_true_conds")
+    few = comparison.less_equal(counted, basic.constant(limit, name="n_true_conds"))
+    names = ", ".join(getattr(pred, "name", "?") for pred in preds)
+    text = f"{what}: more than {limit} conditions ({names}) evaluated as True:"
+    return logging.Assert(few, [text, together], summarize=len(preds))
+
+
+def _last_resort(preds: Sequence[Any], function: Branch) -> Branch:
+    """The last function of a `case` without default: it asserts that its predicate holds, and no other."""
+    from runstep.ops import logging
+    from runstep.ops.joining import stack
+
+    def run() -> Any:
+        place = len(preds) - 1
+        message = ["Input error: None of conditions evaluated as True:", stack(preds, name="preds_c")]
+        what = f"Implementation error: selected default action #{place} was called, but some of other predicates are "
+        what += "True: "
+        checks = [_at_most(0, preds[:-1], what), logging.Assert(preds[-1], message)]
+        with get_default_graph().control_dependencies(checks):
+            return function()
+
+    return run
 
 
 def _nested(pair: Any, rest: Branch, strict: bool) -> Branch:

@@ -53,10 +53,10 @@ op(
 def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
     """`x` with elements of `dtype`; `x` itself if it has them. Source: `tf.cast`.
 
-    Takes a SparseTensor or IndexedSlices too, whose values are cast.
+    Takes a SparseTensor or IndexedSlices too, whose values are cast. A resource variable that has them is read.
     """
     target = dtypes.as_dtype(dtype).base_dtype
-    if isinstance(x, Tensor) and x.dtype is target:
+    if getattr(x, "dtype", None) is target and (isinstance(x, Tensor) or hasattr(x, "handle")):
         return x
     with name_scope(name, "Cast") as scope:
         if isinstance(x, SparseTensor):

@@ -47,7 +47,7 @@ def nodes(tf: Any, build: Callable[[Any], Any]) -> list[Any]:
             op.name,
             op.type,
             [tensor.name for tensor in op.inputs],
-            [control.name for control in op.control_inputs],
+            sorted(control.name for control in op.control_inputs),  # TensorFlow keeps many in no fixed order
             op.device,
             sorted((name, _text(op.get_attr(name))) for name in op.node_def.attr if name not in _UNSTABLE),
             [None if tensor.shape.rank is None else tensor.shape.as_list() for tensor in op.outputs],
