@@ -45,20 +45,17 @@ class FtrlOptimizer(ApplyOptimizer):
         beta: float | None = None,
     ) -> None:
         super().__init__(use_locking, name)
-        for value, what, wrong, should in (
-            (initial_accumulator_value, "initial_accumulator_value", lambda x: x < 0, "be positive or zero"),
-            (learning_rate_power, "learning_rate_power", lambda x: x > 0, "be negative or zero"),
-            (l1_regularization_strength, "l1_regularization_strength", lambda x: x < 0, "be positive or zero"),
-            (l2_regularization_strength, "l2_regularization_strength", lambda x: x < 0, "be positive or zero"),
-            (
-                l2_shrinkage_regularization_strength,
-                "l2_shrinkage_regularization_strength",
-                lambda x: x < 0,
-                "be positive or zero",
-            ),
+        if initial_accumulator_value < 0.0:
+            raise ValueError(f"initial_accumulator_value {initial_accumulator_value:f} needs to be positive or zero")
+        if learning_rate_power > 0.0:
+            raise ValueError(f"learning_rate_power {learning_rate_power:f} needs to be negative or zero")
+        for what, strength in (
+            ("l1_regularization_strength", l1_regularization_strength),
+            ("l2_regularization_strength", l2_regularization_strength),
+            ("l2_shrinkage_regularization_strength", l2_shrinkage_regularization_strength),
         ):
-            if wrong(value):
-                raise ValueError(f"{what} {value:f} needs to {should}")
+            if strength < 0.0:
+                raise ValueError(f"{what} {strength:f} needs to be positive or zero")
         self._learning_rate = learning_rate
         self._learning_rate_power = learning_rate_power
         self._initial_accumulator_value = initial_accumulator_value
