@@ -1,17 +1,10 @@
-<<<<<<< HEAD
-<<<<<<<< HEAD:src/runstep/testing/programs.py
-=======
->>>>>>> af0241c (Programs run on both libraries can be written by any test)
 """Programs run on both libraries: their graphs, what they say and what they raise must agree."""
 
 from __future__ import annotations
 
 import contextlib
-<<<<<<< HEAD
 import importlib
 import warnings
-=======
->>>>>>> af0241c (Programs run on both libraries can be written by any test)
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,20 +16,13 @@ from runstep.testing.oracle import tensorflow
 
 
 @contextlib.contextmanager
-<<<<<<< HEAD
 def _version_one() -> Iterator[Any]:
-=======
-def version_one() -> Iterator[Any]:
->>>>>>> af0241c (Programs run on both libraries can be written by any test)
     """TensorFlow 1's behaviour, put back to what it was at the end: other tests share the process."""
     real = tensorflow().compat.v1
     real.logging.set_verbosity(real.logging.FATAL)  # it reports every unused initializer
     with contextlib.ExitStack() as stack:
-<<<<<<< HEAD
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # it deprecates much of its first version
-=======
->>>>>>> af0241c (Programs run on both libraries can be written by any test)
         for enabled, disable, enable in (
             (real.control_flow_v2_enabled, real.disable_control_flow_v2, real.enable_control_flow_v2),
             (real.resource_variables_enabled, real.disable_resource_variables, real.enable_resource_variables),
@@ -44,13 +30,10 @@ def version_one() -> Iterator[Any]:
             if enabled():
                 disable()
                 stack.callback(enable)
-<<<<<<< HEAD
         version = importlib.import_module("tensorflow.python.tf2")
         if version.enabled():  # the initializers of layers ask
             version.disable()
             stack.callback(version.enable)
-=======
->>>>>>> af0241c (Programs run on both libraries can be written by any test)
         real.disable_tensor_equality()
         stack.callback(real.enable_tensor_equality)
         yield real
@@ -60,12 +43,7 @@ class _Near(list[float]):
     """Floats that equal others up to rounding."""
 
     def __eq__(self, other: Any) -> bool:
-<<<<<<< HEAD
         return np.shape(other) == np.shape(self) and np.allclose(other, self, rtol=1e-4, atol=1e-6, equal_nan=True)
-=======
-        theirs = list(other)
-        return len(theirs) == len(self) and np.allclose(theirs, list(self), rtol=1e-4, atol=1e-6, equal_nan=True)
->>>>>>> af0241c (Programs run on both libraries can be written by any test)
 
 
 def _shown(value: Any) -> Any:
@@ -132,20 +110,12 @@ def _run(library: Any, program: Program) -> tuple[list[Any], list[Any]]:
 
 
 def same(program: Program, ordered: bool = True, graph: bool = True, texts: bool = True) -> None:
-<<<<<<< HEAD
     """Runs `program(tf, log)` on both libraries, in an empty graph.
-=======
-    """Runs `program(tf, log)` on both libraries, in an empty graph each, and fails where they differ.
->>>>>>> af0241c (Programs run on both libraries can be written by any test)
 
     The nodes must be the same (in the same order unless not `ordered`), and what is logged; of errors the class must
     agree, and TensorFlow's first line must be in ours. `graph=False` does not compare the nodes.
     """
-<<<<<<< HEAD
     with _version_one() as real:
-=======
-    with version_one() as real:
->>>>>>> af0241c (Programs run on both libraries can be written by any test)
         want, want_nodes = _run(real, program)
     got, got_nodes = _run(runstep, program)
     for position, (theirs, ours) in enumerate(zip(want, got, strict=True)):
@@ -162,23 +132,3 @@ def same(program: Program, ordered: bool = True, graph: bool = True, texts: bool
     for theirs, ours in zip(want_nodes, got_nodes, strict=False):
         assert ours == theirs, f"TensorFlow: {theirs}\nrunstep:    {ours}"
     assert len(want_nodes) == len(got_nodes), [want_nodes[len(got_nodes) :], got_nodes[len(want_nodes) :]]
-<<<<<<< HEAD
-========
-"""Programs with variables run on both libraries."""
-
-from __future__ import annotations
-
-from collections.abc import Callable
-
-import pytest
-
-from runstep.testing import programs
-
-
-@pytest.fixture
-def same() -> Callable[..., None]:
-    """See `runstep.testing.programs.same`."""
-    return programs.same
->>>>>>>> af0241c (Programs run on both libraries can be written by any test):tests/variables/conftest.py
-=======
->>>>>>> af0241c (Programs run on both libraries can be written by any test)
