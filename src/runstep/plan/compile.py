@@ -15,7 +15,7 @@ from runstep.graph.graph import Graph
 from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
 from runstep.ops import registry
-from runstep.plan import calls
+from runstep.plan import calls, elementwise
 from runstep.plan.device import Placement, PlanDevice
 from runstep.plan.emit import Emitter, Segment
 from runstep.plan.fold import NO_REWRITES, Rewriter, Rewrites, is_pure, resolve
@@ -255,6 +255,7 @@ class _Work:
             live = remap(live, ends)
         if self._rules.fold:
             live = fuse(live, ends + [(node, 0) for node in self._kept])
+            live = elementwise.join(live, ends + [(node, 0) for node in self._kept])
         if self._pruned.has_control_flow:
             for node in live:
                 if node.type == "LoopCond":

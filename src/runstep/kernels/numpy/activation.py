@@ -108,6 +108,18 @@ def _softplus(x: Array) -> Array:
     return np.where(x > -threshold, x, np.where(x < threshold, small, np.log1p(small)))
 
 
+def _where(chosen: Array, x: Array) -> Array:
+    """`x` where `chosen`, 0 elsewhere. On arrays of bits: three times as fast as `np.where`."""
+    bits = _BITS.get(x.dtype.char)
+    if bits is None or not isinstance(x, np.ndarray):
+        return np.where(chosen, x, x.dtype.type(0))
+    mask = chosen.astype(bits)
+    np.negative(mask, out=mask)
+    return np.bitwise_and(mask, x.view(bits), out=mask).view(x.dtype)
+
+
+_BITS = {"f": np.int32, "d": np.int64}
+
 _UNARY: dict[str, Callable[[Array], Array]] = {
     "Elu": _elu,
     "Selu": _selu,
@@ -115,8 +127,8 @@ _UNARY: dict[str, Callable[[Array], Array]] = {
     "Softsign": lambda x: x / (x.dtype.type(1) + np.abs(x)),  # a bare 1 makes numpy 1 widen a scalar
 }
 _GRADIENTS: dict[str, Callable[[Array, Array], Array]] = {
-    "ReluGrad": lambda g, x: np.where(x > 0, g, g.dtype.type(0)),
-    "Relu6Grad": lambda g, x: np.where((x > 0) & (x < 6), g, g.dtype.type(0)),
+    "ReluGrad": lambda g, x: _where(x > 0, g),
+    "Relu6Grad": lambda g, x: _where((x > 0) & (x < 6), g),
     "EluGrad": lambda g, y: np.where(y < 0, (y + y.dtype.type(1)) * g, g),
     "SeluGrad": _selu_gradient,
     "SoftplusGrad": lambda g, x: g / (np.exp(-x) + x.dtype.type(1)),

@@ -1,0 +1,221 @@
+"""Joins nodes that work element by element on large arrays, so that they go through tile by tile (`kernels/tiles.py`).
+
+A group is the last node of a chain (or a reduction of it) with all that only it needs, directly or through others of
+the group. Both forms of a group, for one tile and for arrays too small to tile, are emitted as segments of their own:
+an error is told by its line there, as everywhere.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from runstep import errors
+from runstep.graph.shapes import RawShape, num_elements
+from runstep.kernels import tiles
+from runstep.plan.emit import Emitter
+from runstep.plan.node import ALWAYS, PlanNode, Ref
+
+_OPS = frozenset(
+    "Add AddV2 Sub Mul RealDiv Div DivNoNan MulNoNan Maximum Minimum Pow SquaredDifference Xlogy Xdivy Xlog1py "
+    "FloorDiv FloorMod Mod TruncateDiv TruncateMod Atan2 Neg Abs Square Sqrt Rsqrt Log Log1p Exp Expm1 Sin Cos Tan "
+    "Asin Acos Atan Sinh Cosh Tanh Asinh Acosh Atanh Floor Ceil Rint Round Sign IsNan IsInf IsFinite Reciprocal Inv "
+    "Sigmoid Erf Erfc Relu Relu6 LeakyRelu Elu Selu Softplus Softsign SigmoidGrad TanhGrad SqrtGrad RsqrtGrad "
+    "ReciprocalGrad InvGrad ReluGrad Relu6Grad LeakyReluGrad EluGrad SeluGrad SoftplusGrad SoftsignGrad Less "
+    "LessEqual Greater GreaterEqual Equal NotEqual LogicalAnd LogicalOr LogicalNot SelectV2 Cast BitwiseAnd BitwiseOr "
+    "BitwiseXor Invert LeftShift RightShift".split()
+)
+"""Ops whose kernels compute an element from the elements at its place, and broadcast."""
+
+_FOLDS = {"Sum": np.add, "Mean": np.add, "Max": np.maximum, "Min": np.minimum, "Prod": np.multiply}
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+_MOST = 64
+"""Nodes of one group."""
+
+
+def join(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
+    """`live` (producers first) without the nodes that were joined to others. `needed` are the outputs that leave."""
+    if not any(_is_member(node) for node in live):
+        return list(live)
+    users: dict[PlanNode, list[PlanNode]] = {}
+    fixed = {source for source, _ in needed}
+    for node in live:
+        fixed.update(node.controls)
+        for source in {source for source, _ in node.inputs}:
+            users.setdefault(source, []).append(node)
+    place = {node: position for position, node in enumerate(live)}
+    gone: set[PlanNode] = set()
+    for node in reversed(live):
+        if node not in gone and (_is_member(node) or _fold_of(node) is not None):
+            gone |= _Group(node, users, fixed, place).join()
+    return [node for node in live if node not in gone]
+
+
+def _is_member(node: PlanNode) -> bool:
+    if node.op is None or node.type not in _OPS or not _is_plain(node):
+        return False
+    return not (node.type in ("Equal", "NotEqual") and not node.attrs["incompatible_shape_error"])
+
+
+def _is_plain(node: PlanNode) -> bool:
+    """Whether a node's kernel is still to be made, takes tensors of numbers, and makes one that may be large."""
+    op, row = node.op, node.row
+    if op is None or row is None or node.known is not None or node.kernel is not None or node.type != op.type:
+        return False
+    if row.is_async or row.uses_step or len(op.outputs) != 1:
+        return False
+    if any(tensor.dtype.is_ref or tensor.dtype.np.kind not in "biuf" for tensor in (*op.inputs, *op.outputs)):
+        return False
+    return True
+
+
+def _may_be_large(shape: RawShape) -> bool:
+    if not shape:  # a scalar, or of unknown rank
+        return False
+    size = num_elements(shape)
+    return size is None or size >= tiles.LARGE
+
+
+def _fold_of(node: PlanNode) -> tuple[np.ufunc, bool] | None:
+    """For a reduction that tiles can do: its ufunc, and whether it is over the last axis (else over all)."""
+    fold = _FOLDS.get(node.type)
+    if fold is None or not _is_plain(node) or node.op.outputs[0].dtype.np not in _FLOATS:  # type: ignore[union-attr]
+        return None
+    axes, shape = node.constant(1), node.input_shapes[0]
+    if axes is None or not shape:
+        return None
+    found = {int(axis) % len(shape) for axis in np.ravel(axes)}
+    if len(found) == len(shape):
+        return fold, False
+    return (fold, True) if found == {len(shape) - 1} else None
+
+
+class _Group:
+    def __init__(
+        self,
+        last: PlanNode,
+        users: dict[PlanNode, list[PlanNode]],
+        fixed: set[PlanNode],
+        place: dict[PlanNode, int],
+    ) -> None:
+        self._last = last
+        self._users = users
+        self._fixed = fixed
+        self._place = place
+        self._fold = _fold_of(last) if last.type in _FOLDS else None
+        self._members: list[PlanNode] = []
+
+    def join(self) -> set[PlanNode]:
+        """Gives the last node the kernel of the whole group; the nodes that it replaces."""
+        last = self._last
+        shape = last.input_shapes[0] if self._fold else last.output_shapes[0]
+        if not _may_be_large(shape):
+            return set()
+        self._collect(shape)
+        if len(self._members) < 2:
+            return set()
+        try:
+            kernel, inputs = self._made()
+        except errors.OpError:  # one of the kernels refuses its node: it will say so when it runs
+            return set()
+        last.kernel, last.inputs, last.type = kernel, inputs, f"_{last.type}Tiled"
+        return set(self._members) - {last}
+
+    def _collect(self, shape: RawShape) -> None:
+        """The members, consumers first."""
+        heap: list[tuple[int, int, PlanNode]] = []
+        seen: set[PlanNode] = set()
+        inside: set[PlanNode] = set()
+
+        def push(node: PlanNode) -> None:
+            for source, _ in node.inputs[:1] if node is self._last and self._fold else node.inputs:
+                if source not in seen and source in self._place:
+                    seen.add(source)
+                    heapq.heappush(heap, (-self._place[source], id(source), source))
+
+        self._members.append(self._last)
+        inside.add(self._last)
+        push(self._last)
+        while heap and len(self._members) < _MOST:
+            node = heapq.heappop(heap)[2]
+            if self._may_go(node, shape) and inside.issuperset(self._users[node]):
+                self._members.append(node)
+                inside.add(node)
+                push(node)
+
+    def _may_go(self, node: PlanNode, shape: RawShape) -> bool:
+        if node in self._fixed or node.controls or node.where is not self._last.where or not _is_member(node):
+            return False
+        own = node.output_shapes[0]
+        return bool(own) and own == shape
+
+    def _made(self) -> tuple[Any, list[Ref]]:
+        """The kernel of the group, and the inputs that it takes."""
+        last, fold = self._last, self._fold
+        outside: dict[Ref, PlanNode] = {}
+        copies: dict[PlanNode, PlanNode] = {}
+        spread: set[int] = set()
+        for number, node in enumerate(reversed(self._members)):
+            assert node.op is not None and node.row is not None
+            copy = copies[node] = PlanNode(node.op, node.type, node.name)
+            copy.number, copy.device, copy.where, copy.row = number, node.device, node.where, node.row
+            slow = node.type in tiles.SLOW_BESIDE_SCALARS
+            for position, ref in enumerate(node.inputs):
+                is_axes = node is last and fold is not None and position == 1
+                copy.inputs.append(self._inner(ref, copies, outside, is_axes, slow))
+            if slow:
+                spread.update(source.feed for source, _ in copy.inputs if source.feed >= 0)
+            copy.kernel = node.row.make(node)
+        end = copies.pop(last)
+        before = list(copies.values())
+        args = [(argument, 0) for argument in outside.values()]
+        plain = Emitter(None).emit([*before, end], args, [((end, 0), "", ALWAYS)], "chain")
+        steps, wide = len(self._members), frozenset(spread)
+        ufunc = end.kernel if type(end.kernel) is np.ufunc else None
+        whole = [(ref, "", ALWAYS) for ref in end.inputs]
+        if fold is not None:
+            inner = Emitter(None).emit(before, args, whole[:1], "tile")
+            mean, kept = last.type == "Mean", bool(last.attrs["keep_dims"])
+            kernel = tiles.reduced(_first_of(plain), _stepless(inner), fold[0], mean, kept, fold[1], steps, wide)
+        elif ufunc is not None:
+            inner = Emitter(None).emit(before, args, whole, "tile")
+            kernel = tiles.tiled(_first_of(plain), _stepless(inner), ufunc, _type_of(last), steps, wide)
+        else:
+            inner = Emitter(None).emit([*before, end], args, [((end, 0), "", ALWAYS)], "tile")
+            kernel = tiles.tiled(_first_of(plain), _stepless(inner), None, _type_of(last), steps, wide)
+        return kernel, list(outside)
+
+    def _inner(
+        self,
+        ref: Ref,
+        copies: dict[PlanNode, PlanNode],
+        outside: dict[Ref, PlanNode],
+        is_axes: bool,
+        slow: bool,
+    ) -> Ref:
+        """What a copy reads in place of `ref`: another copy, a scalar constant, or an argument of the group."""
+        node, output = ref
+        if node in copies:
+            return copies[node], output
+        if node.known is not None and (is_axes or (node.known[output].ndim == 0 and not slow)):
+            return ref
+        if ref not in outside:
+            argument = outside[ref] = PlanNode(None, "_Arg", node.name)
+            argument.feed = len(outside) - 1
+        return outside[ref], 0
+
+
+def _type_of(node: PlanNode) -> np.dtype[Any]:
+    return node.output_types[0].np
+
+
+def _stepless(segment: Any) -> Any:
+    """A segment called without a step. (It is kept as a whole: its lines name the nodes as long as it lives.)"""
+    return lambda *inputs: segment.run(None, *inputs)
+
+
+def _first_of(segment: Any) -> Any:
+    return lambda *inputs: segment.run(None, *inputs)[0]
