@@ -25,8 +25,11 @@ class ControlFlowContext:
         self.graph = graph
         self.name = name
         self.outer_context: ControlFlowContext | None = graph._scope.control_flow_context
+        self.nested: list[ControlFlowContext] = []
         self._inside: set[Tensor] = set()
         self._captured: dict[Tensor, Tensor] = {}
+        if self.outer_context is not None:
+            self.outer_context.nested.append(self)
 
     @property
     def pivot(self) -> Operation:
@@ -92,8 +95,21 @@ class ControlFlowContext:
         with self.graph._in(control_flow_context=self):
             yield
 
+    def around(self) -> Iterator[ControlFlowContext]:
+        """This context and those around it, from the inside out."""
+        context: ControlFlowContext | None = self
+        while context is not None:
+            yield context
+            context = context.outer_context
+
     def GetControlPivot(self) -> Operation:  # noqa: N802 - TensorFlow's name
         return self.pivot
+
+    def to_proto(self, export_scope: str | None = None) -> Any:
+        """What a MetaGraphDef keeps of it, a CondContextDef or WhileContextDef; None outside of `export_scope`."""
+        from runstep.graph.control_flow_proto import to_proto
+
+        return to_proto(self, export_scope)
 
 
 class CondContext(ControlFlowContext):
@@ -101,7 +117,10 @@ class CondContext(ControlFlowContext):
 
     Attributes:
       pred: the predicate. branch: 1 for the true branch, 0 for the false one.
+      other: the other branch, once it is known.
     """
+
+    other: CondContext | None = None
 
     def __init__(self, graph: Graph, pred: Tensor, pivot: Tensor, branch: int, name: str) -> None:
         super().__init__(graph, name)
@@ -113,6 +132,13 @@ class CondContext(ControlFlowContext):
     @property
     def pivot(self) -> Operation:
         return self._pivot.op
+
+    @staticmethod
+    def from_proto(context_def: Any, import_scope: str | None = None) -> CondContext:
+        """The context that a CondContextDef describes, of operations that are in the default graph already."""
+        from runstep.graph.control_flow_proto import cond_from_proto
+
+        return cond_from_proto(context_def, import_scope)
 
     def _capture(self, tensor: Tensor, controllers: Sequence[Controller]) -> Tensor:
         return switched(tensor, self.pred)[self.branch]
@@ -135,12 +161,27 @@ class WhileContext(ControlFlowContext):
 
     Attributes:
       frame_name: the name of its frame. pivot_for_pred, pivot_for_body: what constants of its two parts wait for.
+      gate: the LoopCond that its variables are switched by, once there is one.
+      back_prop: whether gradients go through it. swap_memory: an attribute of what they keep.
+      maximum_iterations: the tensor that limits it, if any.
     """
 
-    def __init__(self, graph: Graph, name: str, parallel_iterations: int) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        name: str,
+        parallel_iterations: int,
+        back_prop: bool = True,
+        swap_memory: bool = False,
+        maximum_iterations: Tensor | None = None,
+    ) -> None:
         super().__init__(graph, name)
         self.frame_name = name
         self.parallel_iterations = parallel_iterations
+        self.back_prop = back_prop
+        self.swap_memory = swap_memory
+        self.maximum_iterations = maximum_iterations
+        self.gate: Tensor | None = None
         self.pivot_for_pred: Operation | None = None
         self.pivot_for_body: Operation | None = None
         self.loop_enters: list[Tensor] = []
@@ -151,6 +192,13 @@ class WhileContext(ControlFlowContext):
         found = self.pivot_for_body or self.pivot_for_pred
         assert found is not None, "operations are made inside of a loop before it has variables"
         return found
+
+    @staticmethod
+    def from_proto(context_def: Any, import_scope: str | None = None) -> WhileContext:
+        """The context that a WhileContextDef describes, of operations that are in the default graph already."""
+        from runstep.graph.control_flow_proto import while_from_proto
+
+        return while_from_proto(context_def, import_scope)
 
     def _capture(self, tensor: Tensor, controllers: Sequence[Controller]) -> Tensor:
         found = enter(tensor, self.frame_name, True, self.parallel_iterations)

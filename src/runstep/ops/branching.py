@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from runstep.graph import nest
+from runstep.graph.collections import GraphKeys
 from runstep.graph.composite import IndexedSlices, SparseTensor
 from runstep.graph.control_flow import CondContext, checked_predicate
 from runstep.graph.convert import convert_to_tensor
@@ -58,12 +59,14 @@ def cond(
         pred = identity(pred, name="pred_id")
         for tensor in (chosen_false, chosen_true, *pivots, pred):
             graph._unfetchable.add(tensor.op)
-        true_out, true_flat = _branch(
-            CondContext(graph, pred, pivots[0], 1, f"{graph.get_name_scope()}/cond_text"), true_fn
-        )
-        false_out, false_flat = _branch(
-            CondContext(graph, pred, pivots[1], 0, f"{graph.get_name_scope()}/cond_text"), false_fn
-        )
+        then = CondContext(graph, pred, pivots[0], 1, f"{graph.get_name_scope()}/cond_text")
+        otherwise = CondContext(graph, pred, pivots[1], 0, f"{graph.get_name_scope()}/cond_text_1")
+        then.other, otherwise.other = otherwise, then
+        if then.outer_context is None:
+            graph.add_to_collection(GraphKeys.COND_CONTEXT, then)
+            graph.add_to_collection(GraphKeys.COND_CONTEXT, otherwise)
+        true_out, true_flat = _branch(then, true_fn)
+        false_out, false_flat = _branch(otherwise, false_fn)
         nest.assert_same_structure(true_out, false_out, check_types=False)
         merged = [_merged(f, t) for f, t in zip(false_flat, true_flat, strict=True)]
         if not strict and isinstance(true_out, list | tuple) and not hasattr(true_out, "_fields") and len(merged) == 1:

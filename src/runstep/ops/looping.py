@@ -6,16 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from runstep.graph import nest, shapes
-from runstep.graph.apply import apply, apply_op
+from runstep.graph.apply import apply
 from runstep.graph.collections import GraphKeys
 from runstep.graph.composite import IndexedSlices, SparseTensor
-from runstep.graph.control_flow import WhileContext, checked_predicate, enter, switched
+from runstep.graph.control_flow import WhileContext, checked_predicate
 from runstep.graph.convert import constant, convert_to_tensor
 from runstep.graph.graph import Graph, get_default_graph, name_scope
 from runstep.graph.shapes import TensorShape
 from runstep.graph.tensor import Tensor
 from runstep.ops.basic import identity
-from runstep.ops.control_flow import merge
+from runstep.ops.loop_variables import enter_variables, first_merge, gated, go_round, leave
 from runstep.ops.tensor_array import TensorArray
 
 __all__ = ["while_loop"]
@@ -61,17 +61,27 @@ def while_loop(
     if not nest.flatten(loop_vars) and not isinstance(loop_vars, Tensor):
         raise ValueError("'loop_vars' must be provided.")
     with name_scope(name, "while", nest.flatten(loop_vars)):
+        limit = None
         if maximum_iterations is not None:
-            return _limited(
-                cond, body, loop_vars, shape_invariants, parallel_iterations, maximum_iterations, return_same_structure
-            )
-        return _build(cond, body, loop_vars, shape_invariants, parallel_iterations, return_same_structure)
+            limit = convert_to_tensor(maximum_iterations, name="maximum_iterations")
+        graph = get_default_graph()
+        context = WhileContext(
+            graph, f"{graph.get_name_scope()}/while_context", parallel_iterations, back_prop, swap_memory, limit
+        )
+        if limit is not None:
+            return _limited(context, cond, body, loop_vars, shape_invariants, limit, return_same_structure)
+        return _build(context, cond, body, loop_vars, shape_invariants, return_same_structure)
 
 
 def _limited(
-    cond: Any, body: Any, loop_vars: Any, shape_invariants: Any, parallel: int, limit: Any, same_structure: bool
+    context: WhileContext,
+    cond: Any,
+    body: Any,
+    loop_vars: Any,
+    shape_invariants: Any,
+    limit: Tensor,
+    same_structure: bool,
 ) -> Any:
-    limit = convert_to_tensor(limit, name="maximum_iterations")
     if limit.raw_shape not in ((), None):
         raise ValueError(f"`maximum_iterations` must be a scalar. Received shape {limit.get_shape()}")
     counter = constant(0, dtype=limit.dtype, name="iteration_counter")
@@ -92,7 +102,7 @@ def _limited(
         return again, found
 
     invariants = None if shape_invariants is None else [TensorShape([]), shape_invariants]
-    _, found = _build(limited_cond, limited_body, [counter, loop_vars], invariants, parallel, True)
+    _, found = _build(context, limited_cond, limited_body, [counter, loop_vars], invariants, True)
     if not same_structure and isinstance(found, list | tuple) and len(found) == 1:
         return found[0]
     return found
@@ -121,37 +131,21 @@ class _Leaf:
         return tensors[0]
 
 
-def _build(cond: Any, body: Any, loop_vars: Any, shape_invariants: Any, parallel: int, same_structure: bool) -> Any:
-    graph = get_default_graph()
-    context = WhileContext(graph, f"{graph.get_name_scope()}/while_context", parallel)
-    graph.add_to_collection(GraphKeys.WHILE_CONTEXT, context)
+def _build(
+    context: WhileContext, cond: Any, body: Any, loop_vars: Any, shape_invariants: Any, same_structure: bool
+) -> Any:
+    graph = context.graph
     leaves = [_Leaf(value) for value in nest.flatten(loop_vars)]
     originals = [tensor for leaf in leaves for tensor in leaf.tensors]
     invariants = _invariants(loop_vars, leaves, shape_invariants)
     outer = context.outer_context
     if outer is not None:
         originals = [outer.add_value(tensor) for tensor in originals]
-    controllers = graph._scope.controllers
-    with graph._in(controllers=()):
-        entered = [
-            enter(tensor, context.frame_name, False, parallel)
-            if outer is None
-            else _inside(outer, lambda t=tensor: enter(t, context.frame_name, False, parallel))
-            for tensor in originals
-        ]
-    for tensor, invariant in zip(entered, invariants, strict=True):
-        graph._unfeedable.add(tensor)
-        graph._unfetchable.discard(tensor.op)
-        tensor.raw_shape = invariant
-        context.wait_outside(tensor.op, controllers)
-        context._adopt(tensor.op)
+    entered = enter_variables(context, originals, invariants)
     context.loop_enters = entered
+    if outer is None:
+        graph.add_to_collection(GraphKeys.WHILE_CONTEXT, context)
     return _turns(graph, context, cond, body, loop_vars, leaves, entered, same_structure)
-
-
-def _inside(context: Any, make: Any) -> Any:
-    with context.entered():
-        return make()
 
 
 def _invariants(loop_vars: Any, leaves: list[_Leaf], given: Any) -> list[Any]:
@@ -213,74 +207,25 @@ def _turns(
     entered: list[Tensor],
     same_structure: bool,
 ) -> Any:
+    merged = [first_merge(context, tensor) for tensor in entered]
     with context.entered():
-        with graph._in(control_flow_context=_Bare(context)):
-            merged = [_first_merge(tensor) for tensor in entered]
         context.pivot_for_pred = merged[0].op
         result = _call(cond, _packed(loop_vars, leaves, merged))
         condition = checked_predicate(convert_to_tensor(result) if isinstance(result, bool) else result)
-        condition = context.add_value(condition)
-        gate = apply("LoopCond", condition, name="LoopCond")
-        switches = []
-        for tensor in merged:
-            with graph._in(control_flow_context=_Bare(context)):
-                switches.append(switched(tensor, gate))
+        context.gate = apply("LoopCond", context.add_value(condition), name="LoopCond")
+        switches = [gated(context, tensor) for tensor in merged]
         turn = [identity(true) if not true.dtype.is_ref else apply("RefIdentity", true) for _, true in switches]
         context.pivot_for_body = turn[0].op
         found = _call(body, _packed(loop_vars, leaves, turn))
         nexts = _next_values(context, loop_vars, leaves, found)
         for enter_tensor, merge_tensor, value in zip(entered, merged, nexts, strict=True):
-            _go_round(graph, context, enter_tensor, merge_tensor, value)
-    context.loop_exits = exits = []
-    outer = context.outer_context
-    for false, _ in switches:
-        kind = "RefExit" if false.dtype.is_ref else "Exit"
-        with graph._in(control_flow_context=_Leaving(context)):
-            exits.append(apply(kind, false, name="Exit"))
-    for tensor in exits:
-        graph._unfetchable.discard(tensor.op)
-        graph._unfeedable.discard(tensor)
-        tensor.op._control_flow_context = outer
-        if outer is not None:
-            outer._adopt(tensor.op)
-            graph._unfeedable.add(tensor)
-            graph._unfetchable.add(tensor.op)
+            _check_next(enter_tensor, merge_tensor, value)
+            go_round(context, merge_tensor, value)
+    context.loop_exits = exits = [leave(context, false) for false, _ in switches]
     packed = _packed(loop_vars, leaves, exits)
     if not same_structure and isinstance(packed, list | tuple) and not hasattr(packed, "_fields") and len(packed) == 1:
         return packed[0]
     return packed
-
-
-class _Bare:
-    """The context of the operations that make up the loop itself: inside it, but their inputs are taken as they are."""
-
-    def __init__(self, context: WhileContext) -> None:
-        self._context = context
-
-    def prepare(self, name: str, inputs: Any) -> Any:
-        return tuple(inputs)
-
-    def added(self, op: Any) -> None:
-        op.control_inputs = ()
-        self._context._adopt(op)
-        for tensor in op.outputs:
-            op.graph._unfeedable.add(tensor)
-        op.graph._unfetchable.add(op)
-
-
-class _Leaving(_Bare):
-    """The context of Exits: they take values from inside and are outside themselves."""
-
-    def added(self, op: Any) -> None:
-        op.control_inputs = ()
-
-
-def _first_merge(tensor: Tensor) -> Tensor:
-    # The second input is the value of the next turn, which does not exist yet.
-    output, _ = merge([tensor, tensor], name="Merge")
-    output.raw_shape = tensor.raw_shape
-    output._handle_data = tensor._handle_data
-    return output
 
 
 def _packed(structure: Any, leaves: list[_Leaf], tensors: list[Tensor]) -> Any:
@@ -328,7 +273,7 @@ def _next_values(context: WhileContext, loop_vars: Any, leaves: list[_Leaf], fou
     return tensors
 
 
-def _go_round(graph: Graph, context: WhileContext, entered: Tensor, merged: Tensor, value: Tensor) -> None:
+def _check_next(entered: Tensor, merged: Tensor, value: Tensor) -> None:
     if value.dtype.base_dtype is not merged.dtype.base_dtype:
         raise TypeError(
             f"Input tensor '{_start_name(entered)}' enters the loop with type {merged.dtype.base_dtype.name}, but has "
@@ -340,10 +285,6 @@ def _go_round(graph: Graph, context: WhileContext, entered: Tensor, merged: Tens
             f"{value.get_shape()} after one iteration. To allow the shape to vary across iterations, use the "
             "`shape_invariants` argument of tf.while_loop to specify a less-specific shape."
         )
-    kind = "RefNextIteration" if value.dtype.is_ref and merged.dtype.is_ref else "NextIteration"
-    with graph._in(control_flow_context=_Bare(context)):
-        again = apply_op(kind, value, name="NextIteration")
-    merged.op.inputs = (merged.op.inputs[0], again.outputs[0])
 
 
 def _start_name(entered: Tensor) -> str:
