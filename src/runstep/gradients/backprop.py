@@ -2,8 +2,7 @@
 
 Of all operations only those *between* count: that `ys` are computed from and that are computed from `xs`. Each is taken
 when all of those after it have been: then all gradients of its outputs are there. They are added up, its gradient
-function makes those of its inputs, and so on. Loops change this order and where nodes are made; what they need to say
-is in `Flow`, the one seam of the walk.
+function makes those of its inputs, and so on. A loop is taken as a whole, like an operation (`control_flow.py`).
 """
 
 from __future__ import annotations
@@ -16,8 +15,9 @@ from typing import Any
 
 from runstep.gradients import registry
 from runstep.gradients.aggregate import AggregationMethod, aggregated
+from runstep.gradients.control_flow import Flow, Unit
+from runstep.gradients.trainable import is_trainable, zeros_for
 from runstep.graph import dtypes
-from runstep.graph.apply import apply
 from runstep.graph.composite import IndexedSlices, SparseTensor
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import Graph, get_default_graph, name_scope
@@ -25,8 +25,7 @@ from runstep.graph.operation import Operation
 from runstep.graph.shapes import TensorShape, merge
 from runstep.graph.tensor import Tensor
 from runstep.ops.basic import identity, tuple as gated
-from runstep.ops.creation import ones, zeros, zeros_like
-from runstep.ops.handles import handle_data
+from runstep.ops.creation import ones
 from runstep.ops.shape_ops import shape
 
 __all__ = ["UnconnectedGradients", "gradients"]
@@ -79,9 +78,8 @@ def gradients(
         targets = [_target(y, f"y_{i}") for i, y in enumerate(ys)]
         sources = [_source(x, f"x_{i}") for i, x in enumerate(xs)]
         stopped = [_source(t, f"stop_gradients_{i}") for i, t in enumerate(stops)]
-        walk = _Walk(graph, targets, sources, stopped, colocate_gradients_with_ops, gate_gradients, method)
+        walk = Walk(graph, targets, sources, stopped, colocate_gradients_with_ops, gate_gradients, method)
         walk.start(_first_gradients(given, targets, walk))
-        walk.run()
     with graph.as_default():
         found = [walk.gradient(source, unconnected) for source in sources]
     return [_in_form_of(x, gradient) for x, gradient in zip(xs, found, strict=True)]
@@ -124,7 +122,7 @@ def _in_form_of(x: Any, gradient: Any) -> Any:
     return gradient
 
 
-def _first_gradients(given: Sequence[Any], ys: Sequence[Tensor], walk: _Walk) -> list[Any]:
+def _first_gradients(given: Sequence[Any], ys: Sequence[Tensor], walk: Walk) -> list[Any]:
     """The gradients of `ys` themselves: what was given, ones elsewhere."""
     if len(given) != len(ys):
         raise ValueError(f"Length mismatch. Passed {len(given)} grad_ys for {len(ys)} ys")
@@ -176,92 +174,15 @@ def _renamed(grad: Any, name: str) -> Any:
     return IndexedSlices(*[part if part is None else identity(part, name=f"{name}_{which}") for which, part in parts])
 
 
-# ---------------------------------------------------------------------- what can be differentiated
-
-_HANDLES = (dtypes.resource, dtypes.variant)
-_TRAINABLE = frozenset(
-    (
-        dtypes.bfloat16,
-        dtypes.float16,
-        dtypes.float32,
-        dtypes.float64,
-        dtypes.complex64,
-        dtypes.complex128,
-        *_HANDLES,
-    )
-)
-
-
-def is_trainable(tensor: Tensor) -> bool:
-    """Whether gradients pass through a tensor of this dtype; of a resource or variant, of what it holds."""
-    dtype = tensor.dtype
-    if dtype in _HANDLES:
-        return all(held.base_dtype in _TRAINABLE for _, held in handle_data(tensor) or ())
-    return dtype in _TRAINABLE or (dtype.is_ref and dtype.base_dtype in _TRAINABLE)
-
-
 # ---------------------------------------------------------------------- the walk
 
 
-class Flow:
-    """What control flow adds to a walk. This one, for a graph without loops, adds nothing.
-
-    `runstep.gradients.control_flow` has the one for loops.
-    """
-
-    def __init__(self, walk: _Walk) -> None:
-        self.walk = walk
-
-    def unused_exits(self) -> Iterable[Operation]:
-        """Exits of loops that no gradient comes to, and that must be taken for the loop to be complete."""
-        return ()
-
-    def summing(self, op: Operation) -> contextlib.AbstractContextManager[Any]:
-        """Where the gradients that come into the outputs of `op` are added up."""
-        return contextlib.nullcontext()
-
-    def differentiating(self, op: Operation) -> contextlib.AbstractContextManager[Any]:
-        """Where the gradient of `op` is made."""
-        return contextlib.nullcontext()
-
-    def keeps(self, op: Operation, gradient: Any) -> bool:
-        """Whether an output's gradient, a Tensor or IndexedSlices, is complete and takes no part in adding up."""
-        return False
-
-    def zeros(self, op: Operation, index: int) -> Any:
-        """The gradient of an output of `op` that nothing depends on."""
-        return zeros_for(op.outputs[index])
-
-    def is_ready(self, op: Operation, pending: int) -> bool:
-        """Whether `op`, with so many operations after it still to be taken, can be taken."""
-        return pending == 0
-
-    def enqueue(self, tensor: Tensor) -> None:
-        """Puts the operation of `tensor`, which is ready, in the queue."""
-        self.walk.queue.append(tensor.op)
-
-    def finish(self) -> None:
-        """Completes what the walk left open."""
-
-
-def zeros_for(tensor: Tensor) -> Any:
-    """Zeros in the shape of a tensor; None where what it holds has no shape."""
-    if tensor.dtype is dtypes.resource:
-        data = handle_data(tensor)
-        if not data:
-            return None
-        (raw, dtype), *_ = data
-        return zeros(apply("VariableShape", tensor) if raw is None or None in raw else list(raw), dtype)
-    return zeros_like(tensor)
-
-
-class _Walk:
+class Walk:
     """One call of `gradients`.
 
     Attributes:
-      between: the operations that count. pending: per operation, how many uses of its outputs are still to be taken.
+      pending: what is taken on the way, operations and loops, and how many uses of each are still to be taken.
       grads: per operation and output, the list of gradients that came in; once it is taken, their sum or None.
-      queue: the operations that can be taken.
     """
 
     def __init__(
@@ -281,18 +202,19 @@ class _Walk:
         self._gate = gate
         self._method = method
         self.grads: dict[Operation, list[Any]] = {}
-        self.queue: collections.deque[Operation] = collections.deque()
+        self._queue: collections.deque[Unit] = collections.deque()
         self._to_ops = list(dict.fromkeys(y.op for y in ys))
         self._from_ops = {x.op for x in xs}
-        reached = self._reached()
-        self.between = self._between(reached)
-        self.pending: dict[Operation, int] = dict.fromkeys(self.between, 0)
-        for op in self.between:
-            for tensor in op.inputs:
-                if tensor.op in self.pending:
-                    self.pending[tensor.op] += 1
-        self.flow = _flow_of(self)
-        self._stops = {op for op in self._from_ops if not any(self.pending.get(t.op) for t in op.inputs)}
+        between = self._between(self._reached())
+        inside = set(between)
+        self.flow = Flow(self)
+        self.pending: dict[Unit, int] = dict.fromkeys(between, 0)
+        for op in between:
+            self.flow.add(op)
+            for unit, tensor in self.flow.uses(op):
+                if tensor.op in inside:
+                    self.pending[unit] = self.pending.get(unit, 0) + 1
+        self._stops = {op for op in self._from_ops if not any(t.op in inside for t in op.inputs)}
         self._stops.update(tensor.op for tensor in stops)
 
     def _reached(self) -> set[Operation]:
@@ -333,30 +255,53 @@ class _Walk:
         return self.graph.colocate_with(op, ignore_existing=True) if self._colocate else contextlib.nullcontext()
 
     def start(self, grad_ys: Sequence[Any]) -> None:
-        """Puts the gradients of `ys` in place and the operations that nothing waits for in the queue."""
+        """Puts the gradients of `ys` in place and takes what comes before them."""
         for y, grad in zip(self.ys, grad_ys, strict=True):
             self.add(y, grad)
-        self.queue.extend(op for op in self._to_ops if self.pending.get(op) == 0)
-        self.queue.extend(self.flow.unused_exits())
+        self.run(op for op in self._to_ops if self.is_free(op) and self.flow.region(op) is None)
 
-    def run(self) -> None:
-        while self.queue:
-            op = self.queue.popleft()
-            with self.colocated(op):
-                self._take(op)
-            self._release_inputs(op)
-        self.flow.finish()
+    def is_free(self, op: Operation) -> bool:
+        """Whether an operation counts, and nothing after it is still to be taken."""
+        return self.pending.get(op) == 0
+
+    def run(self, starts: Iterable[Unit]) -> None:
+        """Takes these and, as they become free, all before them up to the edge of the loop that they are in."""
+        outer, self._queue = self._queue, collections.deque(starts)
+        while self._queue:
+            unit = self._queue.popleft()
+            if isinstance(unit, Operation):
+                if self.flow.is_end(unit):
+                    continue
+                with self.colocated(unit):
+                    self._take(unit)
+                self._release_inputs(unit)
+            else:
+                for op in self.flow.differentiate(unit):
+                    self._release_inputs(op)
+        self._queue = outer
+
+    def taken(self, op: Operation, index: int) -> Any:
+        """The sum of the gradients that came into an output, which are forgotten; None where none did."""
+        entries = self.grads.get(op)
+        if entries is None:
+            return None
+        came = [grad for grad in entries[index] if grad is not None]
+        entries[index] = []
+        return aggregated(self.graph, op, came, self._method) if came else None
 
     def add(self, tensor: Tensor, grad: Any) -> None:
-        """Notes a gradient that comes into `tensor`. The switch of a loop, taken already, has its gradient replaced."""
+        """Notes a gradient that comes into `tensor`."""
         entries = self.grads.get(tensor.op)
         if entries is None:
             entries = self.grads[tensor.op] = [[] for _ in tensor.op.outputs]
-        came = entries[tensor.value_index]
-        if isinstance(came, list):
-            came.append(grad)
-        else:
-            entries[tensor.value_index] = grad
+        entries[tensor.value_index].append(grad)
+
+    def give(self, op: Operation, tensor: Tensor, grad: Any) -> None:
+        """Notes what comes into `tensor`, an input of `op`, from `op`."""
+        if grad is not None:
+            if isinstance(grad, Tensor) and tensor.dtype is not dtypes.resource:
+                _refine_shape(op, tensor, grad)
+            self.add(tensor, grad)
 
     def gradient(self, x: Tensor, unconnected: UnconnectedGradients) -> Any:
         """What the walk found for `x`."""
@@ -374,7 +319,7 @@ class _Walk:
         has_grads = any(grad is not None for grad in grads)
         function = None
         if has_grads and op not in self._stops:
-            function = registry.find_for(op)
+            function = self.flow.function(op) or registry.find_for(op)
         if function is None:
             return
         with self.flow.differentiating(op):
@@ -383,10 +328,7 @@ class _Walk:
                     # Nothing depends on this output. The list is the walk's own: an x sees the zeros too.
                     grads[i] = self.flow.zeros(op, i)
             for tensor, grad in zip(op.inputs, self._differentiated(op, function, grads), strict=True):
-                if grad is not None:
-                    if isinstance(grad, Tensor) and tensor.dtype is not dtypes.resource:
-                        _refine_shape(op, tensor, grad)
-                    self.add(tensor, grad)
+                self.give(op, tensor, grad)
 
     def _summed(self, op: Operation) -> list[Any]:
         grads = self.grads.get(op)
@@ -398,11 +340,8 @@ class _Walk:
                 f"{list(AggregationMethod._ALL)}."
             )
         for i, came in enumerate(grads):
-            if isinstance(came, list):
-                came = [grad for grad in came if grad is not None]
-                grads[i] = aggregated(self.graph, op, came, self._method) if came else None
-            else:
-                assert came is None or self.flow.keeps(op, came), f"{op.name} is taken twice"
+            came = [grad for grad in came if grad is not None]
+            grads[i] = aggregated(self.graph, op, came, self._method) if came else None
         return grads
 
     def _differentiated(self, op: Operation, function: registry.GradientFunction, grads: list[Any]) -> list[Any]:
@@ -421,17 +360,28 @@ class _Walk:
         return found
 
     def _release_inputs(self, op: Operation) -> None:
-        for tensor in op.inputs:
-            source = tensor.op
-            pending = self.pending.get(source)
-            if pending is not None:
-                self.pending[source] = pending - 1
-                if self.flow.is_ready(source, pending - 1):
-                    self.flow.enqueue(tensor)
+        for unit, tensor in self.flow.uses(op):
+            if tensor.op in self.pending:
+                pending = self.pending[unit] = self.pending[unit] - 1
+                if pending == 0:
+                    self._queue.append(unit)
 
-
-def _flow_of(walk: _Walk) -> Flow:
-    return Flow(walk)
+    def no_gradient_of_start(self, op: Operation) -> ValueError:
+        """The error for a walk, in a loop, that comes to what a variable of the loop starts with."""
+        seen = {op}
+        waiting = collections.deque([op])
+        while waiting:
+            found = waiting.popleft()
+            if found in self._from_ops:
+                break
+            before = [tensor.op for tensor in found.inputs if tensor.op not in seen]
+            seen.update(before)
+            waiting.extend(before)
+        return ValueError(
+            f"Cannot compute gradient inside while loop with respect to op '{found.name}'. We do not support taking "
+            "the gradient wrt or through the initial value of a loop variable. Gradients can be computed through loop "
+            "invariants or wrt the input parameters to the loop body."
+        )
 
 
 def _refine_shape(op: Operation, tensor: Tensor, grad: Tensor) -> None:

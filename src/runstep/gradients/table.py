@@ -4,4 +4,5 @@ from __future__ import annotations
 
 import runstep.gradients.arithmetic
 import runstep.gradients.basic
-import runstep.gradients.cast  # noqa: F401
+import runstep.gradients.cast
+import runstep.gradients.control_flow  # noqa: F401

@@ -475,7 +475,8 @@ class Emitter:
         made = {node for item in frame.region.items for node in produced(item)} - set(frame.merges)
         left = {root(exit_.inputs[0]) for exit_ in frame.exits} if frame.structured else set()
         nexts = [root(node.inputs[0]) for node in frame.region.nodes if node.type in NEXTS and node.guard is not NEVER]
-        names = (*names, *dict.fromkeys(self._name(ref) for ref in nexts if ref[0] in made and ref not in left))
+        gone = [ref for ref in nexts if ref[0] in made and ref[0].known is None and ref not in left]
+        names = (*names, *dict.fromkeys(self._name(ref) for ref in gone))
         if names:
             self._line(depth, f"{' = '.join(names)} = None")
 
