@@ -106,3 +106,9 @@ def both_raise() -> Callable[..., None]:
                 assert type(caught.value) is error
 
     return check
+
+
+@pytest.fixture
+def feeds() -> type[Feeds]:
+    """What makes placeholders and notes what to feed them."""
+    return Feeds
