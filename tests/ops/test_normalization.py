@@ -42,6 +42,10 @@ CASES = [
     case("BiasAddV1", real(2, 4, 3), real(3)),
     *[case("BiasAddGrad", real(*shape, 3), rtol=LOOSE, atol=0.05) for shape in ((2,), (2, 4), (2, 4, 5), (0, 2))],
     case("BiasAddGrad", real(2, 3, 4, 5), data_format="NCHW", rtol=LOOSE, atol=0.05),
+    *[
+        case("BiasAddGrad", real(*shape), data_format="NCHW", rtol=LOOSE, atol=0.05)
+        for shape in ((2, 3, 4), (2, 3, 4, 2, 2))
+    ],
     case("BiasAddGrad", real(3), error=InvalidArgumentError),
     *[
         # TensorFlow leaves the reserve spaces unset in inference; test_inference looks at the values.

@@ -5,4 +5,7 @@ from __future__ import annotations
 import runstep.gradients.arithmetic
 import runstep.gradients.basic
 import runstep.gradients.cast
-import runstep.gradients.control_flow  # noqa: F401
+import runstep.gradients.control_flow
+import runstep.gradients.conv
+import runstep.gradients.image
+import runstep.gradients.pooling  # noqa: F401

@@ -11,12 +11,6 @@ from runstep.ops.registry import op
 from runstep.ops.windows import channels_first
 
 
-def _channel_axis(op: Any, rank: int) -> int:
-    """The axis of the channels; of a tensor with more than four axes NCHW means the last but two, as TensorFlow
-    says."""
-    return rank - 3 if op.attrs.get("data_format") == b"NCHW" else rank - 1
-
-
 def _bias(op: Any) -> Shapes:
     value = op.inputs[0].raw_shape
     bias = shapes.with_rank(op.inputs[1].raw_shape, 1)
@@ -35,7 +29,7 @@ def _bias_gradient(op: Any) -> Shapes:
         return [(None,)]
     first = op.attrs["data_format"] == b"NCHW"
     shapes.with_rank_at_least(value, 3 if first else 2)
-    return [(value[_channel_axis(op, len(value))],)]
+    return [(value[1 if first else -1],)]
 
 
 def _rank(op: Any) -> int:

@@ -8,6 +8,7 @@
 `check` compares runstep with TensorFlow, which must be installed; everything else here works without it.
 """
 
+from runstep.testing.gradients import GradCase, check_grads, grad_case
 from runstep.testing.harness import check
 from runstep.testing.rows import Case, case
 from runstep.testing.values import (
@@ -27,12 +28,15 @@ from runstep.testing.values import (
 
 __all__ = [
     "Case",
+    "GradCase",
     "Spec",
     "bools",
     "case",
     "check",
+    "check_grads",
     "complex_",
     "distinct",
+    "grad_case",
     "ints",
     "of",
     "permutation",

@@ -194,7 +194,7 @@ def run(instances: Sequence[Instance], values: Sequence[Sequence[Any]]) -> list[
                 runs.append(_Run(index, graph, instance, inputs))
             except Exception as error:  # whatever building raised is the answer
                 outcomes[index] = error
-    with tf.compat.v1.Session(graph=graph, config=_config(tf)) as session:
+    with tf.compat.v1.Session(graph=graph, config=config()) as session:
 
         def fetch(wanted: list[_Run]) -> None:
             feeds = {tensor: value for one in wanted for tensor, value in one.feeds.items()}
@@ -230,8 +230,10 @@ def no_kernel(outcome: Any) -> bool:
 
 
 @functools.cache
-def _config(tf: Any) -> Any:
-    config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
-    config.graph_options.optimizer_options.opt_level = -1
-    config.graph_options.rewrite_options.disable_meta_optimizer = True
-    return config
+def config() -> Any:
+    """A ConfigProto for one thread and no rewriting: the kernels are what runs."""
+    tf = tensorflow()
+    found = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+    found.graph_options.optimizer_options.opt_level = -1
+    found.graph_options.rewrite_options.disable_meta_optimizer = True
+    return found
