@@ -179,6 +179,28 @@ class Step:
         self._wanted: list[Wanted] = []
         self._story: list[str] = []
 
+    @classmethod
+    def resumed(
+        cls, plan: Plan, context: StepContext, slots: list[Any], fed: frozenset[int], finished: frozenset[int]
+    ) -> Step:
+        """A step that goes on from where another was: these feeds have come, these tasks have finished.
+
+        The first `Fed` launches what is ready; what had begun and not finished begins afresh.
+        """
+        step = cls(plan, context)
+        step.slots = slots
+        step.finished = set(finished)
+        step._fed = set(fed)
+        for number, task in enumerate(plan.tasks):
+            step.pending[number] -= len(finished.intersection(task.before)) + len(fed.intersection(task.feeds))
+        step.over = len(finished) == len(plan.tasks)
+        return step
+
+    @property
+    def fed(self) -> int:
+        """The feeds that have come, as bits."""
+        return sum(1 << position for position in self._fed)
+
     def handle(self, event: Event) -> list[Command]:
         """What to do about an event.
 
@@ -211,7 +233,7 @@ class Step:
         ready = []
         if not self._begun:
             self._begun = True
-            ready = [number for number, count in enumerate(self.pending) if count == 0]
+            ready = [n for n, count in enumerate(self.pending) if count == 0 and n not in self.finished]
         for number, task in enumerate(self.plan.tasks):
             came = sum(feed in event.values for feed in task.feeds)
             if came:

@@ -6,6 +6,7 @@ in old graphs). Elements are kept as they were written, not copied: nobody write
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -120,6 +121,16 @@ class TensorArray:
     def nbytes(self) -> int:
         """Bytes of the elements it holds."""
         return sum(int(getattr(value, "nbytes", 0)) for value in self.values if value is not None)
+
+    def forked(self, memo: dict[int, Any]) -> TensorArray:
+        """One of its own with the same elements, for a step that begins where this one's is. Once per `memo`."""
+        found = memo.get(id(self))
+        if found is None:
+            found = memo[id(self)] = copy.copy(self)
+            found.values, found._flags = list(self.values), bytearray(self._flags)
+            found._shapes = None if self._shapes is None else list(self._shapes)
+            found._grads = {source: array.forked(memo) for source, array in self._grads.items()}
+        return found
 
     def __len__(self) -> int:
         return len(self.values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from typing import Any
@@ -141,6 +142,14 @@ class Recording:
         self._wall = time.time_ns()
         self._clock = time.perf_counter_ns()
         self._arguments: dict[Tensor, str] = {}
+
+    def fork(self) -> Recording:
+        """One for a step that goes on from where this one's is."""
+        twin = copy.copy(self)
+        twin.context = StepContext()
+        if self.context.records is not None:
+            twin.context.records = list(self.context.records)
+        return twin
 
     def finish(self, plan: Plan | None, target: Any = None) -> None:
         """Fills the caller's RunMetadata with what was seen, also when the step failed (S111); nothing, without a plan.

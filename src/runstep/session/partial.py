@@ -11,18 +11,18 @@ import itertools
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from runstep import errors
-from runstep.graph.operation import Operation
-from runstep.graph.tensor import Tensor
-from runstep.plan.compile import Plan
 from runstep.session import feeds, metadata
 from runstep.session.failure import explained
-from runstep.session.fetches import Build, Fetches, structure_key
-from runstep.session.suspended import DrivenStep, PlainStep, wait
+from runstep.session.fetches import Fetches, structure_key
+from runstep.session.partial_request import Call, Request, fed_tensors, misuse
+from runstep.session.pipeline import PartialRunHandle, PartialRunStatistics
+from runstep.session.suspended import DrivenStep, PlainStep, StepState, wait, wait_for
 from runstep.step import StepContext
 
 if TYPE_CHECKING:
@@ -35,118 +35,10 @@ _UNKNOWN = "Must run 'setup' before performing partial runs!"
 _COPIED = frozenset((int, float, bool, complex, str, bytes, list, tuple))
 
 
-class PartialRunHandle(str):
-    """What `partial_run_setup` returns. As long as it lives, or until all of it is fed and fetched, its step does."""
-
-    _run: _PartialRun
-
-
-class _Request:
-    """A compiled setup.
-
-    Attributes:
-      feeds, ends: the positions of its feeds and of its ends: first what the plan computes (fetches, then targets),
-        then the fetches that are feeds themselves.
-      scripts, calls: what has been worked out for feedings and for calls on its handles.
-    """
-
-    def __init__(self, session: BaseSession, wanted: Fetches, fed: Sequence[Tensor], trace: bool) -> None:
-        self.feeds = {tensor: position for position, tensor in enumerate(fed)}
-        fetched = [tensor for tensor in wanted.tensors if tensor not in self.feeds]
-        self.plan: Plan | None = None
-        if fetched or wanted.targets:
-            try:
-                self.plan = session._engine.prepare(session.graph, fed, fetched, wanted.targets, trace, True)  # type: ignore[union-attr]
-            except errors.OpError as error:
-                raise explained(error) from None
-        echoed = [tensor for tensor in wanted.tensors if tensor in self.feeds]
-        ends: list[Tensor | Operation] = [*fetched, *wanted.targets, *echoed]
-        self.ends = {end: position for position, end in enumerate(ends)}
-        self.computed = len(fetched) + len(wanted.targets)
-        self.echoes = bool(echoed)
-        kept = self.plan.kept_feeds if self.plan else frozenset()
-        self.convert = [feeds.converter(tensor, i in kept) for i, tensor in enumerate(fed)]
-        self.all_feeds = (1 << len(self.feeds)) - 1
-        self.all_ends = (1 << len(self.ends)) - 1
-        self.edits = session.graph._edits
-        self.scripts: dict[Any, Any] = {}
-        self.calls: dict[Any, _Call] = {}
-        names = ",".join(tensor.name for tensor in fed), ",".join(t.name for t in wanted.tensors)
-        self.text = f"{names[0]}->{names[1]}/{','.join(op.name for op in wanted.targets)}/1/;"
-        tasks = self.plan.tasks if self.plan else ()
-        self.plain = not any(task.segment.is_async for task in tasks) and len({task.device for task in tasks}) <= 1
-
-    def step(self, session: BaseSession, context: StepContext) -> PlainStep | DrivenStep | None:
-        engine = session._engine
-        assert engine is not None
-        if self.plan is None:
-            return None
-        return (
-            PlainStep(engine, self.plan, context, self.scripts)
-            if self.plain
-            else DrivenStep(engine, self.plan, context)
-        )
-
-
-class _Call:
-    """One way of calling `partial_run` on handles of one request: these fetches, these feeds.
-
-    Attributes:
-      fed: positions of the feeds. now, wanted, taken, needs: as bits: the feeds of this call, the ends that the plan
-        computes for it, all ends that it uses up, the feeds that must have come by then.
-      values: for each fetched tensor where it comes from.
-      echoed: positions of feeds that came in earlier calls and are fetched now.
-    """
-
-    def __init__(self, request: _Request, wanted: Fetches, fed: Sequence[Tensor]) -> None:
-        self.build: Build = wanted.build
-        self.tensors = tuple(fed)
-        self.elements: tuple[Tensor | Operation, ...] = (*wanted.tensors, *wanted.targets)
-        for tensor in fed:
-            if tensor not in request.feeds:
-                raise _misuse(f"The feed {tensor.name} was not specified in partial_run_setup.", request)
-        self.fed = [request.feeds[tensor] for tensor in fed]
-        self.convert = [request.convert[position] for position in self.fed]
-        self.now = sum(1 << position for position in self.fed)
-        self.wanted = self.taken = self.needs = 0
-        self.echoed: list[int] = []
-        self.values = [self._source(request, tensor) for tensor in wanted.tensors]
-        for op in wanted.targets:
-            self._take(request, op)
-
-    def _source(self, request: _Request, tensor: Tensor) -> tuple[Callable[..., Any] | None, tuple[int, ...], int]:
-        """What collects a tensor that the plan computes, from which slots, and which of its fetches it is.
-
-        Of any other: None, and which it is of the values that were fed.
-        """
-        if tensor in request.feeds and (tensor in self.tensors or tensor in request.ends):
-            if tensor in request.ends:
-                self._take(request, tensor)
-            if tensor in self.tensors:
-                return None, (), self.tensors.index(tensor)
-            self.echoed.append(request.feeds[tensor])
-            return None, (), len(self.tensors) + len(self.echoed) - 1
-        position = self._take(request, tensor)
-        segment, slots = request.plan.stages.collectors[position]  # type: ignore[union-attr]
-        return segment.run, slots, position
-
-    def _take(self, request: _Request, end: Tensor | Operation) -> int:
-        position = request.ends.get(end)
-        if position is None:
-            raise _misuse(f"The fetch {end.name} was not specified in partial_run_setup.", request)
-        self.taken |= 1 << position
-        if position < request.computed:
-            self.wanted |= 1 << position
-            self.needs |= request.plan.stages.needs[position]  # type: ignore[union-attr]
-        else:
-            self.needs |= 1 << request.feeds[end]  # type: ignore[index]
-        return position
-
-
 class _PartialRun:
     """The state of one handle. Its lock is held while it changes, and while its tasks run in the caller's thread."""
 
-    def __init__(self, request: _Request, step: PlainStep | DrivenStep | None, engine: Any, recording: Any) -> None:
+    def __init__(self, request: Request, step: PlainStep | DrivenStep | None, engine: Any, recording: Any) -> None:
         self.request = request
         self.step = step
         self.engine = engine
@@ -155,23 +47,25 @@ class _PartialRun:
         self.fed = 0
         self.taken = 0
         self.over = False
+        self.shared = False  # others hold the same values: what is fetched leaves as a copy
+        self.pending: Future[Any] | None = None  # a fork whose origin is still computing
         self.echoes: dict[int, Any] = {}
 
-    def check(self, call: _Call) -> None:
+    def check(self, call: Call) -> None:
         """Refuses a call that cannot be made now; the handle stays as it is (S144)."""
         request = self.request
         for tensor in call.tensors:
             if self.fed >> request.feeds[tensor] & 1:
-                raise _misuse(f"The feed {tensor.name} has already been fed.", request, self)
+                raise misuse(f"The feed {tensor.name} has already been fed.", request, self._left())
         for end in call.elements:
             position = request.ends.get(end)
             if position is not None and self.taken >> position & 1:
-                raise _misuse(f"The fetch {end.name} has already been fetched.", request, self)
+                raise misuse(f"The fetch {end.name} has already been fetched.", request, self._left())
         missing = call.needs & ~(self.fed | call.now)
         if missing:
             first = next(t for t, position in request.feeds.items() if missing >> position & 1)
-            raise _misuse(
-                f"Fetch {first.name} can't be computed from the feeds that have been fed so far.", request, self
+            raise misuse(
+                f"Fetch {first.name} can't be computed from the feeds that have been fed so far.", request, self._left()
             )
 
     def end(self) -> None:
@@ -180,12 +74,81 @@ class _PartialRun:
         self.step = None
         self.echoes.clear()
 
-    def abandon(self) -> None:
-        """Ends the step, whatever it is doing."""
+    def abandon(self) -> Future[None] | None:
+        """Ends the step, whatever it is doing. A future, when it takes a while."""
         step = self.step
         self.end()
-        if step is not None:
-            step.abandon()
+        return None if step is None else step.abandon()
+
+    def capture(self) -> Future[StepState]:
+        """The state of the step, once no kernel computes. The lock is held."""
+        if self.over:
+            raise explained(errors.InvalidArgumentError(None, None, _UNKNOWN))
+        found: Future[StepState] = Future()
+        if self.pending is not None:
+            self.pending.add_done_callback(lambda _: _chain(self.capture(), found))
+        elif self.step is not None:
+            return self.step.capture(self.taken)
+        else:
+            found.set_result(StepState(self.fed, frozenset(), []))
+        return found
+
+    def statistics(self) -> PartialRunStatistics:
+        """See `PartialRunHandle.statistics`."""
+        request, step = self.request, self.step
+        tasks = len(request.plan.tasks) if request.plan else 0
+        feeds_left, fetches_left = self._left()
+        if step is None:
+            done = tasks if self.taken == request.all_ends else 0
+            return PartialRunStatistics(feeds_left, fetches_left, done, tasks, (), 0)
+        waiting = tuple(waiter.reason for waiter in list(step.context.waiting))
+        held = {id(value): value for value in (*step.slots, *self.echoes.values())}
+        nbytes = sum(int(getattr(value, "nbytes", 0)) for value in held.values())
+        return PartialRunStatistics(feeds_left, fetches_left, len(step.finished), tasks, waiting, nbytes)
+
+    def _left(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Names of the feeds that have not come, and of the ends that have not been fetched."""
+        request = self.request
+        return (
+            tuple(tensor.name for tensor, position in request.feeds.items() if not self.fed >> position & 1),
+            tuple(end.name for end, position in request.ends.items() if not self.taken >> position & 1),
+        )
+
+    def fork(self, session: BaseSession) -> _PartialRun:
+        """Another run that goes on from here. Values are shared; kernels that wait begin to wait there, too."""
+        with self.lock:
+            recording = None if self.recording is None else self.recording.fork()
+            twin = _PartialRun(self.request, None, self.engine, recording)
+            twin.shared = self.shared = True
+            twin.taken = self.taken
+            twin.echoes = dict(self.echoes)
+            state = self.capture()
+        if state.done():
+            twin.resume(session, state.result())
+        else:
+            done: Future[None] = Future()
+            twin.pending = done
+            state.add_done_callback(lambda state: twin._resume_late(session, state.result(), done))
+        return twin
+
+    def resume(self, session: BaseSession, state: StepState) -> None:
+        """Goes on from a state that another run of the same request was in."""
+        self.fed = state.fed
+        context = StepContext() if self.recording is None else self.recording.context
+        self.step = self.request.step(session, context)
+        if self.step is not None:
+            self.step.resume(state)
+
+    def _resume_late(self, session: BaseSession, state: StepState, done: Future[None]) -> None:
+        with self.lock:
+            self.pending = None
+            try:
+                if not self.over:
+                    self.resume(session, state)
+            except BaseException as error:
+                done.set_exception(error)
+            else:
+                done.set_result(None)
 
     def __del__(self) -> None:
         if not self.over:
@@ -193,25 +156,24 @@ class _PartialRun:
                 self.abandon()
 
 
-def _misuse(text: str, request: _Request, run: _PartialRun | None = None) -> errors.OpError:
-    error = errors.InvalidArgumentError(None, None, text)
-    if run is not None:
-        feeds_left = [t.name for t, position in request.feeds.items() if not run.fed >> position & 1]
-        ends_left = [end.name for end, position in request.ends.items() if not run.taken >> position & 1]
-        error.add_note(
-            f"Still open in this handle: feeds {', '.join(feeds_left) or 'none'}; fetches "
-            f"{', '.join(ends_left) or 'none'}"
-        )
-    found = explained(error)
-    assert isinstance(found, errors.OpError)
-    return found
+def _chain(source: Future[Any], target: Future[Any]) -> None:
+    """Completes `target` as `source` is."""
+
+    def complete(source: Future[Any]) -> None:
+        error = source.exception()
+        if error is not None:
+            target.set_exception(error)
+        else:
+            target.set_result(source.result())
+
+    source.add_done_callback(complete)
 
 
 class PartialRuns:
     """The partial runs of one session: its compiled setups and its open handles."""
 
     def __init__(self) -> None:
-        self._requests: dict[Any, _Request] = {}
+        self._requests: dict[Any, Request] = {}
         self._runs: weakref.WeakValueDictionary[str, _PartialRun] = weakref.WeakValueDictionary()
         self._numbers = itertools.count(1)
 
@@ -228,10 +190,7 @@ class PartialRuns:
             request = self._new(session, fetches, feed_keys, recording is not None and recording.trace, options is None)
         step = request.step(session, StepContext() if recording is None else recording.context)
         run = _PartialRun(request, step, session._engine, recording)
-        text = f"{request.text}{next(self._numbers)}"
-        self._runs[text] = run
-        handle = PartialRunHandle(text)
-        handle._run = run
+        handle = self.handle(session, run)
         if step is not None:
             try:
                 step.start()
@@ -240,16 +199,25 @@ class PartialRuns:
                 raise explained(error) from error.__cause__
         return handle
 
-    def _known(self, session: BaseSession, fetches: Any, feed_keys: Any) -> _Request | None:
+    def handle(self, session: BaseSession, run: _PartialRun) -> PartialRunHandle:
+        """A new handle of a run."""
+        text = f"{run.request.text}{next(self._numbers)}"
+        self._runs[text] = run
+        handle = PartialRunHandle(text)
+        handle._run = run
+        handle._session = session
+        return handle
+
+    def _known(self, session: BaseSession, fetches: Any, feed_keys: Any) -> Request | None:
         try:
             request = self._requests.get((structure_key(fetches), structure_key(feed_keys)))
         except TypeError:
             return None
         return request if request is not None and request.edits == session.graph._edits else None
 
-    def _new(self, session: BaseSession, fetches: Any, feed_keys: Any, trace: bool, keep: bool) -> _Request:
+    def _new(self, session: BaseSession, fetches: Any, feed_keys: Any, trace: bool, keep: bool) -> Request:
         wanted = Fetches(session, fetches)
-        fed = _feeds(session, feed_keys)
+        fed = fed_tensors(session, feed_keys)
         if not wanted.tensors and not wanted.targets:
             raise explained(
                 errors.InvalidArgumentError(None, None, "Must specify at least one target to fetch or execute.")
@@ -259,7 +227,7 @@ class PartialRuns:
                 raise explained(
                     errors.InvalidArgumentError(None, None, f'Endpoint "{tensor.name}" fed more than once.')
                 )
-        request = _Request(session, wanted, fed, trace)
+        request = Request(session, wanted, fed, trace)
         if keep:
             with contextlib.suppress(TypeError):  # a fetch that cannot be hashed: compiled each time
                 self._requests[structure_key(fetches), structure_key(feed_keys)] = request
@@ -272,6 +240,8 @@ class PartialRuns:
         run, call, values = self._prepared(session, handle, fetches, feed_dict)
         if run is None:
             return call.build(())
+        if run.pending is not None:
+            wait_for(session._engine, run.pending)  # type: ignore[arg-type]
         if options is None and run_metadata is None and session._timeout is None:
             return _advance(session, run, call, values)
         with _limited(session, run, options, run_metadata):
@@ -291,8 +261,12 @@ class PartialRuns:
         run, call, values = self._prepared(session, handle, fetches, feed_dict)
         if run is None:
             return call.build(())
+        if run.pending is not None:
+            await waiting(run.pending, lambda: None)
         with _limited(session, run, options, run_metadata):
             step, future, given = _begin(session, run, call, values)
+            if step is not None and future is None:
+                future = step.settled()
             try:
                 if future is not None:
                     await waiting(future, run.abandon)
@@ -325,7 +299,7 @@ class PartialRuns:
             if session._engine.closed:
                 raise errors.CancelledError(None, None, "Session has been closed.")
             raise explained(errors.InvalidArgumentError(None, None, _UNKNOWN))
-        call = _Call(run.request, wanted, tensors)
+        call = Call(run.request, wanted, tensors)
         if key is not None and len(given) == len(tensors):
             if all(session._is_plain_key(k, t) for k, t in zip(given, tensors, strict=True)):
                 run.request.calls[key] = call
@@ -344,11 +318,34 @@ class PartialRuns:
             )
         return None if run is None or run.over or run.engine is not session._engine else run
 
-    def close(self, session: BaseSession, handle: Any) -> None:
-        """See `Session.partial_run_close`."""
+    def fork(self, session: BaseSession, handle: Any) -> PartialRunHandle:
+        """See `PartialRunHandle.fork`."""
+        return self.handle(session, self._open(session, handle).fork(session))
+
+    def capture(self, session: BaseSession, handle: Any) -> Future[StepState]:
+        """The state of an open handle's step, once no kernel computes."""
+        run = self._open(session, handle)
+        with run.lock:
+            return run.capture()
+
+    def restored(self, session: BaseSession, fetches: Any, feed_keys: Any, state: Any) -> PartialRunHandle:
+        """A handle of this request; `state(request)` says where it is: its StepState, ends taken and echoes."""
+        request = self._known(session, fetches, feed_keys) or self._new(session, fetches, feed_keys, False, True)
+        run = _PartialRun(request, None, session._engine, None)
+        found, run.taken, run.echoes = state(request)
+        run.resume(session, found)
+        return self.handle(session, run)
+
+    def _open(self, session: BaseSession, handle: Any) -> _PartialRun:
         run = self._find(session, handle)
-        if run is not None:
-            run.abandon()
+        if run is None:
+            raise explained(errors.InvalidArgumentError(None, None, _UNKNOWN))
+        return run
+
+    def close(self, session: BaseSession, handle: Any) -> Future[None] | None:
+        """See `Session.partial_run_close`. A future, when it takes a while."""
+        run = self._find(session, handle)
+        return None if run is None else run.abandon()
 
     def close_all(self) -> None:
         """Ends every open handle, when the session closes."""
@@ -357,23 +354,7 @@ class PartialRuns:
         self._requests.clear()
 
 
-def _feeds(session: BaseSession, feed_keys: Any) -> list[Tensor]:
-    if feed_keys is None:
-        return []
-    try:
-        found = feeds.keys_of(session.graph, feed_keys)
-    except TypeError as error:
-        text = str(error).replace(
-            "Cannot interpret feed_dict key as Tensor", "Cannot interpret argument `feed` key as Tensor"
-        )
-        raise TypeError(text) from None
-    for tensor in found:
-        if tensor.dtype.name in ("resource", "variant"):
-            raise TypeError(f"Tensor {tensor.name} has dtype {tensor.dtype.name}, whose values cannot be fed.")
-    return found
-
-
-def _advance(session: BaseSession, run: _PartialRun, call: _Call, values: Sequence[Any]) -> Any:
+def _advance(session: BaseSession, run: _PartialRun, call: Call, values: Sequence[Any]) -> Any:
     """Feeds a step, runs or waits for what the call asks for, and returns it."""
     step, future, given = _begin(session, run, call, values)
     try:
@@ -386,7 +367,7 @@ def _advance(session: BaseSession, run: _PartialRun, call: _Call, values: Sequen
 
 
 def _begin(
-    session: BaseSession, run: _PartialRun, call: _Call, values: Sequence[Any]
+    session: BaseSession, run: _PartialRun, call: Call, values: Sequence[Any]
 ) -> tuple[PlainStep | DrivenStep | None, Any, Sequence[Any]]:
     """Feeds the step of a run: the step, what to wait for, and the values that do not come out of the step."""
     given: list[Any] = []
@@ -421,7 +402,7 @@ def _begin(
             raise explained(error) from error.__cause__
 
 
-def _end(run: _PartialRun, step: PlainStep | DrivenStep | None, call: _Call, given: Sequence[Any]) -> Any:
+def _end(run: _PartialRun, step: PlainStep | DrivenStep | None, call: Call, given: Sequence[Any]) -> Any:
     """The fetched values, in their structure."""
     found = []
     if step is not None:
@@ -433,7 +414,8 @@ def _end(run: _PartialRun, step: PlainStep | DrivenStep | None, call: _Call, giv
         assert step is not None
         held = step.slots
         try:
-            found.append(collect(step.context, *[held[slot] for slot in slots])[0])
+            value = collect(step.context, *[held[slot] for slot in slots])[0]
+            found.append(value.copy() if run.shared and isinstance(value, np.ndarray) else value)
         except errors.InvalidArgumentError:
             text = f"The tensor returned for {step.plan.fetches[position].name} was not valid."
             raise errors.InvalidArgumentError(None, None, text) from None

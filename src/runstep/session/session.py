@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,6 +16,7 @@ from runstep.session.awaitable import AwaitableRuns
 from runstep.session.engine import LocalEngine, live_engines, open_engine
 from runstep.session.failure import explained
 from runstep.session.fetches import Build, Fetches, request_key
+from runstep.session.pipeline import PartialRunning
 
 _CLOSED = "Attempted to use a closed Session."
 _FOREIGN = frozenset(("PyFunc", "PyFuncStateless", "EagerPyFunc"))
@@ -49,7 +49,7 @@ class _Request:
         return self.build(_with_fed(found, self, fed))
 
 
-class BaseSession(AwaitableRuns):
+class BaseSession(AwaitableRuns, PartialRunning):
     """What Session and InteractiveSession share (source: tf.Session).
 
     May be used from any number of threads at once.
@@ -264,63 +264,6 @@ class BaseSession(AwaitableRuns):
         from runstep.session.optioned import from_options
 
         return from_options(self, callable_options)
-
-    # ------------------------------------------------------------------ partial runs
-
-    def partial_run_setup(self, fetches: Any, feeds: Any = None, *, options: Any = None) -> str:
-        """Begins a step that `partial_run` feeds and fetches in several calls (source: tf.Session.partial_run_setup).
-
-        Whatever needs no feeds runs at once. The step lives as long as the handle, or until all of it is fed and
-        fetched.
-
-        Args:
-          fetches: what those calls will fetch, as for `run`; operations (train ops) too.
-          feeds: the feed keys whose values those calls will bring: one, or a list of them.
-          options: a RunOptions message; with a trace_level, the calls fill the RunMetadata that they are given.
-
-        Returns:
-          A handle: a string of its own for each setup.
-
-        Raises:
-          RuntimeError: the session is closed, or its graph is empty. TypeError, ValueError: fetches or feeds are no
-            such thing. InvalidArgumentError: nothing to fetch, or a tensor is fed twice.
-        """
-        self._check_open()
-        return self._partial_runs.setup(self, fetches, feeds, options)
-
-    def partial_run(
-        self, handle: str, fetches: Any, feed_dict: Any = None, *, options: Any = None, run_metadata: Any = None
-    ) -> Any:
-        """Continues a step with more feeds and fetches (source: tf.Session.partial_run).
-
-        Args:
-          handle: from `partial_run_setup`.
-          fetches: some of what was announced there; each once. feed_dict: some of the feeds announced there, each once.
-          options: a RunOptions message: its time limit holds for this call. run_metadata: a RunMetadata message that is
-            filled with what the step has done so far.
-
-        Returns:
-          The values, in the structure of `fetches`; None for an operation, once it has finished.
-
-        Raises:
-          InvalidArgumentError: the handle is unknown or spent, a feed or fetch was not announced, has been used, or
-            needs feeds that have not come. OpError: a kernel failed; the handle is then spent. Otherwise as `run`.
-        """
-        if self._closed:
-            raise RuntimeError(_CLOSED)
-        return self._partial_runs.run(self, handle, fetches, feed_dict, options, run_metadata)
-
-    def partial_run_close(self, handle: str) -> None:
-        """Ends a partial run and frees what it holds; as happens when its handle is garbage. Twice is fine."""
-        self._partial_runs.close(self, handle)
-
-    @functools.cached_property
-    def _partial_runs(self) -> Any:
-        from runstep.session.partial import PartialRuns
-
-        runs = PartialRuns()
-        self._engine.on_close.append(runs.close_all)  # type: ignore[union-attr]
-        return runs
 
     def _check_open(self) -> None:
         if self._closed:

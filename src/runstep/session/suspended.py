@@ -15,14 +15,60 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from runstep import errors, quiet
 from runstep.actors.driver import drive_in_place
+from runstep.kernels.resources import RefVariable
 from runstep.plan.compile import Plan
 from runstep.session.failure import WaitsForItself
 from runstep.step import Event, Fed, Step, StepContext, Wanted
 
 if TYPE_CHECKING:
     from runstep.session.engine import LocalEngine
+
+
+@attrs.frozen
+class StepState:
+    """Where a step is: all that another needs to go on from there, in this process or another.
+
+    Attributes:
+      fed: the feeds that have come. finished: the tasks that need not run again.
+      slots: the values that are still needed; None in the place of all others.
+      error: why it cannot go on.
+    """
+
+    fed: int
+    finished: frozenset[int]
+    slots: list[Any]
+    error: BaseException | None = None
+
+
+def _state(step: PlainStep | DrivenStep, fed: int, taken: int) -> StepState:
+    """The state of a step whose ends `taken` nobody will ask for any more."""
+    plan, finished = step.plan, step.finished
+    stages = plan.stages
+    assert stages is not None
+    needed = {slot for n, task in enumerate(plan.tasks) if n not in finished for slot in task.args}
+    for position, (_, read) in enumerate(stages.collectors):
+        if not taken >> position & 1:
+            needed.update(read)
+    slots = [value if n in needed else None for n, value in enumerate(step.slots)]
+    return StepState(fed, finished, _apart(slots, step.engine), step.error)
+
+
+def _apart(values: list[Any], engine: LocalEngine) -> list[Any]:
+    """The same values, but for those that a step changes: stacks, arrays of tensors, temporary variables."""
+    memo: dict[int, Any] = {}
+    found = []
+    for value in values:
+        if isinstance(value, RefVariable):
+            if not any(kept is value for device in engine.devices for *_, kept in device.resources):
+                value = memo.setdefault(id(value), RefVariable(value.name, value.dtype, value.shape, value.value))
+        elif hasattr(value, "forked"):
+            value = value.forked(memo)
+        found.append(value)
+    return found
 
 
 class PlainStep:
@@ -69,6 +115,10 @@ class PlainStep:
                 self._run(due, wanted)
         return None
 
+    def settled(self) -> Future[None] | None:
+        """A future that is done when the feeds so far have reached the step; None if they have."""
+        return None
+
     def _due(self, before: int, now: int, wanted: int = 0) -> list[Any]:
         stages = self.plan.stages
         assert stages is not None
@@ -103,9 +153,27 @@ class PlainStep:
     def check(self, wanted: int) -> None:
         """Raises what has kept these ends from coming."""
 
-    def abandon(self) -> None:
-        """Ends the step: nobody will ask for anything any more."""
+    @property
+    def finished(self) -> frozenset[int]:
+        """The tasks that have run."""
+        stages = self.plan.stages
+        assert stages is not None
+        return frozenset(n for n, mask in enumerate(stages.waits) if not mask & ~self.fed)
+
+    def capture(self, taken: int) -> Future[StepState]:
+        """Its state, when no kernel computes. What is taken need not be kept."""
+        found: Future[StepState] = Future()
+        found.set_result(_state(self, self.fed, taken))
+        return found
+
+    def resume(self, state: StepState) -> None:
+        """Goes on from the state of another step of this plan; instead of `start`."""
+        self.fed, self.slots, self.error = state.fed, list(state.slots), state.error
+
+    def abandon(self) -> Future[None] | None:
+        """Ends the step: nobody will ask for anything any more. A future, when it takes a while."""
         self.context.cancelled = True
+        return None
 
 
 class DrivenStep:
@@ -145,6 +213,14 @@ class DrivenStep:
         self._mailbox.post(Wanted(partial(future.set_result, None), needed))
         return future
 
+    def settled(self) -> Future[None] | None:
+        """As of PlainStep."""
+        if self._mailbox is None:
+            return None
+        future: Future[None] = Future()
+        self._mailbox.post(Wanted(partial(future.set_result, None), frozenset()))
+        return future
+
     def _feed(self, values: dict[int, Any]) -> None:
         if self._mailbox is not None:
             self._mailbox.post(Fed(values))
@@ -165,6 +241,8 @@ class DrivenStep:
     def _hand_over(self, values: dict[int, Any] | None, parked: Any) -> None:
         """Lets the device actors go on with the step."""
         loop = self.engine.loop
+        for _, waiter in parked.values():
+            self.context.waiting[waiter] = None  # the actors take it out
         self._mailbox = _Mailbox(self._step, loop.post)
         self.engine.inbox(self.context, self._mailbox.post)
         loop.submit(self.engine.driven, self._step, values, parked, self._mailbox.open)
@@ -176,10 +254,58 @@ class DrivenStep:
         if not stages.serving(wanted) <= self._step.finished:
             raise self.error or errors.InternalError(None, None, "The step ended without what it was asked for.")
 
-    def abandon(self) -> None:
+    @property
+    def finished(self) -> frozenset[int]:
         """As of PlainStep."""
-        if not self._step.over:
-            self.engine.cancel(self.context, errors.CancelledError(None, None, "Run call was cancelled"))
+        return frozenset(self._step.finished)
+
+    def capture(self, taken: int) -> Future[StepState]:
+        """As of PlainStep. Kernels that wait are not waited for: they have not finished."""
+        found: Future[StepState] = Future()
+        step, tasks, fed = self._step, self.plan.tasks, self.fed
+
+        def look() -> None:
+            computing = frozenset(n for n in step.running if not tasks[n].segment.is_async)
+            if self._mailbox is not None and not step.over and (computing or fed & ~step.fed):
+                self._mailbox.post(Wanted(look, computing))  # behind the feeds that are on their way
+            else:
+                found.set_result(_state(self, step.fed, taken))
+
+        def look_now() -> None:
+            look()
+            looked.set_result(None)
+
+        if self._mailbox is None or self.engine.loop.is_current:
+            look()
+        else:  # the actors' loop is where the step changes
+            looked: Future[None] = Future()
+            self.engine.loop.post(look_now)
+            looked.result()
+        return found
+
+    def resume(self, state: StepState) -> None:
+        """As of PlainStep. Kernels that waited there begin to wait here, too."""
+        self.fed, self._broken = state.fed, state.error
+        fed = frozenset(n for n in range(len(self.plan.feeds)) if state.fed >> n & 1)
+        self._step = Step.resumed(self.plan, self.context, list(state.slots), fed, state.finished)
+        self.slots = self._step.slots
+        if state.error is None:
+            self._feed({})
+
+    def abandon(self) -> Future[None] | None:
+        """As of PlainStep."""
+        if self._step.over:
+            return None
+        self.engine.cancel(self.context, errors.CancelledError(None, None, "Run call was cancelled"))
+        if self._mailbox is None:
+            return None
+        ended: Future[None] = Future()
+        self._mailbox.post(Wanted(partial(ended.set_result, None), _NO_TASK))
+        return ended
+
+
+_NO_TASK = frozenset((-1,))
+"""Wanting what never comes: answered when the step is over."""
 
 
 class _Mailbox:
@@ -212,13 +338,18 @@ class _Mailbox:
 
 def wait(step: DrivenStep | PlainStep, future: Future[None]) -> None:
     """Blocks until the future is done. Ctrl-C ends the step."""
-    if step.engine.loop.is_current:
+    try:
+        wait_for(step.engine, future)
+    except KeyboardInterrupt:
+        step.abandon()
+        raise
+
+
+def wait_for(engine: LocalEngine, future: Future[Any]) -> Any:
+    """Blocks until the future is done; its result."""
+    if not future.done() and engine.loop.is_current:
         raise WaitsForItself(
             "A synchronous partial_run inside the actors' loop would wait for itself; await session.apartial_run(...) "
             "there."
         )
-    try:
-        future.result()
-    except KeyboardInterrupt:
-        step.abandon()
-        raise
+    return future.result()

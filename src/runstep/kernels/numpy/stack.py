@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from typing import Any
 
@@ -30,6 +31,14 @@ class Stack:
     def value(self) -> Stack:
         """Itself: what reading a ref to a stack gives (handles of old graphs are refs)."""
         return self
+
+    def forked(self, memo: dict[int, Any]) -> Stack:
+        """A stack of its own with the same elements, for a step that begins where this one's is. Once per `memo`."""
+        found = memo.get(id(self))
+        if found is None:
+            found = memo[id(self)] = copy.copy(self)
+            found.values = list(self.values)
+        return found
 
     @property
     def nbytes(self) -> int:
