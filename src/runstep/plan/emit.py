@@ -39,6 +39,9 @@ _INFIX: dict[Any, str] = {
     np.greater_equal: ">=",
 }
 
+# Those that may write over an input, given as a third argument.
+_IN_PLACE = frozenset((np.add, np.subtract, np.multiply))
+
 FLAG = -1
 """The index of a node's liveness flag, beside its outputs (Exits of loops that end in several ways)."""
 
@@ -89,6 +92,7 @@ class Emitter:
         self._constants: dict[int, str] = {}
         self._nodes: list[PlanNode] = []
         self._is_async = False
+        self._shared: set[Ref] = set()
 
     # ------------------------------------------------------------------ the segment
 
@@ -328,6 +332,9 @@ class Emitter:
                 bound[item] = item.guard
             else:
                 bound.update(dict.fromkeys(item.merges if item.structured else item.exits, item.guard))
+        for item, refs in zip(items, reads, strict=True):
+            if not (isinstance(item, PlanNode) and type(item.kernel) is np.ufunc):
+                self._shared |= refs  # may be held on to, or be seen through views
         dying: dict[int, list[Ref]] = {}
         for ref, position in last.items():
             if ref[0] in bound and ref[1] != FLAG and ref not in kept:
@@ -339,7 +346,7 @@ class Emitter:
                 continue
             if loop:
                 guard = frozenset(literal for literal in guard if literal != loop)
-            ends = dying.get(position, ())
+            ends: Sequence[Ref] = dying.get(position, ())
             if isinstance(item, PlanNode) and item.type in MERGES:
                 if item.frame is None or item not in item.frame.merges:
                     self._merge(item, depth, loop, set(ends), used)
@@ -352,12 +359,13 @@ class Emitter:
             if isinstance(item, Frame):
                 self._loop(item, inner)
             else:
-                self._node(item, inner, used)
+                ends = self._node(item, inner, used, ends)
             gone = sorted(self._names[ref] for ref in ends if ref in self._names and bound[ref[0]] <= item.guard)
             if gone:
                 self._line(inner, f"del {', '.join(gone)}")
 
-    def _node(self, node: PlanNode, depth: int, used: Set[Ref]) -> None:
+    def _node(self, node: PlanNode, depth: int, used: Set[Ref], ends: Sequence[Ref]) -> Sequence[Ref]:
+        """Writes one node; of `ends`, the values that it is the last to read, returns those whose names still stand."""
         self._nodes.append(node)
         kernel = f"k{node.number}"
         self._globals[kernel] = node.kernel
@@ -368,6 +376,12 @@ class Emitter:
         if type(node.kernel) is np.ufunc and len(arguments) == 2:
             sign = _INFIX.get(node.kernel)
             arguments = [self._array_constant(node, i) or argument for i, argument in enumerate(arguments)]
+        if type(node.kernel) is np.ufunc and node.kernel in _IN_PLACE and (node, 0) in used:
+            over = self._overwritten(node, ends)
+            if over is not None:
+                name = self._names[node, 0] = self._name(over)
+                self._line(depth, f"{kernel}({', '.join(arguments)}, {name})", node)
+                return [ref for ref in ends if ref != over]
         call = f"{kernel}({', '.join(arguments)})" if sign is None else f"{arguments[0]} {sign} {arguments[1]}"
         if node.is_async:
             self._is_async = True
@@ -382,6 +396,28 @@ class Emitter:
         if self._trace:
             names = ", ".join(self._name((node, i)) for i in range(len(node.op.outputs)))
             self._line(depth, f"step.ended({node.number}, t{node.number}, ({names}{',' if names else ''}))")
+        return ends
+
+    def _overwritten(self, node: PlanNode, ends: Sequence[Ref]) -> Ref | None:
+        """The input whose memory the result may take: nobody reads it later, nobody else knows it, and it fits."""
+        if self._trace or (node, 0) in self._names or node.op is None or node.type != node.op.type:
+            return None
+        (result,) = node.op.outputs
+        if not result.raw_shape or None in result.raw_shape:
+            return None
+        for ref in ends:
+            source = ref[0]
+            if (
+                ref not in self._shared
+                and type(source.kernel) is np.ufunc
+                and source.guard == node.guard
+                and source.op is not None
+                and source.type == source.op.type
+                and source.op.outputs[0].dtype is result.dtype
+                and source.op.outputs[0].raw_shape == result.raw_shape
+            ):
+                return ref
+        return None
 
     def _targets(self, node: PlanNode, used: Set[Ref]) -> str:
         op = node.op
