@@ -10,8 +10,10 @@ import pytest
 import runstep.ops.table  # noqa: F401
 from runstep.graph.apply import apply
 from runstep.graph.graph import Graph
+from runstep.kernels.onednn import provider
 from runstep.ops.basic import placeholder
 from runstep.plan import compile as plan_compile, fuse
+from runstep.plan.node import PASS
 from runstep.session.session import Session
 
 RNG = np.random.default_rng(3)
@@ -28,6 +30,11 @@ def gate(x: Any, sixth: float) -> Any:
     return apply("Mul", apply("Mul", x, np.float32(sixth)), apply("Relu6", apply("Add", x, np.float32(3))))
 
 
+def prelu_by_abs(x: Any, slopes: Any) -> Any:
+    below = apply("Mul", apply("Mul", slopes, apply("Sub", x, apply("Abs", x))), np.float32(0.5))
+    return apply("AddV2", apply("Relu", x), below)
+
+
 CHAINS = {
     "bias, relu": lambda x: apply("Relu", apply("BiasAdd", conv(x), BIAS)),
     "add, relu6": lambda x: apply("Relu6", apply("Add", BIAS, conv(x))),
@@ -41,6 +48,17 @@ CHAINS = {
     "pool, bias": lambda x: apply(
         "BiasAdd", apply("MaxPool", x, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="SAME"), BIAS[:4]
     ),
+    "swish": lambda x: (lambda y: apply("Mul", apply("Sigmoid", y), y))(conv(x)),
+    "swish of a feed": lambda x: apply("Mul", x, apply("Sigmoid", x)),
+    "prelu by abs": lambda x: prelu_by_abs(conv(x), BIAS),
+    "prelu of a feed by abs": lambda x: prelu_by_abs(x, BIAS[:4]),
+    "prelu by two relus": lambda x: (
+        lambda y: apply("Sub", apply("Relu", y), apply("Mul", BIAS, apply("Relu", apply("Neg", y))))
+    )(conv(x)),
+    "prelu by minimum": lambda x: (
+        lambda y: apply("Add", apply("Mul", apply("Minimum", y, np.float32(0)), BIAS), apply("Relu", y))
+    )(conv(x)),
+    "leaky by maximum": lambda x: (lambda y: apply("Maximum", apply("Mul", y, np.float32(0.3)), y))(conv(x)),
     "broader constant": lambda x: apply("Add", conv(x), np.ones((7, 6, 5), np.float32)),
 }
 
@@ -48,6 +66,7 @@ CHAINS = {
 def run(build: Any, monkeypatch: pytest.MonkeyPatch, fused: bool, also: str | None = None) -> Any:
     if not fused:
         monkeypatch.setattr(plan_compile, "fuse", lambda live, needed: list(live))
+        monkeypatch.setattr(plan_compile, "idioms", lambda live, needed: list(live))
     with Graph().as_default() as graph:
         x = placeholder("float32", [None, None, None, 4])
         fetches = [build(x)]
@@ -75,12 +94,14 @@ def test_joins(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def counting(live: Any, needed: Any) -> Any:
         found = fuse.fuse(live, needed)
-        counts.append(sum(node.known is None and node.feed < 0 for node in found))
+        counts.append(sum(node.known is None and node.feed < 0 and node.kernel is not PASS for node in found))
         return found
 
     monkeypatch.setattr(plan_compile, "fuse", counting)
-    for name in ("bias, relu", "gate", "two consumers"):
+    monkeypatch.setattr(provider, "get", lambda: None)  # oneDNN joins more
+    for name in ("bias, relu", "gate", "two consumers", "swish", "prelu by abs", "prelu by two relus"):
         run(CHAINS[name], monkeypatch, True)
     assert counts[0] == 1  # the convolution, with bias and relu
     assert counts[1] == 1
     assert counts[2] >= 3
+    assert counts[3:] == [1, 1, 1]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -63,16 +64,23 @@ def _control() -> _Control | None:
 _lock = threading.Lock()
 _steps = 0
 _usual = 1
+_allowed = 0
+_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def set_threads(count: int) -> None:
     """Lets BLAS use `count` threads from now on, in the whole process (as TensorFlow's own setting is)."""
-    global _usual
+    global _usual, _allowed
     control = _control()
+    _usual = _allowed = count
     if control is not None:
         with _lock:
-            _usual = count
             control[0](1 if _steps else count)
+
+
+def threads() -> int:
+    """How many threads one kernel may use: what `set_threads` was told last, or all cores."""
+    return _allowed or _cores
 
 
 def _begin() -> None:

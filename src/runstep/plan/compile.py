@@ -15,12 +15,13 @@ from runstep.graph.graph import Graph
 from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
 from runstep.ops import registry
-from runstep.plan import calls, elementwise
+from runstep.plan import calls, elementwise, regions
 from runstep.plan.device import Placement, PlanDevice
 from runstep.plan.emit import Emitter, Segment
 from runstep.plan.fold import NO_REWRITES, Rewriter, Rewrites, is_pure, resolve
 from runstep.plan.frames import NEVER, ControlFlow, Item
 from runstep.plan.fuse import fuse
+from runstep.plan.idioms import idioms, through
 from runstep.plan.node import (
     ALWAYS,
     ENTERS,
@@ -254,8 +255,11 @@ class _Work:
         if self._rules.remap:
             live = remap(live, ends)
         if self._rules.fold:
-            live = fuse(live, ends + [(node, 0) for node in self._kept])
-            live = elementwise.join(live, ends + [(node, 0) for node in self._kept])
+            needed = ends + [(node, 0) for node in self._kept]
+            live = idioms(live, needed)
+            live = self._join_regions(live, needed)
+            live = fuse(live, needed)
+            live = elementwise.join(live, needed)
         if self._pruned.has_control_flow:
             for node in live:
                 if node.type == "LoopCond":
@@ -274,6 +278,30 @@ class _Work:
                 node.known is None and node.kernel is not None and node.type.startswith("_") and node.guard is not NEVER
             ):
                 self.nodes.append(node)  # made already, by fuse
+
+    def _join_regions(self, live: list[PlanNode], needed: list[Ref]) -> list[PlanNode]:
+        """With the parts that oneDNN computes, where it is installed, as single nodes."""
+        if not self._rules.regions:
+            return live
+        from runstep.kernels.onednn import provider  # kernels are imported when a session first needs them
+
+        found = provider.get()
+        if found is None or not found.is_wanted(live):
+            return live
+        live = regions.join(live, needed, found, self._node_by_node)
+        # Who holds on to one output of a region holds on to memory that the region gave out.
+        self._kept.update(through((node, 0))[0] for node in live if node in self._kept)
+        return live
+
+    def _node_by_node(
+        self, nodes: Sequence[PlanNode], inputs: Sequence[Ref], outputs: Sequence[PlanNode]
+    ) -> Callable[..., tuple[Any, ...]]:
+        """The function of these nodes, each with a kernel of its own: it takes the step and `inputs`."""
+        for node in nodes:
+            if node.kernel is None:
+                self._make(node)
+        segment = Emitter(None).emit(nodes, inputs, [((node, 0), "", ALWAYS) for node in outputs], "region")
+        return lambda *args: segment.run(*args)  # keeps the segment, which knows the node of each line
 
     def ref(self, tensor: Tensor) -> Ref:
         node, output = self._pruned.ref(tensor)

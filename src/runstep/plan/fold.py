@@ -25,10 +25,11 @@ class Rewrites:
     fold: bool = True
     deduplicate: bool = True
     remap: bool = True
+    regions: bool = True
     largest_constant: int = 10 << 20  # bytes
 
 
-NO_REWRITES = Rewrites(fold=False, deduplicate=False, remap=False)
+NO_REWRITES = Rewrites(fold=False, deduplicate=False, remap=False, regions=False)
 
 
 class Rewriter:

@@ -3,9 +3,6 @@ it.
 
 The joined node keeps the name of the last one, and works in the memory of the first one's result. Only what nothing
 else looks at is joined: a value that is fetched, or has two consumers, stays.
-
-The gate of MobileNetV3, `(x * 1/6) * relu6(x + 3)`, becomes one node (where the graph's constant is a rounded 1/6, that
-changes results: see `remap`).
 """
 
 from __future__ import annotations
@@ -16,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from runstep.graph import dtypes
+from runstep.plan.idioms import is_plain_float, with_constant
 from runstep.plan.node import PlanNode, Ref
 
 _PRODUCERS = frozenset(
@@ -27,7 +24,6 @@ _WORTH = 4096
 
 _SUMS = frozenset(("Add", "AddV2", "BiasAdd"))
 _PLAIN = frozenset(("Relu", "Relu6", "Elu", "Tanh", "Sigmoid"))
-_NEAR = 1e-7
 
 
 def fuse(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
@@ -40,8 +36,6 @@ def fuse(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
     for node in live:
         fixed.update(node.controls)
     work = _Fusion(users, fixed)
-    for node in live:
-        work.gate(node)
     for node in live:
         if node not in work.gone:
             work.chain(node)
@@ -58,42 +52,11 @@ class _Fusion:
         """Whether a node may disappear into its consumers."""
         return node not in self._fixed and not node.controls and node.known is None and node.kernel is None
 
-    def gate(self, last: PlanNode) -> None:
-        """Joins `(x * 1/6) * relu6(x + 3)` that ends in `last`."""
-        if last.type != "Mul" or not _is_float(last) or len({source for source, _ in last.inputs}) != 2:
-            return
-        for scaled, relu in (last.inputs, last.inputs[::-1]):
-            mul, relu6 = scaled[0], relu[0]
-            if mul.type != "Mul" or relu6.type != "Relu6" or not relu6.inputs:
-                continue
-            add = relu6.inputs[0][0]
-            if add.type not in ("Add", "AddV2"):
-                continue
-            sixth, three = _with_constant(mul), _with_constant(add)
-            if sixth is None or three is None or sixth[0] != three[0]:
-                continue
-            if sixth[1].size != 1 or abs(float(sixth[1].reshape(())) - 1 / 6) > _NEAR:
-                continue
-            if three[1].size != 1 or float(three[1].reshape(())) != 3.0:
-                continue
-            inner = (mul, relu6, add)
-            if not all(self._inner(node) and _is_float(node) and len(self._users[node]) == 1 for node in inner):
-                continue
-            if last.controls:
-                continue
-            self.gone.update(inner)
-            source = sixth[0][0]
-            self._users[source] = [user for user in self._users[source] if user not in inner] + [last]
-            last.inputs = [sixth[0]]
-            last.type = "_HardSwish"
-            last.kernel = _kernels().hard_swish
-            return
-
     def chain(self, first: PlanNode) -> None:
         """Joins `first` with all that follows it element by element."""
         if first.type in _SUMS and _least_size(first) < _WORTH:
             return
-        if first.type not in _PRODUCERS | _SUMS or first.row is None or first.row.view or not _is_float(first):
+        if first.type not in _PRODUCERS | _SUMS or first.row is None or first.row.view or not is_plain_float(first):
             return
         if first.attrs.get("data_format", b"NHWC") != b"NHWC" or first.known is not None or first.kernel is not None:
             return
@@ -103,7 +66,7 @@ class _Fusion:
         last = first
         while self._inner(last):
             users = [user for user in self._users.get(last, ()) if user not in self.gone]
-            if len(users) != 1 or users[0].controls or not _is_float(users[0]):
+            if len(users) != 1 or users[0].controls or not is_plain_float(users[0]):
                 break
             step = _step(users[0], last, channels)
             if step is None:
@@ -130,34 +93,17 @@ def _least_size(node: PlanNode) -> int:
     return math.prod(size or 1 for size in node.output_shapes[0] or ())
 
 
-def _is_float(node: PlanNode) -> bool:
-    """Whether a node takes no references and makes one float32 tensor."""
-    op = node.op
-    if op is None or node.feed >= 0 or len(op.outputs) != 1 or op.outputs[0].dtype is not dtypes.float32:
-        return False
-    return not any(tensor.dtype.is_ref for tensor in op.inputs)
-
-
 def _channels(node: PlanNode) -> int | None:
     shape = node.output_shapes[0]
     return shape[-1] if shape is not None and len(shape) >= 2 else None
 
 
-def _with_constant(node: PlanNode) -> tuple[Ref, np.ndarray] | None:
-    """The other input and the value, of a node of two inputs of which one is a known float32."""
-    if len(node.inputs) != 2:
-        return None
-    for place in (0, 1):
-        value = node.constant(place)
-        if value is not None and value.dtype == np.float32 and node.inputs[1 - place][0].known is None:
-            return node.inputs[1 - place], value
-    return None
-
-
 def _step(node: PlanNode, before: PlanNode, channels: int | None) -> tuple[str, Any] | None:
     """What `node` does to the output of `before`, if it is a step of a chain."""
     if node.kernel is not None:
-        return ("HardSwish", None) if node.type == "_HardSwish" else None
+        if node.type == "_PRelu":
+            return ("PRelu", node.constant(1)) if node.inputs[0][0] is before else None
+        return (node.type[1:], None) if node.type in ("_HardSwish", "_Swish") else None
     kind = node.type
     if kind in _PLAIN:
         return kind, None
@@ -168,7 +114,7 @@ def _step(node: PlanNode, before: PlanNode, channels: int | None) -> tuple[str, 
         return None
     if kind == "BiasAdd" and node.attrs["data_format"] != b"NHWC":
         return None
-    found = _with_constant(node)
+    found = with_constant(node)
     if found is None or found[0][0] is not before or channels is None or len(before.output_shapes[0] or ()) < 2:
         return None
     value = found[1]

@@ -38,9 +38,27 @@ def chained(node: Node, kernel: Kernel | None, steps: Steps) -> Kernel:
 
 def hard_swish(x: Array) -> Array:
     """`x * relu6(x + 3) / 6`, as a new array."""
+    return _applied(_HARD_SWISH, x)
+
+
+def swish(x: Array) -> Array:
+    """`x * sigmoid(x)`, as a new array."""
+    return _applied(_SWISH, x)
+
+
+def prelu(x: Array, slope: Array) -> Array:
+    """`x` where it is positive, else `slope * x`, as a new array."""
+    y = np.minimum(x, np.float32(0))
+    y *= slope
+    return np.add(y, np.maximum(x, np.float32(0)), out=y if isinstance(y, np.ndarray) else None)
+
+
+def _applied(tail: Any, x: Array) -> Array:
     y = np.array(x, order="C")
-    _HARD_SWISH(y.reshape(-1, y.shape[-1]) if y.ndim >= 2 else y.reshape(1, -1), 1, ())
+    if y.size:
+        tail(y.reshape(-1, y.shape[-1]) if y.ndim >= 2 else y.reshape(1, -1), 1, ())
     return y if y.ndim else y[()]
 
 
 _HARD_SWISH = tail_of([("HardSwish", None)])
+_SWISH = tail_of([("Swish", None)])

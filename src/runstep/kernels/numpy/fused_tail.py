@@ -82,6 +82,12 @@ def _hard_swish(x: Array) -> None:
     np.multiply(x, np.float32(1 / 6), out=x)
 
 
+def _swish(x: Array) -> None:
+    gate = x.copy()
+    _sigmoid(gate)
+    np.multiply(x, gate, out=x)
+
+
 _ACTIVATIONS: dict[bytes, Callable[[Array], None]] = {
     b"Relu": _relu,
     b"Relu6": _relu6,
@@ -89,14 +95,15 @@ _ACTIVATIONS: dict[bytes, Callable[[Array], None]] = {
     b"Tanh": _tanh,
     b"Sigmoid": _sigmoid,
     b"HardSwish": _hard_swish,
+    b"Swish": _swish,
 }
 # Steps go over this many numbers at a time, which stay in the cache from one step to the next.
 _TILE = 1 << 16
 
 
 def tail_of(steps: Sequence[tuple[str, Any]]) -> Tail:
-    """The tail that does `steps` with constants: ("Add", vector), ("Mul", vector), ("Sub", vector), ("LeakyRelu",
-    alpha), or an activation's name and None. A vector has one number, or one for each channel."""
+    """The tail that does `steps` with constants: ("Add", vector), ("Mul", vector), ("Sub", vector), ("PRelu", slopes),
+    ("LeakyRelu", alpha), or an activation's name and None. A vector has one number, or one for each channel."""
     ufuncs = {"Add": np.add, "Mul": np.multiply, "Sub": np.subtract}
     made: list[Callable[[Array, int], Any]] = []
     for kind, constant in steps:
@@ -106,6 +113,8 @@ def tail_of(steps: Sequence[tuple[str, Any]]) -> Tail:
             else:
                 vector = constant.reshape(-1)
                 made.append(functools.partial(_by_vector, PerChannel(vector), ufuncs[kind], vector))
+        elif kind == "PRelu":
+            made.append(functools.partial(_prelu, PerChannel(constant.reshape(-1)), constant.reshape(-1)))
         elif kind == "LeakyRelu":
             made.append(functools.partial(_leaky, constant))
         else:
@@ -135,6 +144,16 @@ def _by_vector(per_channel: PerChannel, ufunc: Any, vector: Array, rows: Array, 
 
 def _leaky(alpha: Any, rows: Array, width: int) -> None:
     np.maximum(rows, rows * alpha, out=rows)
+
+
+def _prelu(per_channel: PerChannel, slopes: Array, rows: Array, width: int) -> None:
+    low = np.minimum(rows, rows.dtype.type(0))
+    if slopes.size == 1:
+        low *= slopes[0]
+    else:
+        per_channel(np.multiply, low, width, slopes)
+    _relu(rows)
+    np.add(rows, low, out=rows)
 
 
 def _plain(activation: Callable[[Array], None], rows: Array, width: int) -> None:

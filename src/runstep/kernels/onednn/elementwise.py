@@ -1,0 +1,186 @@
+"""Elementwise ops: alone, or as what follows another primitive in its own loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from runstep.kernels.onednn import api as c
+from runstep.kernels.onednn.api import Unsupported
+from runstep.kernels.onednn.lowering import Lowering, Post, lowers
+from runstep.kernels.onednn.program import Value
+
+_UNARY: dict[str, tuple[int, float, float]] = {
+    "Relu": (c.RELU, 0.0, 0.0),
+    "Relu6": (c.CLIP, 0.0, 6.0),
+    "Elu": (c.ELU, 1.0, 0.0),
+    "Tanh": (c.TANH, 0.0, 0.0),
+    "Sigmoid": (c.LOGISTIC, 0.0, 0.0),
+    "Abs": (c.ABS, 0.0, 0.0),
+    "Square": (c.SQUARE, 0.0, 0.0),
+    "Sqrt": (c.SQRT, 0.0, 0.0),
+    "Neg": (c.LINEAR, -1.0, 0.0),
+    "_HardSwish": (c.HARDSWISH, 1 / 6, 0.5),
+    "_Swish": (c.SWISH, 1.0, 0.0),
+}
+_BINARY = {
+    "Add": c.ADD,
+    "AddV2": c.ADD,
+    "BiasAdd": c.ADD,
+    "Mul": c.MUL,
+    "Maximum": c.MAX,
+    "Minimum": c.MIN,
+    "Sub": c.SUB,
+    "RealDiv": c.DIV,
+}
+_ORDERED = frozenset(("Sub", "RealDiv"))
+
+
+def _unary(node: Any) -> tuple[int, float, float]:
+    if node.type == "LeakyRelu":
+        return c.RELU, float(node.attrs["alpha"]), 0.0
+    return _UNARY[node.type]
+
+
+def _fits(operand: Sequence[int], shape: Sequence[int]) -> bool:
+    """Whether an operand broadcasts to `shape` without enlarging it."""
+    return len(operand) <= len(shape) and all(
+        a in (1, b) for a, b in zip(reversed(operand), reversed(shape), strict=False)
+    )
+
+
+def post_of(lowering: Lowering, node: Any, before: Any, shape: Sequence[int]) -> Post | None:
+    """`node` as an operation on the result of `before`, if it is one."""
+    if node.type in _UNARY or node.type == "LeakyRelu":
+        return Post(node, "eltwise", *_unary(node))
+    if node.type == "_PRelu":
+        alpha = lowering.other_input(node, before)
+        if alpha is None or node.inputs[0][0] is not before or alpha.size not in (1, shape[-1]) or len(shape) < 2:
+            return None
+        return Post(node, "prelu", operand=alpha)
+    if node.type not in _BINARY or len(node.inputs) != 2:
+        return None
+    if node.inputs[0][0] is node.inputs[1][0] or (node.type in _ORDERED and node.inputs[0][0] is not before):
+        return None
+    operand = lowering.other_input(node, before)
+    if operand is None or not _fits(operand.shape, shape):
+        return None
+    if operand.array is not None and operand.size == 1:
+        number = float(operand.array.reshape(()))
+        if _BINARY[node.type] == c.MUL:
+            return Post(node, "eltwise", c.LINEAR, number, 0.0)
+        if _BINARY[node.type] == c.ADD:
+            return Post(node, "eltwise", c.LINEAR, 1.0, number)
+        if _BINARY[node.type] == c.SUB:
+            return Post(node, "eltwise", c.LINEAR, 1.0, -number)
+    return Post(node, "binary", _BINARY[node.type], operand=operand)
+
+
+@lowers(*_UNARY, "LeakyRelu")
+def unary(lowering: Lowering, node: Any, inputs: list[Value]) -> Value:
+    (x,) = inputs
+    return _start(lowering, node, x, Post(node, "eltwise", *_unary(node)))
+
+
+@lowers("_PRelu")
+def prelu(lowering: Lowering, node: Any, inputs: list[Value]) -> Value:
+    x, alpha = inputs
+    if alpha.size not in (1, x.shape[-1]) or len(x.shape) < 2:
+        raise Unsupported("PRelu")
+    return _start(lowering, node, x, Post(node, "prelu", operand=alpha))
+
+
+@lowers("Add", "AddV2", "BiasAdd", "Mul", "Maximum", "Minimum", "Sub", "RealDiv")
+def binary(lowering: Lowering, node: Any, inputs: list[Value]) -> Value:
+    x, y = inputs
+    if not _fits(y.shape, x.shape):
+        if node.type in _ORDERED or not _fits(x.shape, y.shape):
+            raise Unsupported("binary")
+        x, y = y, x
+    if x.array is not None and y.shape == x.shape:
+        x, y = (y, x) if node.type not in _ORDERED else (x, y)
+    if x.array is not None:
+        raise Unsupported("binary")
+    return _binary(lowering, node, x, y, _BINARY[node.type], [])
+
+
+@lowers("AddN")
+def add_n(lowering: Lowering, node: Any, inputs: list[Value]) -> Value:
+    if len(inputs) < 2 or any(value.shape != inputs[0].shape for value in inputs):
+        raise Unsupported("AddN")
+    more = [Post(None, "binary", c.ADD, operand=value) for value in inputs[2:]]
+    if more:
+        more[-1] = more[-1]._replace(node=node)
+    return _binary(lowering, node, inputs[0], inputs[1], c.ADD, more)
+
+
+def _binary(lowering: Lowering, node: Any, x: Value, y: Value, kind: int, more: list[Post]) -> Value:
+    b = lowering.b
+    b.sized(32 * x.size)
+    rank = max(1, len(x.shape))
+    left, right = b.desc(x), b.desc(y, rank)
+    posts = more + lowering.tail(node, x.shape)
+
+    def make(attributes: Any) -> Any:
+        return b.primitive("binary", kind, left, right, left, attributes)
+
+    if more:  # all of these or none
+        primitive, arguments, last = lowering.fused(None, posts, rank, make)
+        if last is None:
+            raise Unsupported("AddN")
+    else:
+        primitive, arguments, last = lowering.fused(node, posts, rank, make)
+    result = b.new(x.shape)
+    b.run(
+        primitive,
+        [(c.ARG_SRC, x.home, left), (c.ARG_SRC_1, y.home, right), (c.ARG_DST, result.home, left), *arguments],
+    )
+    finish(lowering, node, last, result)
+    return result
+
+
+def _start(lowering: Lowering, node: Any, x: Value, first: Post) -> Value:
+    """An elementwise primitive for `first` and what follows."""
+    b = lowering.b
+    b.sized(32 * x.size)
+    desc = b.desc(x)
+    posts = lowering.tail(node, x.shape)
+    result = b.new(x.shape)
+    if first.kind == "prelu":
+        # A pass that changes nothing, for what follows it; there is a primitive for PReLU too, but no faster.
+        posts = [first, *posts]
+        kind: tuple[int, float, float] = (c.LINEAR, 1.0, 0.0)
+    else:
+        kind = (first.kernel, first.alpha, first.beta)
+
+    def make(attributes: Any) -> Any:
+        return b.primitive("eltwise_forward", c.FORWARD_INFERENCE, kind[0], desc, desc, kind[1], kind[2], attributes)
+
+    primitive, arguments, last = lowering.fused(None if first.kind == "prelu" else node, posts, len(x.shape), make)
+    if last is None:
+        raise Unsupported("PRelu")
+    b.run(primitive, [(c.ARG_SRC, x.home, desc), (c.ARG_DST, result.home, desc), *arguments])
+    finish(lowering, node, last, result)
+    return result
+
+
+def finish(lowering: Lowering, node: Any, last: Any, result: Value) -> None:
+    """Binds a primitive's result to the last node that it took in; the ones on the way have no reader any more."""
+    while node is not last:
+        following = lowering.only_user(node)
+        lowering.values[node] = result
+        node = following
+    lowering.values[last] = result
+
+
+def per_channel(value: Value, channels: int, rank: int) -> np.ndarray[Any, Any] | None:
+    """A constant as a vector of one number a channel, if it is one or the same for all channels."""
+    array = value.array
+    if array is None or array.ndim > rank or array.size not in (1, channels):
+        return None
+    if array.size > 1 and array.shape[-1] != channels:
+        return None
+    flat = array.reshape(-1).astype(np.float32, copy=False)
+    return flat if flat.size == channels else np.broadcast_to(flat, channels)
