@@ -49,7 +49,7 @@ def pair(value: Any) -> list[int]:
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
 def test_conv2d(sides: Any, geometry: Any, constant: bool) -> None:
     x, w, strides, dilations, pads = geometry
-    attrs = {"strides": pair(strides), "dilations": pair(dilations), **padding(pads)}
+    attrs: Any = {"strides": pair(strides), "dilations": pair(dilations), **padding(pads)}
     image, weights = real(*x), real(*w)
     if constant:
         sides.check(lambda x: apply("Conv2D", x, weights, **attrs), image)
@@ -72,7 +72,7 @@ def test_conv2d(sides: Any, geometry: Any, constant: bool) -> None:
 )
 def test_depthwise(sides: Any, x: Any, taps: Any, stride: int, dilation: int, pads: str, multiplier: int) -> None:
     weights = real(*taps, x[3], multiplier)
-    attrs = {"strides": pair(stride), "dilations": pair(dilation), "padding": pads}
+    attrs: Any = {"strides": pair(stride), "dilations": pair(dilation), "padding": pads}
     sides.check(lambda x: apply("DepthwiseConv2dNative", x, weights, **attrs), real(*x))
     assert sides.programs[-1] is not None
 
