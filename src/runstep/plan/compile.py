@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -118,6 +120,19 @@ class Compiler:
         Raises:
           OpError: with the node: an unknown op, no kernel, no such device, a placeholder that isn't fed, bad frames.
         """
+        with _uncollected():
+            return self._compile(graph, feeds, fetches, targets, trace, staged, links)
+
+    def _compile(
+        self,
+        graph: Graph,
+        feeds: Sequence[Tensor],
+        fetches: Sequence[Tensor],
+        targets: Sequence[Operation],
+        trace: bool,
+        staged: bool,
+        links: Mapping[Tensor, Tensor] | None,
+    ) -> Plan:
         edits = graph._edits
         pruned = prune(feeds, fetches, targets, links)
         needed = needs(pruned, fetches, targets) if staged else ()
@@ -444,6 +459,19 @@ class _Work:
             for node in self.items
             if isinstance(node, PlanNode)
         }
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without garbage collection: a plan makes many objects and no garbage, and each round would walk all graphs."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _apart(results: list[tuple[Ref, str, Guard]]) -> list[tuple[Ref, str, Guard]]:

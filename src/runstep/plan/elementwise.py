@@ -8,6 +8,7 @@ an error is told by its line there, as everywhere.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -32,6 +33,9 @@ _OPS = frozenset(
 
 _FOLDS = {"Sum": np.add, "Mean": np.add, "Max": np.maximum, "Min": np.minimum, "Prod": np.multiply}
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+_WIDE = 64
+"""Elements of a row from which a batch of unknown size is taken to be large at times."""
+
 _MOST = 64
 """Nodes of one group."""
 
@@ -76,7 +80,10 @@ def _may_be_large(shape: RawShape) -> bool:
     if not shape:  # a scalar, or of unknown rank
         return False
     size = num_elements(shape)
-    return size is None or size >= tiles.LARGE
+    if size is not None:
+        return size >= tiles.LARGE
+    known = math.prod(length for length in shape if length is not None)
+    return len(shape) == 1 or shape.count(None) > 1 or known >= _WIDE
 
 
 def _fold_of(node: PlanNode) -> tuple[np.ufunc, bool] | None:
@@ -172,21 +179,19 @@ class _Group:
         end = copies.pop(last)
         before = list(copies.values())
         args = [(argument, 0) for argument in outside.values()]
-        plain = Emitter(None).emit([*before, end], args, [((end, 0), "", ALWAYS)], "chain")
+        whole = [*before, end]
+        plain = _Late(whole, args, [(end, 0)], "chain")
         steps, wide = len(self._members), frozenset(spread)
-        ufunc = end.kernel if type(end.kernel) is np.ufunc else None
-        whole = [(ref, "", ALWAYS) for ref in end.inputs]
         if fold is not None:
-            inner = Emitter(None).emit(before, args, whole[:1], "tile")
+            inner = _Late(before, args, end.inputs[:1], "tile")
             mean, kept = last.type == "Mean", bool(last.attrs["keep_dims"])
-            kernel = tiles.reduced(_first_of(plain), _stepless(inner), fold[0], mean, kept, fold[1], steps, wide)
-        elif ufunc is not None:
-            inner = Emitter(None).emit(before, args, whole, "tile")
-            kernel = tiles.tiled(_first_of(plain), _stepless(inner), ufunc, _type_of(last), steps, wide)
-        else:
-            inner = Emitter(None).emit([*before, end], args, [((end, 0), "", ALWAYS)], "tile")
-            kernel = tiles.tiled(_first_of(plain), _stepless(inner), None, _type_of(last), steps, wide)
-        return kernel, list(outside)
+            return tiles.reduced(plain.value, inner.values, fold[0], mean, kept, fold[1], steps, wide), list(outside)
+        dtype = last.output_types[0].np
+        if type(end.kernel) is np.ufunc:
+            inner = _Late(before, args, end.inputs, "tile")
+            return tiles.tiled(plain.value, inner.values, end.kernel, dtype, steps, wide), list(outside)
+        inner = _Late(whole, args, [(end, 0)], "tile")
+        return tiles.tiled(plain.value, inner.values, None, dtype, steps, wide), list(outside)
 
     def _inner(
         self,
@@ -208,14 +213,21 @@ class _Group:
         return outside[ref], 0
 
 
-def _type_of(node: PlanNode) -> np.dtype[Any]:
-    return node.output_types[0].np
+class _Late:
+    """A segment that is emitted when it is first called: of the two forms of a group most plans need one."""
 
+    def __init__(self, nodes: Sequence[PlanNode], args: Sequence[Ref], results: Sequence[Ref], name: str) -> None:
+        self._parts: tuple[Any, ...] | None = (nodes, args, [(ref, "", ALWAYS) for ref in results], name)
+        self._segment: Any = None
 
-def _stepless(segment: Any) -> Any:
-    """A segment called without a step. (It is kept as a whole: its lines name the nodes as long as it lives.)"""
-    return lambda *inputs: segment.run(None, *inputs)
+    def values(self, *inputs: Any) -> tuple[Any, ...]:
+        """All results."""
+        if self._segment is None:
+            self._segment = Emitter(None).emit(*self._parts)  # type: ignore[misc]
+            self._parts = None
+        found: tuple[Any, ...] = self._segment.run(None, *inputs)
+        return found
 
-
-def _first_of(segment: Any) -> Any:
-    return lambda *inputs: segment.run(None, *inputs)[0]
+    def value(self, *inputs: Any) -> Any:
+        """The one result."""
+        return self.values(*inputs)[0]

@@ -120,7 +120,9 @@ class Emitter:
         self._lines.append("")  # the def line, written last
         for ref, how, _ in results:
             node = root(ref)[0]
-            if not how and (node.guard or node.frame is not None) and root(ref) not in self._names:
+            if how or node.known is not None or root(ref) in self._names:
+                continue
+            if node.guard or node.frame is not None:
                 self._line(1, f"{self._name(root(ref))} = None")
         self._region(items, 1, kept, reads)
         returned: list[str] = []
