@@ -60,7 +60,7 @@ VALUES: list[Any] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("values", VALUES, ids=repr)
+@pytest.mark.parametrize("values", VALUES, ids=lambda value: repr(value).partition(" at 0x")[0])
 def test_inferred_types(values: Any) -> None:
     same_proto(values)
     if isinstance(values, list):

@@ -226,7 +226,7 @@ def test_lists_of_tensors_as_values(rs: Any) -> None:
                 session.run(key, {key: value})
 
 
-@pytest.mark.parametrize("value", [[[1], [1, 2]], "a", {1: 2}, object(), ["a"]], ids=str)
+@pytest.mark.parametrize("value", [[[1], [1, 2]], "a", {1: 2}, object(), ["a"]], ids=lambda value: type(value).__name__)
 def test_values_that_numpy_refuses(same: Any, value: Any) -> None:
     """S96: numpy's own errors, before anything runs."""
 
