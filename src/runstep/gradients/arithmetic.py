@@ -81,7 +81,7 @@ def _pow(op: Operation, grad: Any) -> Any:
 def _squared_difference(op: Operation, grad: Any) -> Any:
     x, y = op.inputs
     to_x, to_y = unbroadcast(x, y)
-    dx = apply("Mul", apply("Mul", 2, grad), apply("Sub", x, y))
+    dx = apply("Mul", apply("Mul", grad, 2), apply("Sub", x, y))
     return to_x(dx), -to_y(dx)
 
 

@@ -36,18 +36,34 @@ def unbroadcast(x: Tensor, y: Tensor) -> tuple[Sum, Sum]:
 
     What the static shapes tell costs no nodes: equal shapes need none at all, a vector added to each row one Sum.
     """
-    a, b = x.raw_shape, y.raw_shape
+    return _sums(x, y, 0)
+
+
+def unbroadcast_batch(x: Tensor, y: Tensor) -> tuple[Sum, Sum]:
+    """As `unbroadcast`, for an op that broadcast all axes but the last two."""
+    return _sums(x, y, 2)
+
+
+def _sums(x: Tensor, y: Tensor, last: int) -> tuple[Sum, Sum]:
+    a, b = _leading(x.raw_shape, last), _leading(y.raw_shape, last)
     if x is y or (a == b and is_full(a)):
         return _nothing, _nothing
     over_x, over_y = _summed_axes(a, b), _summed_axes(b, a)
-    if over_x is not None and over_y is not None:
-        rank = max(len(a or ()), len(b or ()))
-        return _static_sum(x, over_x, rank), _static_sum(y, over_y, rank)
-    dynamic = _Axes(x, y)
-    return (
-        _nothing if over_x == () else _dynamic_sum(x, dynamic, 0),
-        _nothing if over_y == () else _dynamic_sum(y, dynamic, 1),
-    )
+    axes = _Axes(x, y, last)
+    return _sum(x, b, over_x, axes, 0), _sum(y, a, over_y, axes, 1)
+
+
+def _leading(raw: RawShape, last: int) -> RawShape:
+    return raw if raw is None or not last else raw[:-last]
+
+
+def _sum(x: Tensor, other: RawShape, over: tuple[int, ...] | None, axes: _Axes, side: int) -> Sum:
+    if over == ():
+        return _nothing
+    if over is None:
+        return _dynamic_sum(axes, side)
+    assert x.raw_shape is not None and other is not None
+    return _static_sum(x, over, max(0, len(other) + axes.last - len(x.raw_shape)))
 
 
 def _nothing(grad: Any) -> Any:
@@ -73,12 +89,8 @@ def _summed_axes(mine: RawShape, other: RawShape) -> tuple[int, ...] | None:
     return tuple(axes)
 
 
-def _static_sum(x: Tensor, axes: tuple[int, ...], rank: int) -> Sum:
-    if not axes:
-        return _nothing
-    raw = x.raw_shape
-    assert raw is not None
-    added = rank - len(raw)
+def _static_sum(x: Tensor, axes: tuple[int, ...], added: int) -> Sum:
+    """The sum over these axes, of which the first `added` are not axes of `x`."""
 
     def summed(grad: Any) -> Any:
         if len(axes) == added:
@@ -93,21 +105,46 @@ def _static_sum(x: Tensor, axes: tuple[int, ...], rank: int) -> Sum:
 class _Axes:
     """The nodes that find out at run time what to sum over, made when first asked for."""
 
-    def __init__(self, x: Tensor, y: Tensor) -> None:
+    def __init__(self, x: Tensor, y: Tensor, last: int) -> None:
+        self.last = last
         self._of = x, y
         self._found: tuple[Any, Any] | None = None
+        self.sizes: tuple[Any, Any] = (None, None)
 
     def __call__(self) -> tuple[Any, Any]:
         if self._found is None:
             x, y = self._of
             self.sizes = sizes_of(x), sizes_of(y)
-            self._found = apply("BroadcastGradientArgs", *self.sizes)
+            of_x, of_y = self.sizes if not self.last else [sizes[: -self.last] for sizes in self.sizes]
+            self._found = apply("BroadcastGradientArgs", of_x, of_y)
         return self._found
 
 
-def _dynamic_sum(x: Tensor, axes: _Axes, side: int) -> Sum:
+def _dynamic_sum(axes: _Axes, side: int) -> Sum:
     def summed(grad: Any) -> Any:
         over = axes()[side]
         return apply("Reshape", apply("Sum", grad, over), axes.sizes[side])
 
     return summed
+
+
+def sum_to(grad: Tensor, sizes: Any) -> Tensor:
+    """A gradient summed down to these sizes, which were broadcast to its shape.
+
+    Args:
+      sizes: a list of numbers, or an integer vector.
+    """
+    raw = grad.raw_shape
+    if isinstance(sizes, list) and raw is not None:
+        added = len(raw) - len(sizes)
+        over = [
+            *range(added),
+            *(axis for axis in range(added, len(raw)) if sizes[axis - added] == 1 and raw[axis] != 1),
+        ]
+        if not over:
+            return grad
+        if len(over) == added or not added:
+            return apply("Sum", grad, over, keep_dims=not added)
+        return apply("Reshape", apply("Sum", grad, over), sizes)
+    over = apply("BroadcastGradientArgs", apply("Shape", grad), sizes)[1]
+    return apply("Reshape", apply("Sum", grad, over), sizes)

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import runstep.gradients.activation
 import runstep.gradients.arithmetic
 import runstep.gradients.basic
 import runstep.gradients.cast
+import runstep.gradients.contraction
 import runstep.gradients.control_flow
 import runstep.gradients.conv
+import runstep.gradients.cumulative
+import runstep.gradients.elementwise
 import runstep.gradients.image
-import runstep.gradients.pooling  # noqa: F401
+import runstep.gradients.indexing
+import runstep.gradients.joining
+import runstep.gradients.logging
+import runstep.gradients.matmul
+import runstep.gradients.matrix_diag
+import runstep.gradients.pooling
+import runstep.gradients.quantization
+import runstep.gradients.rearranging
+import runstep.gradients.reduction
+import runstep.gradients.selecting
+import runstep.gradients.shape_ops
+import runstep.gradients.slicing
+import runstep.gradients.topk  # noqa: F401
