@@ -223,12 +223,11 @@ class ControlFlow:
         region.items = _scheduled(region, inner, {item: item.guard for item in items})
 
     def _enter_frame(self, frame: Frame) -> None:
-        guards = []
         for enter in frame.enters:
-            guard = self._guard_of_inputs(enter)
-            enter.guard = guard
-            guards.append(guard)
-        alive = [guard for guard in guards if guard is not NEVER]
+            enter.guard = self._guard_of_inputs(enter)
+        # What stays the same in a loop does not start it: it may be there when the variables are not.
+        starts = [enter for enter in frame.enters if not enter.attrs["is_constant"]] or frame.enters
+        alive = [enter.guard for enter in starts if enter.guard is not NEVER]
         frame.guard = frozenset.intersection(*alive) if alive else NEVER
         for enter in frame.enters:
             enter.guard = NEVER if enter.guard is NEVER else enter.guard - frame.guard
