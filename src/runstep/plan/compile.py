@@ -39,6 +39,7 @@ from runstep.plan.node import (
 )
 from runstep.plan.prune import PASS as PASS_TYPES, Pruned, prune
 from runstep.plan.remap import remap
+from runstep.plan.stacks import find_stacks
 from runstep.plan.stages import Stages, needs
 from runstep.plan.tasks import Task, cut
 
@@ -267,6 +268,8 @@ class _Work:
         for node in live:
             resolve(node, self._rewriter.replaced)
         ends = [self.ref(tensor) for tensor in fetches] + [(self.node(op), 0) for op in targets]
+        while self._rules.fold and self._pruned.has_control_flow and find_stacks(live, ends):
+            live = self._live(fetches, targets)
         if self._rules.remap:
             live = remap(live, ends)
         if self._rules.fold:
@@ -278,7 +281,7 @@ class _Work:
         if self._pruned.has_control_flow:
             for node in live:
                 if node.type == "LoopCond":
-                    node.kernel = None
+                    node.kernel = PASS if self._rules.fold and root(node.inputs[0])[0].known is None else None
             self.flow = ControlFlow(live)
             self.items = self.flow.top.items
         else:
@@ -287,12 +290,16 @@ class _Work:
             if node.known is None and node.kernel is None and node.type not in _STRUCTURE and node.guard is not NEVER:
                 self._make(node)
                 self.nodes.append(node)
-            elif node.type == "LoopCond" and node.known is None:
+            elif node.type == "LoopCond" and node.known is None and node.kernel is None:
                 self._make(node)
             elif (
-                node.known is None and node.kernel is not None and node.type.startswith("_") and node.guard is not NEVER
+                node.known is None
+                and node.kernel is not None
+                and node.kernel is not PASS
+                and node.guard is not NEVER
+                and node.type not in _STRUCTURE
             ):
-                self.nodes.append(node)  # made already, by fuse
+                self.nodes.append(node)  # made already, by a rewrite
 
     def _join_regions(self, live: list[PlanNode], needed: list[Ref]) -> list[PlanNode]:
         """With the parts that oneDNN computes, where it is installed, as single nodes."""

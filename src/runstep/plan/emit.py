@@ -24,6 +24,7 @@ from runstep.kernels import blas
 from runstep.kernels.resources import read_ref
 from runstep.plan.frames import NEVER, ControlFlow, Frame, Item
 from runstep.plan.node import ALIASES, ALWAYS, MERGES, NEXTS, PASS, Guard, PlanNode, Ref, root
+from runstep.plan.stacks import POP, PUSH
 
 _serial = itertools.count(1)
 
@@ -384,7 +385,12 @@ class Emitter:
                 name = self._names[node, 0] = self._name(over)
                 self._line(depth, f"{kernel}({', '.join(arguments)}, {name})", node)
                 return [ref for ref in ends if ref != over]
-        call = f"{kernel}({', '.join(arguments)})" if sign is None else f"{arguments[0]} {sign} {arguments[1]}"
+        if node.kernel is PUSH or node.kernel is POP:
+            call = f"{arguments[0]}.{node.kernel.__name__}({', '.join(arguments[1:])})"
+        elif sign is not None:
+            call = f"{arguments[0]} {sign} {arguments[1]}"
+        else:
+            call = f"{kernel}({', '.join(arguments)})"
         if node.is_async:
             self._is_async = True
             call = f"await {call}"
