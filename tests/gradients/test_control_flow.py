@@ -351,3 +351,32 @@ def test_tensorflow_runs_it(name: str, feeds: Any) -> None:
             theirs = session.run([t.name for t in tensors], {t.name: value for t, value in put.values.items()})
     for mine, other in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-5)
+
+
+def source_of(session: Any) -> str:
+    """The emitted code of the one request that a session has run."""
+    (request,) = session._cache.values()
+    return "\n".join(task.segment.source for task in request.plan.tasks)
+
+
+@pytest.mark.parametrize(
+    "name, loops, kept",
+    [
+        ("power", 2, 1),
+        ("loops_nested", 4, 3),
+        ("loops_three_deep", 6, 6),
+        ("cond_in_a_loop", 2, 3),
+        ("a_loop_in_a_cond_in_a_loop", 4, 6),
+    ],
+)
+def test_emitted_as_plain_loops(name: str, loops: int, kept: int, feeds: Any) -> None:
+    """Forward and backward loops are Python loops that break; what is kept is appended to lists and popped."""
+    with runstep.Graph().as_default():
+        put = feeds(runstep)
+        tensors = PROGRAMS[name](runstep, put)
+        with runstep.Session() as session:
+            session.run(tensors, put.values)
+            lines = [line.strip() for line in source_of(session).split("\n")]
+    assert lines.count("while True:") == lines.count("break") == loops
+    assert sum(".append(" in line for line in lines) == sum(line.endswith(".pop()") for line in lines) == kept
+    assert not any(line.startswith("if not (n") for line in lines), "a loop by tokens"

@@ -282,6 +282,8 @@ class _Work:
             for node in live:
                 if node.type == "LoopCond":
                     node.kernel = PASS if self._rules.fold and root(node.inputs[0])[0].known is None else None
+                elif node.type == "ControlTrigger" and self._rules.fold:
+                    node.kernel = PASS
             self.flow = ControlFlow(live)
             self.items = self.flow.top.items
         else:

@@ -354,36 +354,39 @@ def plain_loop(frame: Frame) -> bool:
 
 
 def _sides(frame: Frame, condition: PlanNode) -> dict[PlanNode, set[int]]:
-    """For each node of the frame, the sides (0, 1) of the loop's own Switches that it depends on."""
-    sides: dict[PlanNode, set[int]] = {}
-    for node in _topological(frame.region.nodes):
-        found: set[int] = set()
-        for source, index in node.inputs:
-            if source.type in SWITCHES and source.frame is frame and source.inputs[1][0] is condition:
-                found.add(index)
-            elif not (node.type in MERGES and source.type in NEXTS):
-                found |= sides.get(source, set())
-                if source.type in EXITS and source.frame is not frame and source.frame is not None:
-                    for enter in source.frame.enters:
-                        found |= sides.get(enter, set()) | _input_sides(enter, frame, condition, sides)
-        for control in node.controls:
-            found |= sides.get(control, set())
-        if node.type in MERGES and node in frame.merges:
-            found = set()
-        sides[node] = found
-    return sides
-
-
-def _input_sides(enter: PlanNode, frame: Frame, condition: PlanNode, sides: dict[PlanNode, set[int]]) -> set[int]:
-    found: set[int] = set()
-    for source, index in enter.inputs:
-        if source.type in SWITCHES and source.frame is frame and source.inputs[1][0] is condition:
-            found.add(index)
+    """For each NextIteration of the frame, the sides (0, 1) of the loop's own Switches that it depends on."""
+    sides: dict[PlanNode, set[int]] = {merge: set() for merge in frame.merges}
+    nexts = [node for node in frame.region.nodes if node.type in NEXTS]
+    waiting = list(nexts)
+    while waiting:
+        node = waiting[-1]
+        if node in sides:
+            waiting.pop()
+            continue
+        refs, controls = _before(node, frame)
+        gates = {index for source, index in refs if _is_gate(source, frame, condition)}
+        sources = [source for source, _ in refs if not _is_gate(source, frame, condition)] + controls
+        missing = [source for source in sources if source not in sides]
+        if missing:
+            waiting += missing
         else:
-            found |= sides.get(source, set())
-    for control in enter.controls:
-        found |= sides.get(control, set())
-    return found
+            sides[node] = gates.union(*(sides[source] for source in sources))
+            waiting.pop()
+    return {node: sides[node] for node in nexts}
+
+
+def _is_gate(node: PlanNode, frame: Frame, condition: PlanNode) -> bool:
+    return node.type in SWITCHES and node.frame is frame and node.inputs[1][0] is condition
+
+
+def _before(node: PlanNode, frame: Frame) -> tuple[list[Ref], list[PlanNode]]:
+    """What a node of a frame's region waits for in that region; an Exit of an inner loop, for all that enters this."""
+    if node.type in ENTERS and node.frame is frame:
+        return [], []
+    if node.type in EXITS and node.frame is not frame:
+        enters = node.frame.enters
+        return [ref for enter in enters for ref in enter.inputs], [c for enter in enters for c in enter.controls]
+    return node.inputs, node.controls
 
 
 def _frames_differ(node: PlanNode, frames: dict[Frame | None, PlanNode]) -> errors.OpError:
