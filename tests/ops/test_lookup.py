@@ -433,9 +433,9 @@ def test_collections(bench: Bench) -> None:
     table = lookup.MutableHashTable("string", "int64", -1, name="mine")
     assert [t.op.get_attr("value") is not None for t in bench.graph.get_collection(GraphKeys.ASSET_FILEPATHS)] == [True]
     (saved,) = bench.graph.get_collection(GraphKeys.SAVEABLE_OBJECTS)
-    assert saved.op is table.resource_handle and [spec[2] for spec in saved.specs] == ["mine-keys", "mine-values"]
+    assert saved.op is table.resource_handle and [spec.name for spec in saved.specs] == ["mine-keys", "mine-values"]
     bench.run(table.insert(["a"], [1]))
-    tensors = [spec[0] for spec in saved.specs]
+    tensors = [spec.tensor for spec in saved.specs]
     assert bench.run(tensors[0]).tolist() == [b"a"]
     bench.run(saved.restore([["x", "y"], np.array([1, 2])]))
     assert bench.run(table.size()) == 2

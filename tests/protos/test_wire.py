@@ -27,9 +27,9 @@ POOL = descriptor_pool.Default()
 
 def load_oracle(stem: str) -> None:
     """Bring TensorFlow's `stem`.proto into the pool, from its Python module or else from its C++ library."""
-    for folder in ("framework", "protobuf", "util", "example"):
+    for folder in ("core.framework", "core.protobuf", "core.util", "core.example", "python.training"):
         try:
-            importlib.import_module(f"tensorflow.core.{folder}.{stem}_pb2")
+            importlib.import_module(f"tensorflow.{folder}.{stem}_pb2")
             return
         except ModuleNotFoundError as missing:
             if not (missing.name or "").endswith(f"{stem}_pb2"):

@@ -19,6 +19,7 @@ from runstep.ops.data_flow import on_host
 from runstep.ops.hashing import string_to_hash_bucket_fast
 from runstep.ops.selecting import where_v2
 from runstep.ops.strings import as_string
+from runstep.variables.saveable import SaveableObject, SaveSpec
 
 __all__ = [
     "DenseHashTable",
@@ -517,23 +518,15 @@ class DenseHashTable(_Mutable):
         return super().remove(keys, name)
 
 
-class TableSaveable:
-    """What a saver needs to know of a table: two tensors to save, and how to put them back.
-
-    Attributes:
-      op: the table's handle. name: in checkpoints. specs: (tensor, slice, name) of what is saved.
-    """
+class TableSaveable(SaveableObject):
+    """What a saver needs to know of a table: two tensors to save, and how to put them back."""
 
     def __init__(self, table: Any, name: str | None = None) -> None:
-        self.table = table
-        self.op = table.resource_handle
-        self.name = name or table.name
+        name = name or table.name
         keys, values = table.export()
-        self.specs = [(keys, "", f"{self.name}-keys"), (values, "", f"{self.name}-values")]
-
-    @property
-    def device(self) -> str:
-        return self.op.device
+        specs = [SaveSpec(keys, "", f"{name}-keys"), SaveSpec(values, "", f"{name}-values")]
+        super().__init__(table.resource_handle, specs, name)
+        self.table = table
 
     def restore(self, restored_tensors: Any, restored_shapes: Any = None) -> Operation:
         """The operation that makes the restored keys and values the only entries."""

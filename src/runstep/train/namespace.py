@@ -12,12 +12,32 @@ from runstep.train.adaptive import (
     AdadeltaOptimizer,
     RMSPropOptimizer,
 )
+from runstep.train.checkpoint_management import (
+    checkpoint_exists,
+    generate_checkpoint_state_proto,
+    get_checkpoint_mtimes,
+    get_checkpoint_state,
+    latest_checkpoint,
+    remove_checkpoint,
+    update_checkpoint_state,
+)
+from runstep.train.checkpoint_utils import (
+    NewCheckpointReader,
+    checkpoints_iterator,
+    init_from_checkpoint,
+    list_variables,
+    load_checkpoint,
+    load_variable,
+)
 from runstep.train.ftrl import (
     FtrlOptimizer,
 )
 from runstep.train.gradient_descent import (
     GradientDescentOptimizer,
     ProximalGradientDescentOptimizer,
+)
+from runstep.train.graph_io import (
+    write_graph,
 )
 from runstep.train.learning_rates import (
     cosine_decay,
@@ -31,11 +51,18 @@ from runstep.train.learning_rates import (
     piecewise_constant_decay,
     polynomial_decay,
 )
+from runstep.train.meta_graph import (
+    export_meta_graph,
+    import_meta_graph,
+)
 from runstep.train.momentum import (
     MomentumOptimizer,
 )
 from runstep.train.optimizer import (
     Optimizer,
+)
+from runstep.train.saver import (
+    Saver,
 )
 from runstep.variables.global_step import (
     assert_global_step,
@@ -57,23 +84,40 @@ __all__ = [
     "FtrlOptimizer",
     "GradientDescentOptimizer",
     "MomentumOptimizer",
+    "NewCheckpointReader",
     "Optimizer",
     "ProximalAdagradOptimizer",
     "ProximalGradientDescentOptimizer",
     "RMSPropOptimizer",
+    "Saver",
     "assert_global_step",
+    "checkpoint_exists",
+    "checkpoints_iterator",
     "cosine_decay",
     "cosine_decay_restarts",
     "create_global_step",
     "exponential_decay",
+    "export_meta_graph",
+    "generate_checkpoint_state_proto",
+    "get_checkpoint_mtimes",
+    "get_checkpoint_state",
     "get_global_step",
     "get_or_create_global_step",
     "global_step",
+    "import_meta_graph",
+    "init_from_checkpoint",
     "inverse_time_decay",
+    "latest_checkpoint",
     "linear_cosine_decay",
+    "list_variables",
+    "load_checkpoint",
+    "load_variable",
     "natural_exp_decay",
     "noisy_linear_cosine_decay",
     "piecewise_constant",
     "piecewise_constant_decay",
     "polynomial_decay",
+    "remove_checkpoint",
+    "update_checkpoint_state",
+    "write_graph",
 ]
