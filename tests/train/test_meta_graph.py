@@ -57,7 +57,7 @@ def test_exported(name: str, same: Same) -> None:
         tf.train.Saver()
         meta = tf.train.export_meta_graph(**EXPORTS[name])
         log(*names(meta), meta.meta_info_def.stripped_default_attrs)
-        log({node.name: sorted(node.attr) for node in meta.graph_def.node})
+        log({node.name: sorted(set(node.attr) - {"_has_manual_control_dependencies"}) for node in meta.graph_def.node})
 
     same(program, graph=False)
 
@@ -101,7 +101,7 @@ def test_pieces_of_graphs(same: Same) -> None:
         with tf.Graph().as_default() as graph:
             log.tried(lambda: tf.train.import_meta_graph(meta))
             x = tf.placeholder(tf.float32, [None, 2])
-            tf.train.import_meta_graph(meta, input_map={"$unbound_inputs_x:0": x, "$unbound_inputs_x": x})
+            tf.train.import_meta_graph(meta, input_map={"$unbound_inputs_x": x})
             log([op.name for op in graph.get_operations()], tf.global_variables())
             log.tried(lambda: tf.train.import_meta_graph("/no/such/file"))
 
@@ -113,7 +113,7 @@ def test_a_program_continues_with_an_imported_graph(tmp_path: Path) -> None:
     tf: Any = runstep
     with tf.Graph().as_default(), tf.Session() as sess:
         y = model(tf)
-        loss = tf.reduce_mean(tf.square(y - 1.0), name="loss")
+        loss = tf.square(y - 1.0, name="loss")
         tf.train.AdamOptimizer(0.1).minimize(loss, global_step=tf.train.get_global_step(), name="step")
         sess.run(tf.global_variables_initializer())
         for _ in range(3):
