@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import pytest
 
 import runstep
-from runstep.train import checkpoint_utils
 
 Same = Callable[..., None]
 
@@ -93,7 +93,7 @@ def test_waiting_for_the_next_checkpoint(tmp_path: Path, monkeypatch: pytest.Mon
     tf: Any = runstep
     v = tf.Variable(1.0)
     naps: list[float] = []
-    monkeypatch.setattr(checkpoint_utils.time, "sleep", naps.append)
+    monkeypatch.setattr(time, "sleep", naps.append)
     with tf.Session() as sess:
         sess.run(v.initializer)
         saver = tf.train.Saver()

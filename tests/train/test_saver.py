@@ -227,7 +227,7 @@ def test_tables_and_saveable_objects(tmp_path: Path) -> None:
     tf: Any = runstep
     from runstep.train.saver import BaseSaverBuilder
 
-    class Doubled(BaseSaverBuilder.SaveableObject):  # type: ignore[misc, name-defined]
+    class Doubled(BaseSaverBuilder.SaveableObject):  # type: ignore[misc]
         """Saved as twice its value."""
 
         def __init__(self, variable: Any) -> None:

@@ -182,7 +182,7 @@ def _variable(current: Any) -> Any:
     named = variable_store()._vars
     if current in named:
         return named[current]
-    parts = []
+    parts: list[Any] = []
     while f"{current}/part_{len(parts)}" in named:
         parts.append(named[f"{current}/part_{len(parts)}"])
     return parts or None

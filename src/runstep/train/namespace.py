@@ -29,6 +29,10 @@ from runstep.train.checkpoint_utils import (
     load_checkpoint,
     load_variable,
 )
+from runstep.train.coordinator import (
+    Coordinator,
+    LooperThread,
+)
 from runstep.train.ftrl import (
     FtrlOptimizer,
 )
@@ -61,6 +65,11 @@ from runstep.train.momentum import (
 from runstep.train.optimizer import (
     Optimizer,
 )
+from runstep.train.queue_runner import (
+    QueueRunner,
+    add_queue_runner,
+    start_queue_runners,
+)
 from runstep.train.saver import (
     Saver,
 )
@@ -80,16 +89,20 @@ __all__ = [
     "AdagradDAOptimizer",
     "AdagradOptimizer",
     "AdamOptimizer",
+    "Coordinator",
     "ExponentialMovingAverage",
     "FtrlOptimizer",
     "GradientDescentOptimizer",
+    "LooperThread",
     "MomentumOptimizer",
     "NewCheckpointReader",
     "Optimizer",
     "ProximalAdagradOptimizer",
     "ProximalGradientDescentOptimizer",
+    "QueueRunner",
     "RMSPropOptimizer",
     "Saver",
+    "add_queue_runner",
     "assert_global_step",
     "checkpoint_exists",
     "checkpoints_iterator",
@@ -118,6 +131,7 @@ __all__ = [
     "piecewise_constant_decay",
     "polynomial_decay",
     "remove_checkpoint",
+    "start_queue_runners",
     "update_checkpoint_state",
     "write_graph",
 ]
