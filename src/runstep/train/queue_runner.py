@@ -26,7 +26,8 @@ _log = logging.getLogger("runstep")
 class QueueRunner:
     """Enqueue operations of a queue, each of which a thread of its own runs (source: tf.train.QueueRunner).
 
-    When the last of them ends, the queue is closed; when the Coordinator asks for a stop, pending enqueues are cancelled.
+    When the last of them ends, the queue is closed; when the Coordinator asks for a stop, pending enqueues are
+    cancelled.
 
     Args:
       queue: what is filled. enqueue_ops: one thread each.
@@ -199,8 +200,7 @@ def _checked(types: Any) -> tuple[type[Exception], ...]:
         isinstance(types, tuple) and types and all(isinstance(t, type) and issubclass(t, errors.OpError) for t in types)
     ):
         raise TypeError(
-            "queue_closed_exception_types, when provided, must be a tuple of tf.error types. "
-            f"Received: queue_closed_exception_types={types}"
+            f"queue_closed_exception_types, when provided, must be a tuple of tf.error types, but saw: {types}"
         )
     return types
 
