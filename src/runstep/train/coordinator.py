@@ -69,7 +69,7 @@ class Coordinator:
         if ex is None:
             return None
         if isinstance(ex, tuple):
-            return None if isinstance(ex[1], self._clean) else ex  # type: ignore[return-value]
+            return None if isinstance(ex[1], self._clean) else ex
         if isinstance(ex, self._clean):
             return None
         if isinstance(ex, BaseException):

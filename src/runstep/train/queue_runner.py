@@ -176,15 +176,13 @@ class QueueRunner:
 
         if export_scope is not None and not self.queue.name.startswith(export_scope):
             return None
+        codes: list[Any] = [errors.error_code_from_exception_type(kind) for kind in self._closed_types]
         return QueueRunnerDef(
             queue_name=without_scope(self.queue.name, export_scope),
             enqueue_op_name=[without_scope(op.name, export_scope) for op in self._enqueue_ops],
             close_op_name=without_scope(self._close_op.name, export_scope),
             cancel_op_name=without_scope(self._cancel_op.name, export_scope),
-            queue_closed_exception_types=[
-                errors.error_code_from_exception_type(kind)
-                for kind in self._closed_types  # type: ignore[misc]
-            ],
+            queue_closed_exception_types=codes,
         )
 
     @staticmethod
