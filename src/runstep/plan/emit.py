@@ -395,6 +395,8 @@ class Emitter:
             self._is_async = True
             call = f"await {call}"
         assert node.op is not None
+        if len(node.op.outputs) == 1 and (node, 0) in used and (node, 0) not in self._names:
+            ends = self._renamed(node, ends)
         targets = self._targets(node, used)
         if targets[-1:] == ",":  # a list of one
             targets, call = targets[:-1], f"only({call})"
@@ -404,6 +406,16 @@ class Emitter:
         if self._trace:
             names = ", ".join(self._name((node, i)) for i in range(len(node.op.outputs)))
             self._line(depth, f"step.ended({node.number}, t{node.number}, ({names}{',' if names else ''}))")
+        return ends
+
+    def _renamed(self, node: PlanNode, ends: Sequence[Ref]) -> Sequence[Ref]:
+        """Gives the result the name of a value that dies here, which is dropped by that; the rest of `ends`."""
+        for ref in ends:
+            source = ref[0]
+            if ref in self._names and source.guard == node.guard and source.frame is node.frame:
+                if source.kernel is not None and source.type not in MERGES:
+                    self._names[node, 0] = self._names[ref]
+                    return [other for other in ends if other != ref]
         return ends
 
     def _overwritten(self, node: PlanNode, ends: Sequence[Ref]) -> Ref | None:

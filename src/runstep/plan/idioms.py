@@ -38,7 +38,9 @@ def idioms(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
         return list(live)
     work = _Idioms(live, needed)
     for node in live:
-        if node not in work.gone and node.type in _FINDERS and is_plain_float(node) and not node.controls:
+        if node in work.gone or node.type not in _FINDERS or node.known is not None or node.controls:
+            continue
+        if is_plain_float(node):
             _FINDERS[node.type](work, node)
     return [new for node in live if node not in work.gone for new in (*work.made.get(node, ()), node)]
 
