@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,15 +29,17 @@ class StepContext:
       cancelled: set from outside to end the step; loops look at it on every turn.
       temporaries: values that live as long as the step (temporary variables, stacks), by name.
       waiting: what its kernels are parked on.
+      records: of a traced step, the kernel calls that have ended. begun: nodes whose calls have not, and since when.
     """
 
-    __slots__ = ("_cause", "cancelled", "records", "temporaries", "waiting")
+    __slots__ = ("_cause", "begun", "cancelled", "records", "temporaries", "waiting")
 
     def __init__(self) -> None:
         self.cancelled = False
         self._cause: BaseException | None = None
         self.temporaries: dict[Any, Any] = {}
         self.records: list[Record] | None = None
+        self.begun: dict[int, int] = {}
         self.waiting: dict[Waiter, None] = {}
 
     def cancel(self, cause: BaseException) -> None:
@@ -62,11 +65,16 @@ class StepContext:
     # Tracing: called by emitted code of traced plans only.
 
     def started(self, number: int) -> int:
-        return time.perf_counter_ns()
+        now = time.perf_counter_ns()
+        if self.records is not None:
+            self.begun[number] = now
+        return now
 
     def ended(self, number: int, started: int, outputs: tuple[Any, ...]) -> None:
         if self.records is not None:
-            self.records.append(Record(number, started, time.perf_counter_ns(), outputs))
+            self.begun.pop(number, None)
+            thread = threading.get_native_id()
+            self.records.append(Record(number, started, time.perf_counter_ns(), outputs, thread))
 
 
 @attrs.frozen
@@ -77,6 +85,7 @@ class Record:
     started: int
     ended: int
     outputs: tuple[Any, ...]
+    thread: int = 0
 
 
 # Events: what happened.

@@ -56,9 +56,7 @@ class ChromeTrace:
 
     def add(self, kind: str, name: str, row: int, lane: int, time: int, category: str, **more: Any) -> None:
         """An event: its kind is Chrome's `ph`."""
-        self.events.append(
-            {"ph": kind, "cat": category, "name": name, "pid": row, "tid": lane, "ts": time, **more}
-        )
+        self.events.append({"ph": kind, "cat": category, "name": name, "pid": row, "tid": lane, "ts": time, **more})
 
     def format_to_string(self, pretty: bool = False) -> str:
         """The trace as JSON."""
@@ -106,8 +104,8 @@ class Timeline:
         Args:
           show_dataflow: with arrows from producers to consumers in other lanes.
           show_memory: with the life of each tensor, and counters of what allocators hold.
-          op_time: "schedule", "gpu" or "all": what counts as the time of an operation whose kernels ran on a GPU; no
-            difference on CPUs. Only "schedule" is done for statistics that TensorFlow took on a GPU.
+          op_time: "schedule", "gpu" or "all": what counts as the time of an operation whose kernels ran on a GPU. It makes no
+            difference here: what TensorFlow's tracer saw on a GPU is shown as another device.
         """
         return self._analyzed(show_dataflow, show_memory)[0].format_to_string(pretty=True)
 
@@ -169,9 +167,8 @@ class _Analysis:
     def show_operations(self, arrows: bool) -> None:
         """One event for each kernel call, and arrows to it."""
         for device, row, _ in self._devices:
-            on_gpu = is_gpu_trace(device.device)
             for node, lane in zip(device.node_stats, self._lanes[id(device)], strict=True):
-                name, op, inputs = kernel_label(node.node_name) if on_gpu else op_label(node)
+                name, op, inputs = op_label(node)
                 args = {"name": name, "op": op, **{f"input{i}": given for i, given in enumerate(inputs)}}
                 start = node.all_start_micros
                 self.trace.add("X", op, row, lane, start, "Op", dur=node.all_end_rel_micros, args=args)
@@ -242,14 +239,3 @@ def op_label(node: Any) -> tuple[str, str, list[str]]:
     if not (equals and bracket and closed):
         return node.node_name, "unknown", []
     return node.node_name, op, inputs.split(", ") if inputs else []
-
-
-def kernel_label(name: str) -> tuple[str, str, list[str]]:
-    """The same for a GPU's kernel, which is called "name:op"."""
-    first, colon, rest = name.partition(":")
-    return first, rest if colon else "unknown", []
-
-
-def is_gpu_trace(device: str) -> bool:
-    """Whether this is what a GPU's tracer saw, not what an executor did."""
-    return "/stream:" in device or "/memcpy" in device

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -252,7 +253,14 @@ def clip_by_global_norm(
 
 
 def trace(x: TensorLike, name: str | None = None) -> Tensor:
-    """The sum along the main diagonal of each matrix in the last two axes. Source: `tf.linalg.trace`."""
+    """The sum along the main diagonal of each matrix in the last two axes. Source: `tf.linalg.trace`.
+
+    With the path of a file in place of a tensor: `with trace("t.json"):` traces steps (`runstep.observe.trace`).
+    """
+    if isinstance(x, str | os.PathLike):
+        from runstep.observe.trace import trace as trace_steps
+
+        return trace_steps(x)  # type: ignore[return-value]
     with name_scope(name, "Trace") as scope:
         x = convert_to_tensor(x, name="x")
         diagonal = apply("MatrixDiagPartV3", x, 0, 0, name="diag_part")

@@ -9,12 +9,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from runstep import errors
 from runstep.actors.driver import drive, drive_in_place
 from runstep.session import feeds
-from runstep.session.failure import explained
 from runstep.session.fetches import Fetches, request_key
 from runstep.step import Step, StepContext
 
@@ -35,6 +35,7 @@ class AwaitableRuns:
         """As `run`, to be awaited under trio or asyncio. Cancelling the caller ends the step, and nothing else."""
         await checkpoint()
         self._check_open()
+        began = perf_counter_ns()
         request, recording, timeout = None, None, self._timeout
         key: Any = None
         if options is None and run_metadata is None:
@@ -49,6 +50,7 @@ class AwaitableRuns:
         else:
             request, fed, recording, timeout = self._analysed(key, fetches, feed_dict, options, run_metadata)
         plan, context = request.plan, None if recording is None else recording.context
+        self._steps += 1
         try:
             try:
                 if not plan:
@@ -61,7 +63,8 @@ class AwaitableRuns:
                 if recording is not None:
                     recording.finish(plan)
         except BaseException as error:
-            raise explained(error) from error.__cause__
+            raise self._failed(error) from error.__cause__
+        self._meter.took(perf_counter_ns() - began)
         return request.result(found, fed)
 
     async def apartial_run_setup(self: Any, fetches: Any, feeds: Any = None, *, options: Any = None) -> str:

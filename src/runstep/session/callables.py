@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from runstep import errors
+from runstep.observe.live import SAMPLED
 from runstep.quiet import begin, end
 from runstep.session import feeds
-from runstep.session.failure import explained
 from runstep.session.fetches import Fetches
 
 if TYPE_CHECKING:
@@ -83,11 +84,11 @@ def _direct(session: BaseSession, fetches: Any, request: Any, keys: list[Any]) -
     def run(*values: Any, **kwargs: Any) -> Any:
         if len(values) != count:
             _check_count(keys, values)
-        if kwargs or graph._edits != edits:
+        if kwargs or graph._edits != edits or not engine.direct:
             _check_open(session)
             return session.run(fetches, dict(zip(keys, values, strict=True)), **kwargs)
-        if engine.closed:
-            _check_open(session)
+        session._steps = steps = session._steps + 1
+        began = 0 if steps % SAMPLED else perf_counter_ns()
         fed = (
             (single(values[0]),)
             if single is not None
@@ -95,15 +96,18 @@ def _direct(session: BaseSession, fetches: Any, request: Any, keys: list[Any]) -
         )
         try:
             if straight is None:
-                return build(run_step(plan, fed, None, timeout))
-            token = begin()
-            try:
-                found = straight(None, *fed)
-            finally:
-                end(token)
-            return build(found)
+                found = run_step(plan, fed, None, timeout)
+            else:
+                token = begin()
+                try:
+                    found = straight(None, *fed)
+                finally:
+                    end(token)
         except BaseException as error:
-            raise explained(error) from error.__cause__
+            raise session._failed(error) from error.__cause__
+        if began:
+            session._meter.took(perf_counter_ns() - began, SAMPLED)
+        return build(found)
 
     if keys:
         return run

@@ -99,6 +99,7 @@ class LocalEngine:
             rewrites=_rewrites(config),
         )
         self.closed = False
+        self.direct = True  # what is compiled may run without asking: not closed, and no trace is on
         self.on_close: list[Callable[[], object]] = []
         self._refusal = _refusal(config)
         self._placements = PlacementLog() if config is not None and config.log_device_placement else None
@@ -320,7 +321,7 @@ class LocalEngine:
         with self._idle:
             if self.closed:
                 return
-            self.closed = True
+            self.closed, self.direct = True, False
         live_engines.discard(self)
         for forget in self.on_close:
             forget()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import sys
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from runstep import errors
 from runstep.graph import dtypes, shapes
 from runstep.graph.exporter import write_node
 from runstep.graph.tensor import Tensor
+from runstep.observe.trace import TracedStep, Tracer, active
 from runstep.plan.compile import Plan
 from runstep.plan.node import PlanNode
 from runstep.step import Record, StepContext
@@ -118,9 +121,10 @@ class Collector:
                 )
             trace = trace or options.trace_level > 0 or options.report_tensor_allocations_upon_oom
             partitions = options.output_partition_graphs
+        tracer = active()
         if run_metadata is None:
             trace = partitions = False
-        return Recording(run_metadata, trace, partitions, cost, config)
+        return Recording(run_metadata, trace or tracer is not None, partitions, cost, config, tracer)
 
 
 class Recording:
@@ -130,8 +134,11 @@ class Recording:
       trace: whether the plan must report its kernel calls. context: the step's context, which collects them.
     """
 
-    def __init__(self, target: Any, trace: bool, partitions: bool, cost: bool, config: Any) -> None:
+    def __init__(
+        self, target: Any, trace: bool, partitions: bool, cost: bool, config: Any, tracer: Tracer | None = None
+    ) -> None:
         self.trace = trace
+        self.tracer = tracer
         self.context = StepContext()
         if trace:
             self.context.records = []
@@ -157,6 +164,8 @@ class Recording:
         Args:
           target: another RunMetadata to fill: each call of a partial run may bring its own.
         """
+        if self.tracer is not None and plan is not None:
+            self._report(plan)
         target = self._target if target is None else target
         if target is None:
             return
@@ -175,6 +184,19 @@ class Recording:
         if self._config is not None and self._config.experimental.HasField("session_metadata"):
             found.session_metadata.CopyFrom(self._config.experimental.session_metadata)
         target.ParseFromString(found.SerializeToString())
+
+    def _report(self, plan: Plan) -> None:
+        """Gives the step to the trace that is on, once."""
+        from runstep.protos import step_stats_pb2
+
+        tracer, self.tracer = self.tracer, None
+        stats = step_stats_pb2.StepStats()
+        self._step_stats(plan, stats)
+        error = sys.exc_info()[1]
+        code = "" if error is None else type(error).__name__
+        now = self._wall + time.perf_counter_ns() - self._clock
+        assert tracer is not None
+        tracer.add(TracedStep(stats, self._wall, now, code))
 
     def _step_stats(self, plan: Plan, stats: Any) -> None:
         by_device: dict[str, Any] = {}
@@ -195,34 +217,42 @@ class Recording:
                 )
         self._arguments = {t: f"_arg_{t.op.name}_{t.value_index}_{i}" for i, t in enumerate(plan.feeds)}
         nodes = {node.number: node for node in plan.nodes}
-        for record in self.context.records or ():
+        records = list(self.context.records or ())
+        # What has begun and not ended: the kernel that failed, and those that wait.
+        records += [Record(node, begun, max(end, begun), ()) for node, begun in self.context.begun.copy().items()]
+        ready = _ready_times(plan, records, self._clock)
+        for record in records:
             recorded = nodes.get(record.node)
             if recorded is not None:
-                self._node(by_device.get(recorded.device) or by_device[first], recorded, record)
+                device = by_device.get(recorded.device) or by_device[first]
+                self._node(device, recorded, record, min(ready[record.node], record.started))
         for position, tensor in enumerate(plan.fetches):
             name = f"_retval_{tensor.op.name}_{tensor.value_index}_{position}"
             self._edge(by_device[first], name, f"{name} = _Retval({tensor.op.name})", end)
 
     def _edge(self, device: Any, name: str, label: str, clock: int) -> None:
         stats = device.node_stats.add(node_name=name, timeline_label=label)
-        self._times(stats, clock, clock)
+        self._times(stats, clock, clock, clock)
 
-    def _times(self, stats: Any, started: int, ended: int) -> None:
+    def _times(self, stats: Any, started: int, ended: int, ready: int) -> None:
         start = self._wall + started - self._clock
         length = ended - started
         stats.all_start_micros, stats.all_start_nanos = start // 1000, start
         stats.op_start_rel_micros, stats.op_start_rel_nanos = 0, 0
         stats.op_end_rel_micros = stats.all_end_rel_micros = -(-length // 1000)
         stats.op_end_rel_nanos = stats.all_end_rel_nanos = length
-        stats.scheduled_micros, stats.scheduled_nanos = start // 1000, start
+        scheduled = self._wall + ready - self._clock
+        stats.scheduled_micros, stats.scheduled_nanos = scheduled // 1000, scheduled
         stats.thread_id = threading.get_native_id() & 0xFFFFFFFF
 
-    def _node(self, device: Any, node: PlanNode, record: Record) -> None:
+    def _node(self, device: Any, node: PlanNode, record: Record, ready: int) -> None:
         op = node.op
         assert op is not None
         inputs = ", ".join(self._arguments.get(t) or (t.op.name if t.value_index == 0 else t.name) for t in op.inputs)
         stats = device.node_stats.add(node_name=node.name, timeline_label=f"{node.name} = {node.type}({inputs})")
-        self._times(stats, record.started, record.ended)
+        self._times(stats, record.started, record.ended, ready)
+        if record.thread:
+            stats.thread_id = record.thread & 0xFFFFFFFF
         total = 0
         for slot, value in enumerate(record.outputs):
             size = int(getattr(value, "nbytes", 0))
@@ -243,6 +273,17 @@ class Recording:
         memory = stats.memory.add(allocator_name="cpu", total_bytes=total, peak_bytes=total, live_bytes=total)
         memory.allocation_records.add(alloc_micros=stats.all_start_micros, alloc_bytes=total)
         stats.memory_stats.persistent_memory_size = 0
+
+
+def _ready_times(plan: Plan, records: Sequence[Record], clock: int) -> dict[int, int]:
+    """For each node, when the last of its inputs was there; `clock` without any."""
+    ended: dict[int, int] = {}
+    for record in records:
+        ended.setdefault(record.node, record.ended)
+    return {
+        node.number: max([clock, *(ended.get(source.number, clock) for source, _ in node.inputs if source.feed < 0)])
+        for node in plan.nodes
+    }
 
 
 def partition_graphs(plan: Plan, out: Any) -> None:

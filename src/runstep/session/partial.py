@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runstep import errors
+from runstep.observe.trace import active
 from runstep.session import feeds, metadata
 from runstep.session.failure import explained
 from runstep.session.fetches import Fetches, structure_key
@@ -70,6 +71,8 @@ class _PartialRun:
 
     def end(self) -> None:
         """Forgets the step. Those who wait for something of it still get it."""
+        if self.recording is not None and self.recording.tracer is not None and self.request.plan is not None:
+            self.recording.finish(self.request.plan)
         self.over = True
         self.step = None
         self.echoes.clear()
@@ -179,15 +182,19 @@ class PartialRuns:
 
     def setup(self, session: BaseSession, fetches: Any, feed_keys: Any, options: Any) -> PartialRunHandle:
         """See `Session.partial_run_setup`."""
-        request = self._known(session, fetches, feed_keys) if options is None else None
+        session._steps += 1
+        traced = active() is not None
+        request = self._known(session, fetches, feed_keys) if options is None and not traced else None
         recording = None
         if request is None:
             run_options = metadata.checked_options(options)
-            if run_options is not None:
+            if run_options is not None or traced:
                 from runstep.protos import config_pb2
 
                 recording = session._metadata.begin(run_options, config_pb2.RunMetadata(), session._engine)
-            request = self._new(session, fetches, feed_keys, recording is not None and recording.trace, options is None)
+            request = self._new(
+                session, fetches, feed_keys, recording is not None and recording.trace, options is None and not traced
+            )
         step = request.step(session, StepContext() if recording is None else recording.context)
         run = _PartialRun(request, step, session._engine, recording)
         handle = self.handle(session, run)
@@ -273,7 +280,7 @@ class PartialRuns:
                 return _end(run, step, call, given)
             except BaseException as error:
                 run.abandon()
-                raise explained(error) from error.__cause__
+                raise session._failed(error) from error.__cause__
 
     def _prepared(
         self, session: BaseSession, handle: Any, fetches: Any, feed_dict: Any
@@ -347,6 +354,10 @@ class PartialRuns:
         run = self._find(session, handle)
         return None if run is None else run.abandon()
 
+    def open(self) -> list[tuple[str, _PartialRun]]:
+        """The open handles, as strings, and their runs."""
+        return [(text, run) for text, run in list(self._runs.items()) if not run.over]
+
     def close_all(self) -> None:
         """Ends every open handle, when the session closes."""
         for run in list(self._runs.values()):
@@ -363,7 +374,7 @@ def _advance(session: BaseSession, run: _PartialRun, call: Call, values: Sequenc
         return _end(run, step, call, given)
     except BaseException as error:  # after data moved: the handle dies of it (S147)
         run.abandon()
-        raise explained(error) from error.__cause__
+        raise session._failed(error) from error.__cause__
 
 
 def _begin(
@@ -399,7 +410,7 @@ def _begin(
             return step, step.begin(call.fed, kept, now, call.wanted), given
         except BaseException as error:
             run.abandon()
-            raise explained(error) from error.__cause__
+            raise session._failed(error) from error.__cause__
 
 
 def _end(run: _PartialRun, step: PlainStep | DrivenStep | None, call: Call, given: Sequence[Any]) -> Any:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import weakref
 from collections.abc import Callable, Sequence
+from time import perf_counter_ns
 from typing import Any
 
 from runstep import errors
 from runstep.graph.graph import Graph, get_default_graph
 from runstep.graph.tensor import Tensor
+from runstep.observe.live import SAMPLED, Meter, Observed
+from runstep.observe.trace import active
 from runstep.quiet import begin, end
 from runstep.session import default, feeds, metadata
 from runstep.session.awaitable import AwaitableRuns
@@ -49,7 +53,24 @@ class _Request:
         return self.build(_with_fed(found, self, fed))
 
 
-class BaseSession(AwaitableRuns, PartialRunning):
+class _Nothing(dict[Any, Any]):
+    """Remembers nothing."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
+
+
+_NOTHING = _Nothing()
+_live_sessions: weakref.WeakSet[BaseSession] = weakref.WeakSet()
+
+
+def watch_sessions(on: bool) -> None:
+    """Says to all sessions that a trace is on, or is over."""
+    for session in list(_live_sessions):
+        session._watch(on)
+
+
+class BaseSession(AwaitableRuns, PartialRunning, Observed):
     """What Session and InteractiveSession share (source: tf.Session).
 
     May be used from any number of threads at once.
@@ -63,7 +84,11 @@ class BaseSession(AwaitableRuns, PartialRunning):
     def __init__(self, target: Any = "", graph: Any = None, config: Any = None) -> None:
         self._closed = True  # until the engine is open: a constructor that fails leaves nothing to close (S7)
         self._engine: LocalEngine | None = None
-        self._cache: dict[Any, _Request] = {}
+        self._requests: dict[Any, _Request] = {}
+        self._cache = self._requests
+        self._traced: dict[Any, _Request] = {}
+        self._meter = Meter()
+        self._steps = 0
         _check_graph(graph)
         self._target = _checked_target(target)
         self._config = _checked_config(config)
@@ -74,8 +99,10 @@ class BaseSession(AwaitableRuns, PartialRunning):
         except BaseException:
             metadata.release_session_metadata(self._metadata_name)
             raise
-        self._engine.on_close.append(self._cache.clear)  # what is cached runs without asking the engine
+        self._engine.on_close.append(self._requests.clear)  # what is cached runs without asking the engine
         self._closed = False
+        _live_sessions.add(self)
+        self._watch(active() is not None)
         self._metadata = metadata.Collector(self._config)
         timeout = 0 if self._config is None else self._config.operation_timeout_in_ms
         self._timeout = timeout / 1000 if timeout > 0 else None
@@ -135,7 +162,13 @@ class BaseSession(AwaitableRuns, PartialRunning):
             except TypeError:
                 key, request = None, None
             if request is not None and request.edits == self._graph._edits:
-                return self._run_request(request, feed_dict.values() if feed_dict else ())
+                self._steps = steps = self._steps + 1
+                if steps % SAMPLED:
+                    return self._run_request(request, feed_dict.values() if feed_dict else ())
+                began = perf_counter_ns()
+                found = self._run_request(request, feed_dict.values() if feed_dict else ())
+                self._meter.took(perf_counter_ns() - began, SAMPLED)
+                return found
         else:
             key = None
         return self._run_slowly(key, fetches, feed_dict, options, run_metadata)
@@ -159,13 +192,15 @@ class BaseSession(AwaitableRuns, PartialRunning):
             else:
                 found = ()
         except BaseException as error:
-            raise explained(error) from error.__cause__
+            raise self._failed(error) from error.__cause__
         if request.direct:
             found = _with_fed(found, request, fed)
         return request.build(found)
 
     def _run_slowly(self, key: Any, fetches: Any, feed_dict: Any, options: Any, run_metadata: Any) -> Any:
+        began = perf_counter_ns()
         request, fed, step, timeout = self._analysed(key, fetches, feed_dict, options, run_metadata)
+        self._steps += 1
         if not request.plan:
             step.finish(None)
             return request.build(_with_fed((), request, fed))
@@ -175,8 +210,15 @@ class BaseSession(AwaitableRuns, PartialRunning):
             finally:
                 step.finish(request.plan)
         except BaseException as error:
-            raise explained(error) from error.__cause__
+            raise self._failed(error) from error.__cause__
+        self._meter.took(perf_counter_ns() - began)
         return request.build(_with_fed(found, request, fed))
+
+    def _failed(self, error: BaseException) -> BaseException:
+        """The error of a step as its caller sees it; counted."""
+        found = explained(error)
+        self._meter.failed(found)
+        return found
 
     def _analysed(
         self, key: Any, fetches: Any, feed_dict: Any, options: Any, run_metadata: Any
@@ -190,7 +232,12 @@ class BaseSession(AwaitableRuns, PartialRunning):
         given = feeds.check_mapping(feed_dict)
         tensors, values = feeds.split(feeds.flatten(self._graph, given))
         step = self._metadata.begin(run_options, run_metadata, self._engine)
-        request = self._request(wanted, tensors, step.trace)
+        traced = step.tracer is not None and key is not None
+        request = self._traced.get(key) if traced else None
+        if request is None or request.edits != self._graph._edits:
+            request = self._request(wanted, tensors, step.trace)
+            if traced:
+                self._traced[key] = request
         # A later run with the same keys may skip all this when each key is one plain tensor.
         if key is not None and len(given) == len(tensors) and all(not _is_handle(v) for v in values):
             if all(self._is_plain_key(k, t) for k, t in zip(given, tensors, strict=True)):
@@ -265,6 +312,13 @@ class BaseSession(AwaitableRuns, PartialRunning):
 
         return from_options(self, callable_options)
 
+    def _watch(self, on: bool) -> None:
+        """While steps are traced, no request is found ready: each goes the long way, past the recorder."""
+        self._cache = _NOTHING if on else self._requests
+        self._traced.clear()
+        if self._engine is not None:
+            self._engine.direct = not on and not self._engine.closed
+
     def _check_open(self) -> None:
         if self._closed:
             raise RuntimeError(_CLOSED)
@@ -282,7 +336,7 @@ class BaseSession(AwaitableRuns, PartialRunning):
         if self._closed:
             return
         self._closed = True
-        self._cache.clear()
+        self._requests.clear()
         metadata.release_session_metadata(self._metadata_name)
         if self._engine is not None:
             self._engine.close()
