@@ -83,7 +83,9 @@ def test_statistics_of_a_run(theirs: Any) -> None:
         total = runstep.while_loop(lambda i, s: i < 3, lambda i, s: (i + 1, s + y), (0, y))[1]
         with runstep.Session(config=runstep.ConfigProto(device_count={"CPU": 2})) as session:
             seen = runstep.RunMetadata()
-            session.run([total, y * 2], {x: [1.0, 2.0]}, runstep.RunOptions(trace_level=3), seen)
+            session.run(
+                [total, y * 2], {x: [1.0, 2.0]}, runstep.RunOptions(trace_level=runstep.RunOptions.FULL_TRACE), seen
+            )
     check(seen.step_stats, theirs)
 
 

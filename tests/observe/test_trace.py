@@ -69,7 +69,7 @@ def test_many_steps(rs: Any, tmp_path: Path) -> None:
                 assert other.run(z, {x: [1.0]}) == 1
             with pytest.raises(rs.errors.OpError):
                 session.run(rs.reshape(x, [7]), {x: [1.0]})
-        assert active() is None and len(tracer.steps) == 8
+        assert len(tracer.steps) == 8 and active() is None
         assert session.run(z, {x: [5.0]}) == 25 and call([1.0]) == 1 and len(tracer.steps) == 8
     valid(path)
     steps = events(path, "X", pid=rows(path)["Steps"])

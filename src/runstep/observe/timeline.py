@@ -104,7 +104,7 @@ class Timeline:
         Args:
           show_dataflow: with arrows from producers to consumers in other lanes.
           show_memory: with the life of each tensor, and counters of what allocators hold.
-          op_time: "schedule", "gpu" or "all": what counts as the time of an operation whose kernels ran on a GPU. It makes no
+          op_time: "schedule", "gpu" or "all": what counts as the time of an operation whose kernels ran on a GPU. No
             difference here: what TensorFlow's tracer saw on a GPU is shown as another device.
         """
         return self._analyzed(show_dataflow, show_memory)[0].format_to_string(pretty=True)
