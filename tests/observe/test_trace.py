@@ -58,7 +58,7 @@ def test_many_steps(rs: Any, tmp_path: Path) -> None:
         call = session.make_callable(z, [x])
         session.run(z, {x: [1.0]})
         with rs.trace(str(path)) as tracer:
-            assert active() is tracer
+            assert active()
             for n in range(3):
                 assert session.run(z, {x: [n]}) == n * n
             assert call([2.0]) == 4
