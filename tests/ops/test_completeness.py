@@ -17,7 +17,10 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 
 _STRUCTURE = "Switch Merge Enter Exit NextIteration RefSwitch RefMerge RefEnter RefExit RefNextIteration _SwitchN"
-_CALLS = "If StatelessIf Case StatelessCase While StatelessWhile For PartitionedCall StatefulPartitionedCall RemoteCall"
+_CALLS = (
+    "If StatelessIf Case StatelessCase While StatelessWhile For PartitionedCall StatefulPartitionedCall RemoteCall "
+    "SymbolicGradient"
+)
 
 
 def _named(pattern: str) -> list[str]:

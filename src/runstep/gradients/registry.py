@@ -77,6 +77,10 @@ def find_for(op: Operation) -> GradientFunction | None:
     """
     if not op.inputs:
         return None
+    if op.type in op.graph._functions:
+        from runstep.gradients.functional import named_call
+
+        return named_call
     override = op.attrs.get("_gradient_op_type")
     return find(op.type if override is None else override.decode(), op)
 

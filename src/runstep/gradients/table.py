@@ -11,6 +11,7 @@ import runstep.gradients.control_flow
 import runstep.gradients.conv
 import runstep.gradients.cumulative
 import runstep.gradients.elementwise
+import runstep.gradients.functional
 import runstep.gradients.image
 import runstep.gradients.indexing
 import runstep.gradients.joining

@@ -5,8 +5,10 @@ A GraphDef alone does not say which operations a branch or a loop was built from
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from runstep.graph.collections import GraphKeys
 from runstep.graph.control_flow import CondContext, ControlFlowContext, WhileContext
 from runstep.graph.graph import Graph, get_default_graph
 from runstep.graph.operation import Operation
@@ -97,7 +99,7 @@ def cond_from_proto(message: Any, import_scope: str | None = None) -> CondContex
 
 def _siblings(graph: Graph, context: CondContext) -> list[CondContext]:
     outer = context.outer_context
-    found = graph.get_collection("cond_context") if outer is None else outer.nested
+    found = graph.get_collection(GraphKeys.COND_CONTEXT) if outer is None else outer.nested
     return [other for other in found if isinstance(other, CondContext)]
 
 
@@ -126,6 +128,16 @@ def while_from_proto(message: Any, import_scope: str | None = None) -> WhileCont
         exit_.op._control_flow_context = context.outer_context
         context._inside.discard(exit_)
     return context
+
+
+def copied_contexts(messages: Iterable[Any], graph: Graph) -> None:
+    """Adds the contexts that were written of another graph to one that has the same operations."""
+    with graph.as_default():
+        for message in messages:
+            if isinstance(message, control_flow_pb2.CondContextDef):
+                graph.add_to_collection(GraphKeys.COND_CONTEXT, cond_from_proto(message))
+            else:
+                graph.add_to_collection(GraphKeys.WHILE_CONTEXT, while_from_proto(message))
 
 
 def _fill(context: ControlFlowContext, message: Any, names: _Names, import_scope: str | None) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from runstep import errors
 from runstep.graph import dtypes
 from runstep.graph.attr_value import NameAttrs, Placeholder
+from runstep.graph.collections import GraphKeys
 from runstep.graph.dtypes import DType
 from runstep.graph.graph import Graph
 from runstep.graph.operation import Operation
@@ -74,6 +77,8 @@ class Function:
 
     Attributes:
       name: what nodes call it by. definition: its `FunctionDef`. signature: its arguments, as an op def.
+      gradient_name: the function of the library that is its gradient. python_gradient: what makes its gradient.
+      contexts: the branches and loops in it, as messages. backward: the functions made for its gradients.
     """
 
     def __init__(self, definition: Any, library: dict[str, Function]) -> None:
@@ -83,6 +88,9 @@ class Function:
         self.name: str = definition.signature.name
         self.signature: OpDef = op_def_from_proto(definition.signature)
         self.gradient_name: str | None = None
+        self.python_gradient: Callable[..., Any] | None = None
+        self.contexts: list[Any] = []
+        self.backward: dict[Any, Any] = {}
         self._library = library
         self._bodies: dict[Any, FunctionGraph] = {}
 
@@ -117,21 +125,54 @@ class _Names:
 
 
 def _instantiate(function: Function, attrs: dict[str, Any]) -> FunctionGraph:
-    from runstep.graph.node_importer import NodeImporter
-
     definition = function.definition
     graph = FunctionGraph(function.name)
     graph._functions = function._library
-    names = _Names()
+    add_arguments(graph, function, attrs)
+    graph.outputs, controls = inline(graph, function, attrs, graph.inputs)
+    wanted = set(definition.control_ret.values())
+    stateful = [op for op in controls.values() if op.op_def is not None and op.op_def.is_stateful]
+    graph.control_outputs = [controls[name] for name in wanted] if wanted else []
+    known = set(graph.control_outputs)
+    graph.control_outputs += [
+        op for op in stateful if op not in known and op.type not in ("Placeholder", "VarHandleOp")
+    ]
+    graph.finalize()
+    return graph
+
+
+def add_arguments(graph: FunctionGraph, function: Function, attrs: dict[str, Any]) -> list[Tensor]:
+    """Gives a body the arguments of a function."""
+    from runstep.graph import shapes
+
+    definition = function.definition
+    found = []
     for position, arg in enumerate(function.signature.inputs):
-        types = _arg_types(arg, attrs)
         arg_attrs = definition.arg_attr[position].attr if position in definition.arg_attr else {}
         raw = None
         if "_output_shapes" in arg_attrs and len(arg_attrs["_output_shapes"].list.shape) == 1:
-            from runstep.graph import shapes
-
             raw = shapes.from_proto(arg_attrs["_output_shapes"].list.shape[0])
-        names.lists[arg.name] = [graph.add_input(arg.name, dtype, raw) for dtype in types]
+        found += [graph.add_input(arg.name, dtype, raw) for dtype in _arg_types(arg, attrs)]
+    return found
+
+
+def inline(
+    graph: Graph, function: Function, attrs: dict[str, Any], inputs: Sequence[Tensor]
+) -> tuple[list[Tensor], dict[str, Operation]]:
+    """Adds the nodes of a function's body to a graph, under their own names, with `inputs` for its arguments.
+
+    Returns:
+      The outputs, and the operations by the names that the definition has for them.
+    """
+    from runstep.graph.node_importer import NodeImporter
+
+    definition = function.definition
+    names = _Names()
+    start = 0
+    for arg in function.signature.inputs:
+        count = len(_arg_types(arg, attrs))
+        names.lists[arg.name] = list(inputs[start : start + count])
+        start += count
     importer = NodeImporter(graph, attrs=attrs)
 
     def register(node: Any, op: Operation) -> None:
@@ -147,22 +188,15 @@ def _instantiate(function: Function, attrs: dict[str, Any]) -> FunctionGraph:
         producer_of=lambda ref: ref.split(":")[0] if ref not in names.lists else None,
         added=register,
     )
+    found: list[Tensor] = []
     for output in function.signature.outputs:
         ref = definition.ret[output.name]
         types = _arg_types(output, attrs)
         if len(types) == 1 and not output.is_sequence:
-            graph.outputs.append(names.get(ref))
+            found.append(names.get(ref))
         else:
-            graph.outputs.extend(names.lists[ref])
-    wanted = set(definition.control_ret.values())
-    stateful = [op for op in controls.values() if op.op_def is not None and op.op_def.is_stateful]
-    graph.control_outputs = [controls[name] for name in wanted] if wanted else []
-    known = set(graph.control_outputs)
-    graph.control_outputs += [
-        op for op in stateful if op not in known and op.type not in ("Placeholder", "VarHandleOp")
-    ]
-    graph.finalize()
-    return graph
+            found.extend(names.lists[ref])
+    return found, controls
 
 
 def _arg_types(arg: Any, attrs: dict[str, Any]) -> list[DType]:
@@ -234,9 +268,35 @@ def define(graph: Graph, body: FunctionGraph, name: str) -> NameAttrs:
     )
     function = Function(definition, graph._functions)
     function._bodies[()] = body
+    for key in (GraphKeys.COND_CONTEXT, GraphKeys.WHILE_CONTEXT):
+        function.contexts += [context.to_proto() for context in body.get_collection(key)]
     graph._functions[name] = function
     body.finalize()
     return NameAttrs(name)
+
+
+def function_named(graph: Graph, name: str) -> Function:
+    """A function of the graph's library. NotFoundError: there is none of this name."""
+    found: Function | None = graph._functions.get(name)
+    if found is None:
+        raise errors.NotFoundError(None, None, f"Function {name} is not defined in this graph.")
+    return found
+
+
+def call(
+    graph: Graph, name: NameAttrs, inputs: Sequence[Tensor], types: Sequence[DType] | None = None
+) -> list[Tensor]:
+    """Adds a call of a library function, PartitionedCall or StatefulPartitionedCall, and returns its outputs."""
+    from runstep.graph.apply import apply
+
+    function = function_named(graph, name.name)
+    body = function.body(name.attrs)
+    kind = "StatefulPartitionedCall" if function.definition.signature.is_stateful else "PartitionedCall"
+    found: list[Tensor] = list(apply(kind, list(inputs), f=name, Tout=types or [t.dtype for t in body.outputs]))
+    for tensor, inside in zip(found, body.outputs, strict=True):
+        tensor.raw_shape = inside.raw_shape
+        tensor._handle_data = inside._handle_data
+    return found
 
 
 def substitute(attr: Any, attrs: dict[str, Any]) -> Any:

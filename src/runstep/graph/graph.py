@@ -622,6 +622,9 @@ def graph_of(values: Any) -> Graph:
     Raises:
       ValueError: they are of different graphs.
     """
+    default = get_default_graph()
+    if default.building_function:
+        return default  # which captures what is from outside
     found: Graph | None = None
     first: Any = None
     for value in values:
@@ -632,4 +635,4 @@ def graph_of(values: Any) -> Graph:
                     found, first = graph, item
                 elif graph is not found:
                     raise ValueError(f"{item} must be from the same graph as {first} (graphs are {graph} and {found}).")
-    return found if found is not None else get_default_graph()
+    return found if found is not None else default

@@ -57,3 +57,4 @@ op(
     stateful=True,
 )
 op("DeviceIndex", " -> index: int32", "device_names: list(string)", stateful=True)
+op("SymbolicGradient", "input: Tin -> output: Tout", "Tin: list(type) >= 1", "Tout: list(type) >= 1", "f: func")

@@ -65,6 +65,13 @@ def _call(node: PlanNode, body: Body) -> tuple[Callable[..., Any], bool]:
     return run, segment.is_async
 
 
+def _symbolic(node: PlanNode, body: Body) -> tuple[Callable[..., Any], bool]:
+    from runstep.gradients.functional import symbolic_gradient
+
+    segment = body(symbolic_gradient(node.op.graph, node.attrs["f"]))  # type: ignore[union-attr]
+    return segment.run, segment.is_async
+
+
 def _if(node: PlanNode, body: Body) -> tuple[Callable[..., Any], bool]:
     then, other = body(node.attrs["then_branch"]), body(node.attrs["else_branch"])
     yes, no = then.run, other.run
@@ -162,5 +169,6 @@ _MAKERS: dict[str, Callable[[PlanNode, Body], tuple[Callable[..., Any], bool]]] 
     "While": _while,
     "StatelessWhile": _while,
     "For": _for,
+    "SymbolicGradient": _symbolic,
     **dict.fromkeys(_CALLS, _call),
 }
