@@ -1,4 +1,4 @@
-"""Gradients of what calls functions: graphs of TensorFlow with functions, If, Case and While, differentiated by both."""
+"""Gradients of what calls functions: graphs of TensorFlow with calls, If, Case and While, differentiated by both."""
 
 from __future__ import annotations
 
