@@ -20,7 +20,7 @@ from runstep.ops import registry
 from runstep.plan import calls, elementwise, regions
 from runstep.plan.device import Placement, PlanDevice
 from runstep.plan.emit import Emitter, Segment
-from runstep.plan.fold import NO_REWRITES, Rewriter, Rewrites, is_pure, resolve
+from runstep.plan.fold import NO_REWRITES, Rewriter, Rewrites, resolve
 from runstep.plan.frames import NEVER, ControlFlow, Item
 from runstep.plan.fuse import fuse
 from runstep.plan.idioms import idioms, through
@@ -405,7 +405,7 @@ class _Work:
     def _find_kept(self, live: set[PlanNode]) -> None:
         """Which outputs something may hold on to after its kernel returned: a variable, a queue, a list of tensors."""
         keepers = [
-            node for node in live if node.op is not None and not is_pure(node.op) and node.type not in _STRUCTURE
+            node for node in live if node.op is not None and not node.is_pure and node.type not in _STRUCTURE
         ]
         kept: set[PlanNode] = set()
         stack = [source for node in keepers for source, _ in node.inputs]

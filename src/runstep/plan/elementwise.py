@@ -42,7 +42,9 @@ _MOST = 64
 
 def join(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
     """`live` (producers first) without the nodes that were joined to others. `needed` are the outputs that leave."""
-    if not any(_is_member(node) for node in live):
+    ends = {node for node in live if _is_member(node) and _may_be_large(node.output_shapes[0])}
+    ends |= {node for node in live if node.type in _FOLDS and _fold_of(node) and _may_be_large(node.input_shapes[0])}
+    if not ends:
         return list(live)
     users: dict[PlanNode, list[PlanNode]] = {}
     fixed = {source for source, _ in needed}
@@ -53,7 +55,7 @@ def join(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
     place = {node: position for position, node in enumerate(live)}
     gone: set[PlanNode] = set()
     for node in reversed(live):
-        if node not in gone and (_is_member(node) or _fold_of(node) is not None):
+        if node in ends and node not in gone:
             gone |= _Group(node, users, fixed, place).join()
     return [node for node in live if node not in gone]
 
@@ -119,8 +121,6 @@ class _Group:
         """Gives the last node the kernel of the whole group; the nodes that it replaces."""
         last = self._last
         shape = last.input_shapes[0] if self._fold else last.output_shapes[0]
-        if not _may_be_large(shape):
-            return set()
         self._collect(shape)
         if len(self._members) < 2:
             return set()

@@ -8,14 +8,11 @@ from typing import Any
 import attrs
 import numpy as np
 
-from runstep.graph.attr_value import NameAttrs
-from runstep.graph.operation import Operation
 from runstep.graph.shapes import num_elements
 from runstep.plan.node import PASS, PlanNode, Ref
 from runstep.plan.prune import PASS as PASS_TYPES
 
 _SMALL = 64  # bytes: constants up to this size are compared by value
-_OPAQUE = frozenset(("resource", "variant"))
 
 
 @attrs.frozen
@@ -42,7 +39,7 @@ class Rewriter:
 
     def is_duplicate(self, node: PlanNode) -> bool:
         """Whether an equal node came before; the node is then `replaced` by it."""
-        if not self._rules.deduplicate or not is_pure(node.op):
+        if not self._rules.deduplicate or not node.is_pure:
             return False
         op = node.op
         assert op is not None
@@ -77,7 +74,7 @@ class Rewriter:
         """Computes a pure node whose inputs are all known. Its error, if it has one, is left to the run."""
         op = node.op
         assert op is not None
-        if not self._rules.fold or not op.outputs or not node.inputs or not is_pure(op):
+        if not self._rules.fold or not op.outputs or not node.inputs or not node.is_pure:
             return False
         if node.row is None or node.row.is_async or node.row.uses_step:
             return False
@@ -112,16 +109,6 @@ def _inherit_controls(node: PlanNode) -> None:
     for source, _ in node.inputs:
         found.update(dict.fromkeys(source.controls))
     node.controls = list(found)
-
-
-def is_pure(op: Operation | None) -> bool:
-    """Whether running a node twice, once, or at plan time makes no difference."""
-    if op is None or op.op_def is None or op.op_def.is_stateful:
-        return False
-    for tensor in (*op.inputs, *op.outputs):
-        if tensor.dtype.is_ref or tensor.dtype.name in _OPAQUE:
-            return False
-    return not any(isinstance(value, NameAttrs) for value in op.attrs.values())
 
 
 def _same_attrs(a: dict[str, Any], b: dict[str, Any]) -> bool:

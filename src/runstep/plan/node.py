@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runstep.graph.attr_value import NameAttrs
 from runstep.graph.dtypes import DType
 from runstep.graph.operation import Operation
 from runstep.graph.shapes import RawShape
@@ -29,6 +30,7 @@ NEXTS = frozenset(("NextIteration", "RefNextIteration"))
 MERGES = frozenset(("Merge", "RefMerge"))
 SWITCHES = frozenset(("Switch", "RefSwitch", "_SwitchN"))
 ALIASES = ENTERS | NEXTS | SWITCHES
+_OPAQUE = frozenset(("resource", "variant"))
 
 
 class PlanNode:
@@ -61,6 +63,7 @@ class PlanNode:
         "uses_step",
         "where",
         "functions",
+        "_is_pure",
     )
 
     def __init__(self, op: Operation | None, type_: str, name: str) -> None:
@@ -81,6 +84,14 @@ class PlanNode:
         self.device = ""
         self.where: PlanDevice | None = None
         self.functions: Callable[[PlanNode, Any], Any] | None = None
+        self._is_pure: bool | None = None
+
+    @property
+    def is_pure(self) -> bool:
+        """Whether running the node twice, once, or at plan time makes no difference."""
+        if self._is_pure is None:
+            self._is_pure = _is_pure(self.op)
+        return self._is_pure
 
     @property
     def attrs(self) -> dict[str, Any]:
@@ -117,6 +128,18 @@ class PlanNode:
 
     def __repr__(self) -> str:
         return f"<PlanNode {self.name} ({self.type})>"
+
+
+def _is_pure(op: Operation | None) -> bool:
+    if op is None or op.op_def is None or op.op_def.is_stateful:
+        return False
+    for tensor in (*op.inputs, *op.outputs):
+        if tensor.dtype.is_ref or tensor.dtype.name in _OPAQUE:
+            return False
+    for value in op.attrs.values():
+        if isinstance(value, NameAttrs):
+            return False
+    return True
 
 
 def PASS() -> None:  # noqa: N802 - a mark, never called
