@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -166,6 +167,18 @@ def tensorflows(definition: bytes, asked: Sequence[tuple[Names, Mapping[str, Arr
     """As `differentiate`, by TensorFlow on a serialised GraphDef."""
     tf = oracle.tensorflow().compat.v1
     graph = tf.Graph()
-    with graph.as_default(), tf.device("/cpu:0"):
+    with graph.as_default(), tf.device("/cpu:0"), _control_flow_of_version_1(tf):
         tf.import_graph_def(tf.GraphDef.FromString(definition), name="")
         return differentiate(tf, graph, asked, oracle.config())
+
+
+@contextlib.contextmanager
+def _control_flow_of_version_1(tf: Any) -> Iterator[None]:
+    """Gradients of tensor arrays are wanted as TF1 programs get them: with the other version they fail."""
+    enabled = tf.control_flow_v2_enabled()
+    tf.disable_control_flow_v2()
+    try:
+        yield
+    finally:
+        if enabled:
+            tf.enable_control_flow_v2()
