@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import runstep
-
 from runstep.graph.apply import apply
 from runstep.ops.linalg_functions import adjoint
 from runstep.testing import Spec, check_grads, complex_, grad_case, of, real
 
-LOOSE = {
+LOOSE: Any = {
     "rtol": {"float32": 1e-3, "complex64": 2e-3, "float64": 1e-9, "complex128": 1e-9},
     "atol": {"float32": 2e-4, "complex64": 5e-4, "float64": 1e-10, "complex128": 1e-10},
 }
@@ -79,10 +80,21 @@ ROWS = [
     ],
     linear("MatrixTriangularSolve", regular(size=3), real(2, 3, 4), types=REAL),
     linear("MatrixTriangularSolve", regular(2, 1, size=3), real(1, 4, 3, 2), types=REAL),
-    *[linear("BandedTriangularSolve", real(2, 2, 4, low=1, high=2), real(2, 4, 3), lower=lower, adjoint=adjoint)
-      for lower in (False, True) for adjoint in (False, True)],
     *[
-        linear("MatrixSolveLs", real(*shape), real(2, shape[1], 2), of(0.1, dtype="float64"), wrt=[0, 1], types=REAL, order=1)
+        linear("BandedTriangularSolve", real(2, 2, 4, low=1, high=2), real(2, 4, 3), lower=lower, adjoint=adjoint)
+        for lower in (False, True)
+        for adjoint in (False, True)
+    ],
+    *[
+        linear(
+            "MatrixSolveLs",
+            real(*shape),
+            real(2, shape[1], 2),
+            of(0.1, dtype="float64"),
+            wrt=[0, 1],
+            types=REAL,
+            order=1,
+        )
         for shape in ((2, 4, 3), (2, 3, 4))
     ],
     linear("MatrixSolveLs", real(4, 3), real(4, 2), of(0.1, dtype="float64"), wrt=[0, 1], fast=False, error=ValueError),
@@ -92,7 +104,9 @@ ROWS = [
     linear("Cholesky", definite(2, size=3), types=COMPLEX, order=1, numeric=False),
     linear(cholesky_of_symmetric, definite(2, size=3), types=WIDE),
     linear("MatrixSquareRoot", definite(2, size=3), types=REAL, order=1),
-    linear("MatrixSquareRoot", regular(2, size=3), types=COMPLEX, order=1, beyond=True),  # TensorFlow's lacks conjugates
+    linear(
+        "MatrixSquareRoot", regular(2, size=3), types=COMPLEX, order=1, beyond=True
+    ),  # TensorFlow's lacks conjugates
     linear("MatrixLogarithm", regular(size=3), error=LookupError),
     linear("Lu", regular(size=3), error=LookupError, outputs=[0]),
     *[linear(squares("Qr"), real(2, *shape), known=[True], types=REAL) for shape in ((4, 3), (3, 3), (3, 5))],

@@ -44,12 +44,7 @@ ROWS = [
     grad_case("BiasAddV1", real(2, 3, 4), real(4)),
     grad_case("LRN", positive(2, 2, 2, 5), depth_radius=2, alpha=0.3, order=1, types=FLOAT),
     grad_case("LRN", positive(1, 2, 2, 5), depth_radius=1, bias=2.0, beta=0.75, order=1, types=FLOAT),
-    *[
-        batch_norm(op, layout, training)
-        for op, layouts in VERSIONS
-        for layout in layouts
-        for training in (True, False)
-    ],
+    *[batch_norm(op, layout, training) for op, layouts in VERSIONS for layout in layouts for training in (True, False)],
 ]
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import runstep
-
 from runstep.testing import check_grads, complex_, grad_case, of, positive, real
 
 WIDE = {"T": ["float64"]}
@@ -40,7 +39,20 @@ def product(flip_a, flip_b, b, kind, make):
 
 ROWS = [
     grad_case("SparseReorder", SHUFFLED, real(3), SIZES, outputs=[1], types=BOTH),
-    grad_case("SparseAdd", INDICES, real(3), SIZES, OTHERS, real(2), SIZES, of(np.zeros(())), wrt=[1, 4], outputs=[1], types=WIDE, order=1),
+    grad_case(
+        "SparseAdd",
+        INDICES,
+        real(3),
+        SIZES,
+        OTHERS,
+        real(2),
+        SIZES,
+        of(np.zeros(())),
+        wrt=[1, 4],
+        outputs=[1],
+        types=WIDE,
+        order=1,
+    ),
     grad_case("SparseTensorDenseAdd", INDICES, real(3), SIZES, real(3, 4), types=WIDE),
     grad_case("SparseToDense", INDICES, SIZES, real(3), real(), types=BOTH),
     grad_case("SparseToDense", INDICES, SIZES, real(), real(), types=BOTH, order=1, beyond=True),

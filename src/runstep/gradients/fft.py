@@ -39,15 +39,15 @@ for _axes, _suffix in ((1, ""), (2, "2D"), (3, "3D")):
 
 
 def _weights(lengths: Tensor, once: float, other: float, kind: Any) -> Any:
-    """A number for each frequency that a real transform keeps: `once` for zero and for the middle one of an even length,
-    which stand for themselves, `other` for those that stand for their mirror image too.
+    """A number for each frequency that a real transform keeps: `once` for zero and for the middle one of an even
+    length, which stand for themselves, `other` for those that stand for their mirror image too.
     """
     known = constant_value(lengths)
     if known is not None:
-        size = int(known[-1])
-        found = np.full(size // 2 + 1, other, kind.as_numpy_dtype)
+        length = int(known[-1])
+        found = np.full(length // 2 + 1, other, kind.as_numpy_dtype)
         found[0] = once
-        if size % 2 == 0:
+        if length % 2 == 0:
             found[-1] = once
         return found
     size = lengths[-1]

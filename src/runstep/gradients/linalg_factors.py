@@ -1,4 +1,4 @@
-"""Gradients of QR, singular values and eigenvalues. Signs and phases that a factoring leaves open are taken as fixed."""
+"""Gradients of QR, singular values and eigenvalues. Signs and phases that are left open are taken as fixed."""
 
 from __future__ import annotations
 

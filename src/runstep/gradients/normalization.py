@@ -119,8 +119,10 @@ def _in_small_ops(
         dscale = reduce_sum(grad * (x - along(mean)) * along(over), axes)
         return [cast(grad * along(scale * over), kind), dscale, doffset]
     mean_x = reduce_mean(x, axes, keepdims=True)
-    over = apply("Rsqrt", reduce_mean(apply("SquaredDifference", x, apply("StopGradient", mean_x)), axes, keepdims=True)
-                 + epsilon)
+    over = apply(
+        "Rsqrt",
+        reduce_mean(apply("SquaredDifference", x, apply("StopGradient", mean_x)), axes, keepdims=True) + epsilon,
+    )
     centred = x - mean_x
     dscale = reduce_sum(grad * centred * over, axes, keepdims=True)
     mean_share = reduce_mean(grad * centred, axes, keepdims=True)

@@ -43,8 +43,8 @@ def _of_extreme(op: Operation, grad: Any, pick: Pick, total: Pick) -> Tensor:
 
 
 def _of_product(op: Operation, grad: Any, pick: Pick, total: Pick, product: Pick) -> Tensor:
-    """What each element is multiplied by: the product of the others. It is the product divided by the element; but where
-    one element is zero it is zero for all others, and the product of these for it, and with two zeros it is zero.
+    """What each element is multiplied by: the product of the others. It is the product divided by the element; but
+    where one element is zero it is zero for all others, and the product of these for it; with two zeros it is zero.
     """
     data = op.inputs[0]
     is_zero = apply("Equal", data, zeros_like(data))

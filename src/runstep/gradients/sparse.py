@@ -156,4 +156,3 @@ def _maximum(op: Operation, *grads: Any) -> list[Any]:
 @gradient("SparseSparseMinimum")
 def _minimum(op: Operation, *grads: Any) -> list[Any]:
     raise NotImplementedError("Gradients for SparseSparseMinimum is currently not implemented yet.")
-

@@ -1,4 +1,4 @@
-"""Gradients of tensor arrays: each has another one beside it, of its gradient, by the name of the `tf.gradients` call."""
+"""Gradients of tensor arrays: each has others beside it for its gradients, one for each `tf.gradients` call."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 from runstep.gradients.registry import gradient, no_gradient
 from runstep.graph.operation import Operation
-from runstep.ops.tensor_array import TensorArray
 from runstep.graph.tensor import Tensor
+from runstep.ops.tensor_array import TensorArray
 
 
 def grad_source(name: str) -> str:
@@ -76,10 +76,6 @@ def _split(op: Operation, flow: Any) -> list[Any]:
 
 
 no_gradient(
-    *(
-        f"TensorArray{what}{version}"
-        for what in ("", "Grad", "Size", "Close")
-        for version in ("", "V2", "V3")
-    ),
+    *(f"TensorArray{what}{version}" for what in ("", "Grad", "Size", "Close") for version in ("", "V2", "V3")),
     "TensorArrayGradWithShape",
 )

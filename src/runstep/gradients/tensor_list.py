@@ -52,9 +52,7 @@ def _concat(op: Operation, grad: Any, _: Any) -> list[Any]:
 @gradient("TensorListSplit")
 def _split(op: Operation, grad: Any) -> list[Any]:
     tensor, sizes, lengths = op.inputs
-    found, _ = apply(
-        "TensorListConcatV2", grad, apply("ConcatV2", [[-1], shape(tensor)[1:]], 0), lengths, **_kind(op)
-    )
+    found, _ = apply("TensorListConcatV2", grad, apply("ConcatV2", [[-1], shape(tensor)[1:]], 0), lengths, **_kind(op))
     del sizes
     return [found, None, None]
 
