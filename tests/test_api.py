@@ -15,8 +15,8 @@ import pytest
 import runstep as tf
 
 NAMESPACES = (
-    "bitwise debugging image initializers io layers linalg lookup manip math nn queue random signal sparse spectral "
-    "strings summary"
+    "bitwise debugging image initializers io layers linalg lookup losses manip math nn queue random signal sparse "
+    "spectral strings summary"
 ).split()
 
 # Where our signature says more than TensorFlow's, which hides its own behind a decorator.

@@ -242,7 +242,6 @@ def test_errors(same: Same) -> None:
         log.tried(lambda: layers.batch_normalization(x(tf, 4, 5), axis=2))
         log.tried(lambda: layers.batch_normalization(x(tf, 4, None)))
         log.tried(lambda: layers.batch_normalization(tf.placeholder(tf.float32, None)))
-        log.tried(lambda: layers.batch_normalization(image, fused=True, renorm=True))
 
     same(program)
 

@@ -104,7 +104,7 @@ class BatchNormalization(Layer):
     def build(self, input_shape: Any) -> None:
         found = TensorShape(input_shape)
         if found.rank is None:
-            raise ValueError("Input shape must be known to be able to build the layer.")
+            raise ValueError("Input has undefined rank. Received: input_shape=<unknown>.")
         sizes = found.as_list()
         self.axis = self._axes(self.axis, len(sizes))
         self.fused = self._fused(len(sizes))

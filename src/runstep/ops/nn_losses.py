@@ -220,7 +220,7 @@ def sparse_softmax_cross_entropy_with_logits(
                 f"labels.shape={labels.shape} of rank {ranks[0]} and logits.shape={logits.shape} of rank {ranks[1]}"
             )
         if ranks[1] == 2:
-            loss, _ = apply("SparseSoftmaxCrossEntropyWithLogits", precise, labels)
+            loss, _ = apply("SparseSoftmaxCrossEntropyWithLogits", precise, labels, name=name)
             return cast.cast(loss, logits.dtype) if is_low else loss
         sizes = shape_ops.shape(precise)
         last = arithmetic.subtract(shape_ops.rank(precise), 1, name="sub")
@@ -237,7 +237,7 @@ def sparse_softmax_cross_entropy_with_logits(
             )
         precise = apply("Reshape", precise, [-1, classes])
         labels = apply("Reshape", labels, [-1])
-        loss, _ = apply("SparseSoftmaxCrossEntropyWithLogits", precise, labels)
+        loss, _ = apply("SparseSoftmaxCrossEntropyWithLogits", precise, labels, name=name)
         loss = apply("Reshape", loss, label_shape)
         loss.set_shape(static)
         return cast.cast(loss, logits.dtype) if is_low else loss

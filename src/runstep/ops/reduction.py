@@ -137,14 +137,15 @@ def _is_kept(keepdims: Any, keep_dims: Any) -> bool:
 
 
 def all_axes(x: Any, axis: Any) -> Any:
-    """`axis`, or for None a constant or (where the rank is unknown) a range over all axes of `x`."""
+    """`axis`, or for None a constant or (where the rank is unknown, and as TensorFlow does for scalars) a range over all
+    axes of `x`."""
     if axis is not None:
         return axis
     if isinstance(x, SparseTensor):
         rank = x.dense_shape.raw_shape[0] if x.dense_shape.raw_shape else None
     else:
         rank = x.get_shape().ndims if hasattr(x, "get_shape") else None  # a tensor or a variable
-    if rank is not None:
+    if rank:
         return convert_to_tensor(np.arange(rank, dtype=np.int32))
     if not isinstance(x, Tensor) and not isinstance(x, SparseTensor):
         with name_scope(None, "Rank") as scope:
@@ -153,6 +154,8 @@ def all_axes(x: Any, axis: Any) -> Any:
                 count = apply("Rank", value, name=scope)
             else:
                 count = convert_to_tensor(np.int32(len(value.raw_shape)), name=scope)
+    elif rank == 0:
+        count = convert_to_tensor(np.int32(0), name="Rank")
     else:
         count = apply("Rank", x)
     return apply("Range", 0, count, 1, name="range")
