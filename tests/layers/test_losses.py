@@ -56,9 +56,6 @@ def test_a_loss_makes_the_nodes_of_tensorflows(same: Same, build: Any) -> None:
 DYNAMIC = [
     lambda tf: tf.losses.compute_weighted_loss(x(tf, None, 3), weights=x(tf, 5, 1), reduction="weighted_sum"),
     lambda tf: tf.losses.mean_pairwise_squared_error(x(tf, None, 3, 2), x(tf, None, 3, 2), weights=x(tf, None, 1, 1)),
-    lambda tf: tf.losses.sparse_softmax_cross_entropy(
-        tf.placeholder(tf.int64, None), tf.placeholder(tf.float32, None), weights=tf.placeholder(tf.float32, None)
-    ),
 ]
 
 

@@ -137,8 +137,8 @@ def _is_kept(keepdims: Any, keep_dims: Any) -> bool:
 
 
 def all_axes(x: Any, axis: Any) -> Any:
-    """`axis`, or for None a constant or (where the rank is unknown, and as TensorFlow does for scalars) a range over all
-    axes of `x`."""
+    """`axis`, or for None a constant or (where the rank is unknown or 0, as TensorFlow does) a range over all axes of
+    `x`."""
     if axis is not None:
         return axis
     if isinstance(x, SparseTensor):
