@@ -300,6 +300,6 @@ def squeezed(
         return labels, predictions, weights
     given = weights
     difference = rank(given) - rank(labels)
-    if ranks[1] is None or given.get_shape().dims[-1].is_compatible_with(1):  # type: ignore[index]
+    if ranks[1] is None or given.get_shape().dims[-1].is_compatible_with(1):
         weights = cond(equal(1, difference), lambda: squeeze(given, [-1]), lambda: given)
     return labels, predictions, weights
