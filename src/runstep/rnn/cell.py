@@ -40,7 +40,7 @@ class RNNCell(Layer):
         super().__init__(trainable=trainable, name=name, dtype=dtype, **kwargs)
         self._tracking_scope: Any = None
 
-    def __call__(self, inputs: TensorLike, state: Any, scope: Any = None) -> Any:  # type: ignore[override]
+    def __call__(self, inputs: TensorLike, state: Any, scope: Any = None) -> Any:
         if scope is not None:
             with variable_scope(scope, custom_getter=self._tracked) as entered:
                 return super().__call__(inputs, state, scope=entered)
@@ -109,7 +109,7 @@ class RNNCell(Layer):
 class LayerRNNCell(RNNCell):
     """A cell whose variables are made by `build`, as those of layers are."""
 
-    def __call__(self, inputs: TensorLike, state: Any, scope: Any = None, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+    def __call__(self, inputs: TensorLike, state: Any, scope: Any = None, *args: Any, **kwargs: Any) -> Any:
         return Layer.__call__(self, inputs, state, *args, scope=scope, **kwargs)
 
     def depth(self, input_shape: Any) -> int:
@@ -177,7 +177,7 @@ class BasicRNNCell(LayerRNNCell):
         )
         self.built = True
 
-    def call(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:  # type: ignore[override]
+    def call(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
         output = self._activation(bias_add(matmul(concat([inputs, state], 1), self._kernel), self._bias))
         return output, output
 
@@ -241,7 +241,7 @@ class GRUCell(LayerRNNCell):
         )
         self.built = True
 
-    def call(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:  # type: ignore[override]
+    def call(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
         gates = bias_add(matmul(concat([inputs, state], 1), self._gate_kernel), self._gate_bias)
         r, u = split(value=sigmoid(gates), num_or_size_splits=2, axis=1)
         candidate = bias_add(matmul(concat([inputs, r * state], 1), self._candidate_kernel), self._candidate_bias)

@@ -79,7 +79,7 @@ class BasicLSTMCell(LayerRNNCell):
         )
         self.built = True
 
-    def call(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:  # type: ignore[override]
+    def call(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
         one = constant(1, dtype=dtypes.int32)
         c, h = state if self._state_is_tuple else split(value=state, num_or_size_splits=2, axis=one)
         gates = bias_add(matmul(concat([inputs, h], 1), self._kernel), self._bias)
@@ -164,7 +164,7 @@ class LSTMCell(LayerRNNCell):
             )
         self.built = True
 
-    def call(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:  # type: ignore[override]
+    def call(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
         if self._state_is_tuple:
             c_before, m_before = state
         else:

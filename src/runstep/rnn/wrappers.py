@@ -65,7 +65,7 @@ class MultiRNNCell(RNNCell):
                 return tuple(cell.zero_state(batch_size, dtype) for cell in self._cells)
             return super().zero_state(batch_size, dtype)
 
-    def call(self, inputs: Any, state: Any) -> tuple[Any, Any]:  # type: ignore[override]
+    def call(self, inputs: Any, state: Any) -> tuple[Any, Any]:
         if self._state_is_tuple and not nest.is_nested(state):
             raise ValueError(f"Expected state to be a tuple of length {len(self.state_size)}, but received: {state}")
         position, states = 0, []
@@ -109,10 +109,10 @@ class Wrapper(RNNCell):
         """What the wrapper makes of `step(inputs, state)`, the step of the cell inside."""
         raise NotImplementedError
 
-    def __call__(self, inputs: TensorLike, state: Any, scope: Any = None) -> Any:  # type: ignore[override]
+    def __call__(self, inputs: TensorLike, state: Any, scope: Any = None) -> Any:
         return self.around(inputs, state, lambda inputs, state: self.cell(inputs, state, scope=scope))
 
-    def call(self, inputs: Any, state: Any) -> tuple[Any, Any]:  # type: ignore[override]
+    def call(self, inputs: Any, state: Any) -> tuple[Any, Any]:
         return self.around(inputs, state, self.cell.call)
 
 
