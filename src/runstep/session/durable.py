@@ -243,13 +243,14 @@ def _definitions(plan: Plan) -> Iterator[bytes]:
 
 
 def _plan_fingerprint(plan: Plan | None) -> str:
-    """Of the emitted code, and of where it takes its values from and puts them."""
+    """Of what each task computes, and of where it takes its values from and puts them."""
     digest = hashlib.sha256()
     if plan is not None:
         stages = plan.stages
         assert stages is not None
         for task in plan.tasks:
-            digest.update(repr((task.segment.source, task.device.name, task.args, task.results, task.feeds)).encode())
+            nodes = [(node.name, node.type) for node in task.segment.nodes]
+            digest.update(repr((nodes, task.device.name, task.args, task.results, task.feeds)).encode())
         for segment, slots in stages.collectors:
             digest.update(repr((segment.source, slots)).encode())
         digest.update(repr((stages.needs, stages.waits, stages.serves, plan.slots)).encode())
