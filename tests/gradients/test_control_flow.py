@@ -380,3 +380,40 @@ def test_emitted_as_plain_loops(name: str, loops: int, kept: int, feeds: Any) ->
     assert lines.count("while True:") == lines.count("break") == loops
     assert sum(".append(" in line for line in lines) == sum(line.endswith(".pop()") for line in lines) == kept
     assert not any(line.startswith("if not (n") for line in lines), "a loop by tokens"
+
+
+def _meta_graph(tf: Any) -> Any:
+    x = tf.placeholder(tf.float32, [], name="x")
+    w = tf.placeholder(tf.float32, [], name="w")
+
+    def body(i: Any, s: Any) -> Any:
+        t = tf.while_loop(lambda j, t: j < 2, lambda j, t: (j + 1, t * s * w), (tf.constant(0), s))[1]
+        return i + 1, tf.cond(i < 1, lambda: t * w, lambda: t + s * s)
+
+    y = tf.while_loop(lambda i, s: i < 3, body, (tf.constant(0), x), maximum_iterations=10)[1]
+    y = tf.cond(x > 0.0, lambda: tf.while_loop(lambda z: z < 20.0, lambda z: z * 3.0 * w, [y]), lambda: y)
+    tf.identity(y, name="y")
+
+
+@pytest.mark.parametrize("scope", ["", "again"])
+@pytest.mark.parametrize("back", [False, True], ids=["from TensorFlow", "to TensorFlow"])
+def test_a_meta_graph_keeps_what_gradients_need(back: bool, scope: str) -> None:
+    real = tensorflow().compat.v1
+    real.disable_control_flow_v2()
+    writer, reader = (runstep, real) if back else (real, runstep)
+    with writer.Graph().as_default():
+        _meta_graph(writer)
+        written = writer.train.export_meta_graph().SerializeToString()
+    found = []
+    for tf in reader, real:
+        with tf.Graph().as_default() as graph:
+            if not found:
+                tf.train.import_meta_graph(tf.MetaGraphDef.FromString(written), import_scope=scope)
+            else:
+                _meta_graph(tf)
+            at = f"{scope}/" if scope and not found else ""
+            y, x, w = (graph.get_tensor_by_name(f"{at}{name}:0") for name in "yxw")
+            grads = tf.gradients(y, [x, w])
+            with tf.Session() as session:
+                found.append(session.run(grads, {x: 0.9, w: 1.1}))
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-5)

@@ -9,6 +9,7 @@ from typing import Any
 
 from runstep.compat import as_bytes
 from runstep.graph.collections import GraphKeys
+from runstep.graph.control_flow import CondContext, WhileContext
 from runstep.graph.exporter import graph_def as exported
 from runstep.graph.graph import Graph, get_default_graph
 from runstep.graph.importer import import_graph_def
@@ -41,7 +42,6 @@ _VARIABLES = (
     GraphKeys.GLOBAL_STEP,
     GraphKeys.EVAL_STEP,
 )
-_CONTEXTS = (GraphKeys.COND_CONTEXT, GraphKeys.WHILE_CONTEXT)
 
 Converter = tuple[Any, Callable[..., Any], Callable[..., Any]]
 _converters: dict[str, Converter] = {}
@@ -74,6 +74,14 @@ def _converter(key: str) -> Converter | None:
         from runstep.train.queue_runner import QueueRunner
 
         return QueueRunnerDef, QueueRunner.to_proto, QueueRunner.from_proto
+    if key == GraphKeys.COND_CONTEXT:
+        from runstep.protos.control_flow_pb2 import CondContextDef
+
+        return CondContextDef, CondContext.to_proto, CondContext.from_proto
+    if key == GraphKeys.WHILE_CONTEXT:
+        from runstep.protos.control_flow_pb2 import WhileContextDef
+
+        return WhileContextDef, WhileContext.to_proto, WhileContext.from_proto
     if key == GraphKeys.SAVERS:
         from runstep.protos.saver_pb2 import SaverDef
 
@@ -231,10 +239,9 @@ def export_scoped_meta_graph(
     if saver_def is not None:
         message.saver_def.MergeFrom(saver_def)
     for key in graph.get_all_collection_keys() if collection_list is None else collection_list:
-        if key not in _CONTEXTS:
-            items = [item for item in graph.get_collection(key) if _included(item, export_scope, exclude)]
-            if items:
-                _add_collection(message, key, items, export_scope)
+        items = [item for item in graph.get_collection(key) if _included(item, export_scope, exclude)]
+        if items:
+            _add_collection(message, key, items, export_scope)
     variables = {
         without_scope(var.name, export_scope): var
         for var in graph.get_collection(GraphKeys.GLOBAL_VARIABLES, scope=export_scope)
@@ -398,7 +405,7 @@ def import_scoped_meta_graph_with_return_elements(
         )
         variables: dict[bytes, Any] = {}
         for key in sorted(message.collection_def):
-            if key != unbound_inputs_col_name and key not in _CONTEXTS and restore_collections_predicate(key):
+            if key != unbound_inputs_col_name and restore_collections_predicate(key):
                 _restore_collection(graph, key, message.collection_def[key], scope, variables)
         named = {
             without_scope(var.name, scope): var
