@@ -404,7 +404,7 @@ def test_a_meta_graph_keeps_what_gradients_need(back: bool, scope: str) -> None:
     with writer.Graph().as_default():
         _meta_graph(writer)
         written = writer.train.export_meta_graph().SerializeToString()
-    found = []
+    found: list[Any] = []
     for tf in reader, real:
         with tf.Graph().as_default() as graph:
             if not found:
