@@ -91,6 +91,8 @@ def _along_axis(grad: Tensor, params: Tensor, indices: Tensor, axis: Tensor, bat
 def _nd(grad: Any, indices: Tensor, sizes: Any) -> Any:
     if indices.raw_shape is not None and len(indices.raw_shape) == 2 and indices.raw_shape[-1] == 1:
         return IndexedSlices(convert_to_tensor(grad), apply("Squeeze", indices, squeeze_dims=[-1]), sizes)
+    if indices.raw_shape is not None and len(indices.raw_shape) == 1:
+        grad, indices = apply("ExpandDims", grad, 0), apply("ExpandDims", indices, 0)  # one place is a list of one
     return apply("ScatterNd", indices, grad, sizes)
 
 
