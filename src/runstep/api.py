@@ -27,6 +27,7 @@ from runstep import (
     spectral,
     strings,
     summary,
+    test,
     train,
 )
 from runstep.compat import (
@@ -42,6 +43,14 @@ from runstep.gradients.aggregate import (
 from runstep.gradients.backprop import (
     UnconnectedGradients,
     gradients,
+)
+from runstep.gradients.custom import (
+    custom_gradient,
+    grad_pass_through,
+    recompute_grad,
+)
+from runstep.gradients.hessian import (
+    hessians,
 )
 from runstep.gradients.registry import (
     NoGradient,
@@ -737,6 +746,7 @@ __all__ = [
     "cross",
     "cumprod",
     "cumsum",
+    "custom_gradient",
     "debugging",
     "decode_base64",
     "decode_csv",
@@ -808,11 +818,13 @@ __all__ = [
     "global_variables_initializer",
     "glorot_normal_initializer",
     "glorot_uniform_initializer",
+    "grad_pass_through",
     "gradients",
     "greater",
     "greater_equal",
     "group",
     "guarantee_const",
+    "hessians",
     "histogram_fixed_width",
     "histogram_fixed_width_bins",
     "identity",
@@ -930,6 +942,7 @@ __all__ = [
     "real",
     "realdiv",
     "reciprocal",
+    "recompute_grad",
     "reduce_all",
     "reduce_any",
     "reduce_join",
@@ -1057,6 +1070,7 @@ __all__ = [
     "tensor_scatter_sub",
     "tensor_scatter_update",
     "tensordot",
+    "test",
     "tile",
     "to_bfloat16",
     "to_complex128",

@@ -12,9 +12,13 @@ from runstep.testing import check_grads, grad_case, permutation, positive, real
 from runstep.testing.gradients import GradCase
 from runstep.testing.values import distinct
 
-INDEX = ("Tidx", "Tindices", "Taxis", "Tshift", "Tlen", "Tperm", "Tdim", "Tmultiples", "Tshape", "Tpaddings", "Index")
-INDEX += ("Tindex", "index_type", "Tk", "Tblock_shape", "Tcrops", "out_type")
-UNIT = {"low": -0.9, "high": 0.9}
+INDEX = frozenset(
+    """
+    Tidx Tindices Taxis Tshift Tlen Tperm Tdim Tmultiples Tshape Tpaddings Index Tindex index_type Tk Tblock_shape
+    Tcrops out_type
+    """.split()
+)
+UNIT: dict[str, Any] = {"low": -0.9, "high": 0.9}
 
 
 def row(op: str, *inputs: Any, types: str = "float64 complex128", index: str = "int32", **more: Any) -> GradCase:
@@ -134,11 +138,13 @@ def reductions() -> Iterator[GradCase]:
         yield row(op, positive(2, 3), [0], keep_dims=True, types=kinds, numeric=op not in HARD and 2)
     yield row("EuclideanNorm", positive(2, 3), [0], types="float64")
     yield row("Prod", positive(2, 3, 2), [2, 0], types="float64")
-    yield row("Prod", [[1.0, 0.0, 2.0], [0.0, 0.0, 3.0]], 1, types="float64", wrt=[0], known=[False], numeric=1, order=1)
+    yield row(
+        "Prod", [[1.0, 0.0, 2.0], [0.0, 0.0, 3.0]], 1, types="float64", wrt=[0], known=[False], numeric=1, order=1
+    )
     yield row("Max", [1.0, 3.0, 3.0], 0, types="float64", wrt=[0], known=[False], numeric=False)
     for exclusive in (False, True):
         for reverse in (False, True):
-            how = {"exclusive": exclusive, "reverse": reverse}
+            how: dict[str, Any] = {"exclusive": exclusive, "reverse": reverse}
             yield row("Cumsum", real(3, 4), 1, **how)
             yield row("Cumprod", positive(3, 4), 0, types="float64", rtol=1e-9, **how)
             yield row("CumulativeLogsumexp", real(3, 4), 1, types="float64", rtol=1e-9, numeric=1, **how)
@@ -225,7 +231,7 @@ def diagonals() -> Iterator[GradCase]:
 
 
 def imitations() -> Iterator[GradCase]:
-    inside = {"order": 1, "numeric": False, "known": [True]}
+    inside: dict[str, Any] = {"order": 1, "numeric": False, "known": [True]}
     yield grad_case("FakeQuantWithMinMaxArgs", real(2, 3), min=-1.0, max=2.0, **inside)
     yield grad_case("FakeQuantWithMinMaxVars", real(2, 3), real(low=-2, high=-1), real(low=1, high=2), **inside)
     low, high = real(3, low=-2, high=-1), real(3, low=1, high=2)

@@ -23,6 +23,7 @@ import runstep.gradients.logging
 import runstep.gradients.loss
 import runstep.gradients.matmul
 import runstep.gradients.matrix_diag
+import runstep.gradients.nondifferentiable
 import runstep.gradients.normalization
 import runstep.gradients.pooling
 import runstep.gradients.quantization
