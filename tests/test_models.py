@@ -37,21 +37,11 @@ def test_a_frozen_graph_gives_tensorflows_answer(name: str) -> None:
 @pytest.mark.skipif(not (FOLDER / "guesslang").is_dir(), reason="guesslang's SavedModel is not on this machine")
 def test_an_estimators_export_gives_tensorflows_answer() -> None:
     """Strings, n-grams, hash buckets, tables, sparse embeddings, functional loops, checkpointed variables."""
-    from runstep.protos import saved_model_pb2
-
     folder = FOLDER / "guesslang"
-    model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes()).meta_graphs[0]
     golden = json.loads((folder / "golden.json").read_text())
-    graph = tf.Graph()
-    with graph.as_default():
-        tf.import_graph_def(model.graph_def, name="")
-    signature = model.signature_def["predict"]
-    with tf.Session(graph=graph) as session:
-        restore = {model.saver_def.filename_tensor_name: str(folder / "variables" / "variables")}
-        session.run(model.saver_def.restore_op_name, restore)
-        for key in ("saved_model_main_op", "legacy_init_op"):
-            for name in model.collection_def[key].node_list.value:
-                session.run(name)
+    with tf.Session(graph=tf.Graph()) as session:
+        model = tf.saved_model.load(session, [tf.saved_model.tag_constants.SERVING], str(folder))
+        signature = model.signature_def["predict"]
         (key,) = (info.name for info in signature.inputs.values())
         outputs = {name: signature.outputs[name].name for name in ("logits", "probabilities", "class_ids")}
         found = session.run(outputs, {key: golden["texts"]})

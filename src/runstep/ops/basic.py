@@ -112,7 +112,10 @@ def sparse_placeholder(dtype: Any, shape: Any = None, name: str | None = None) -
         dense = placeholder_with_default(default, (rank,), name=f"{prefix}/shape" if prefix else None)
     else:
         dense = placeholder(dtypes.int64, (rank,), name=f"{prefix}/shape" if prefix else None)
-    return SparseTensor(values=values, indices=indices, dense_shape=dense)
+    result = SparseTensor(values=values, indices=indices, dense_shape=dense)
+    if shape is not None and not isinstance(shape, Tensor):
+        result.set_shape(shape)
+    return result
 
 
 def identity(input: Any, name: str | None = None) -> Any:

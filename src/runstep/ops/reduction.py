@@ -147,7 +147,9 @@ def all_axes(x: Any, axis: Any) -> Any:
         rank = x.get_shape().ndims if hasattr(x, "get_shape") else None  # a tensor or a variable
     if rank:
         return convert_to_tensor(np.arange(rank, dtype=np.int32))
-    if not isinstance(x, Tensor) and not isinstance(x, SparseTensor):
+    if isinstance(x, SparseTensor):
+        count = apply("Size", x.dense_shape, name="Rank")
+    elif not isinstance(x, Tensor):
         with name_scope(None, "Rank") as scope:
             value = convert_to_tensor(x)
             if value.raw_shape is None:
