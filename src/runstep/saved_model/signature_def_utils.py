@@ -71,7 +71,9 @@ def regression_signature_def(examples: Any, predictions: Any) -> SignatureDef:
         raise ValueError(f"Regression input tensors must be of type string. Found tensors with type {_kind(inputs)}.")
     output = convert_to_tensor(predictions)
     if output.dtype.base_dtype is not dtypes.float32:
-        raise ValueError(f"Regression output tensors must be of type float. Found tensor with type {output.dtype}.")
+        raise ValueError(
+            f"Regression output tensors must be of type float. Found tensors with type {output.dtype.as_datatype_enum}."
+        )
     return build_signature_def(inputs, _infos({names.REGRESS_OUTPUTS: output}), names.REGRESS_METHOD_NAME)
 
 
@@ -87,8 +89,8 @@ def classification_signature_def(examples: Any, classes: Any, scores: Any) -> Si
         raise ValueError("Classification `classes` and `scores` cannot both be None.")
     inputs = _infos({names.CLASSIFY_INPUTS: convert_to_tensor(examples)})
     if inputs[names.CLASSIFY_INPUTS].dtype != DT_STRING:
-        kind = _kind(inputs)
-        raise ValueError(f"Classification input tensors must be of type string. Found tensors with type {kind}.")
+        found = _kind(inputs)
+        raise ValueError(f"Classification input tensors must be of type string. Found tensors with type {found}.")
     outputs: dict[str, Any] = {}
     for key, value, kind in (
         (names.CLASSIFY_OUTPUT_CLASSES, classes, dtypes.string),
