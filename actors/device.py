@@ -9,13 +9,15 @@ from functools import cached_property, partial
 from typing import Any
 
 import attrs
-import numpy as np
 
-from runstep import kernels
-from runstep.actors.memory import MemoryBudget, MemoryStatistics
+from runstep import kernels, quiet
+from runstep.actors.memory import MemoryBudget
 from runstep.actors.messages import Execute
+from runstep.actors.pool import Pool, unbounded
 from runstep.kernels.registry import KernelTable
 from runstep.kernels.resources import ResourceManager
+from runstep.memory import MemoryStatistics
+from runstep.plan.tasks import Task
 from runstep.step import Failed, Finished
 
 
@@ -36,6 +38,7 @@ class DeviceActor:
     Attributes:
       name: the full name, "/job:localhost/replica:0/task:0/device:CPU:0".
       resources: variables, tables and queues that live here. budget: its memory.
+      pool: the threads for heavy tasks; None to run them where the loop runs.
       incarnation: a number that tells this device from an earlier one of the same name.
     """
 
@@ -44,7 +47,8 @@ class DeviceActor:
     def __init__(self, name: str, memory_limit: int) -> None:
         self.name = name
         self.resources = ResourceManager(name)
-        self.budget = MemoryBudget(memory_limit)
+        self.budget = MemoryBudget(memory_limit, lambda: self.resources.nbytes)
+        self.pool: Pool | None = None
         self.incarnation = int.from_bytes(os.urandom(8), "little") >> 1
         self._send: Any = None
         self._receive: Any = None
@@ -54,6 +58,11 @@ class DeviceActor:
     @cached_property
     def kernels(self) -> KernelTable:
         return kernels.cpu_kernels()
+
+    @property
+    def memory_limit(self) -> int:
+        """Bytes that its variables and its steps may take together."""
+        return self.budget.limit
 
     def statistics(self) -> DeviceStatistics:
         waiting = 0 if self._send is None else self._send.statistics().current_buffer_used
@@ -110,7 +119,7 @@ class DeviceActor:
     async def _outcome(self, message: Execute) -> Finished | Failed:
         from runstep.actors.hosting import host
 
-        segment = message.segment
+        segment = message.task.segment
         try:
             if message.started is not None:
                 coroutine, waiter = message.started
@@ -118,18 +127,35 @@ class DeviceActor:
             elif segment.is_async:
                 results = await host(segment.run(message.context, *message.args), None, message.context)
             else:
-                results = await self._on_thread(partial(segment.run, message.context, *message.args))
+                call = partial(_quietly, segment.run, message.context, *message.args)
+                threads = self._threads(message.task)
+                results = call() if threads is None else await _on_thread(threads, call)
             return Finished(message.number, results)
         except Exception as error:
             return Failed(message.number, error)
 
-    @staticmethod
-    async def _on_thread(call: Callable[[], Any]) -> Any:
-        import trio
+    def _threads(self, task: Task) -> Pool | None:
+        if self.pool is None or not task.is_heavy:
+            return None
+        return unbounded() if task.endless else self.pool
 
-        def quietly() -> Any:
-            with np.errstate(all="ignore"):
-                return call()
 
-        with trio.CancelScope(shield=True):  # a running kernel is waited for
-            return await trio.to_thread.run_sync(quietly)
+def _quietly(run: Callable[..., Any], *args: Any) -> Any:
+    token = quiet.begin()
+    try:
+        return run(*args)
+    finally:
+        quiet.end(token)
+
+
+async def _on_thread(pool: Pool, call: Callable[[], Any]) -> Any:
+    """What the call returns, made in a thread of the pool. A running kernel is waited for, cancelled or not."""
+    import trio
+
+    ended = trio.Event()
+    token = trio.lowlevel.current_trio_token()
+    future = pool.submit(call)
+    future.add_done_callback(lambda done: token.run_sync_soon(ended.set))
+    with trio.CancelScope(shield=True):
+        await ended.wait()
+    return future.result()

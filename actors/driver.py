@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from runstep import errors
+from runstep.actors.admission import Admission
 from runstep.actors.messages import Execute
 from runstep.kernels.waiting import Waiter
 from runstep.step import Cancelled, Command, Deliver, Event, Failed, Fed, Finished, Interrupt, Launch, Step
@@ -82,6 +84,7 @@ async def drive(
     parked: Parked,
     opened: Callable[[Callable[[Event], None]], None],
     execute: Callable[[Any, Execute], None] = to_mailbox,
+    memory: Admission | None = None,
 ) -> None:
     """Runs a step by its device actors until it is over; inside the loop that serves them.
 
@@ -90,26 +93,50 @@ async def drive(
       parked: what that one left waiting.
       opened: is given the driver's inbox, for events from elsewhere (a cancellation), before anything runs.
       execute: gives a device a task; puts it in its mailbox, if nothing else is said.
+      memory: what the step has of its devices, if it takes so much that somebody must know: kernels start when they
+        have what they need, and while all that runs waits, the step has no more than it holds.
 
     The tickets of Wanted events are called when they are delivered.
     """
     import trio
 
-    send, receive = trio.open_memory_channel[Event](float("inf"))
+    send, receive = trio.open_memory_channel[Event | None](float("inf"))
     scopes: dict[int, Any] = {}
+    held_back: dict[int, Launch] = {}
+    revoked: set[int] = set()
+    again = partial(trio.lowlevel.current_trio_token().run_sync_soon, _send, send)
+    tasks = step.plan.tasks
 
     def post(number: int, args: tuple[Any, ...], started: Any = None) -> None:
-        task = step.plan.tasks[number]
         scopes[number] = trio.CancelScope()
-        message = Execute(number, task.segment, args, step.context, scopes[number], send.send_nowait, started)
-        execute(task.device, message)
+        task = tasks[number]
+        execute(task.device, Execute(number, task, args, step.context, scopes[number], send.send_nowait, started))
+
+    def launch(command: Launch) -> None:
+        if command.task in revoked:
+            carry_out(step.handle(Failed(command.task, step.context.cause)))
+            return
+        try:
+            ready = memory is None or tasks[command.task].segment.is_async or memory.resumed(again)
+        except errors.OpError as error:
+            carry_out(step.handle(Failed(command.task, error)))
+        else:
+            if ready:
+                post(command.task, command.args)
+            else:
+                held_back[command.task] = command
 
     def carry_out(commands: list[Command]) -> None:
         for command in commands:
             if isinstance(command, Launch):
-                post(command.task, command.args)
+                launch(command)
             elif isinstance(command, Interrupt):
-                scopes[command.task].cancel()
+                if held_back.pop(command.task, None) is not None:
+                    carry_out(step.handle(Failed(command.task, step.context.cause)))
+                elif command.task in scopes:
+                    scopes[command.task].cancel()
+                else:
+                    revoked.add(command.task)
             elif isinstance(command, Deliver):
                 command.ticket()
 
@@ -121,6 +148,10 @@ async def drive(
     if step.context.cancelled:
         carry_out(step.handle(Cancelled(step.context.cause)))
     while not step.over:
+        if memory is not None and not any(n not in held_back and not tasks[n].segment.is_async for n in step.running):
+            if not held_back:
+                memory.suspend(step.held())
+        event: Event | None
         try:
             event = await receive.receive()
         except trio.Cancelled:
@@ -129,6 +160,18 @@ async def drive(
                     event = await receive.receive()
             else:
                 event = Cancelled(errors.CancelledError(None, None, "Run call was cancelled"))
-        carry_out(step.handle(event))
+        if event is None:  # memory may have come back
+            waiting = list(held_back.values())
+            held_back.clear()
+            for command in waiting:
+                launch(command)
+        else:
+            carry_out(step.handle(event))
     while receive.statistics().current_buffer_used:  # tickets that came too late to be looked at
-        carry_out(step.handle(receive.receive_nowait()))
+        late = receive.receive_nowait()
+        if late is not None:
+            carry_out(step.handle(late))
+
+
+def _send(channel: Any) -> None:
+    channel.send_nowait(None)

@@ -1,51 +1,77 @@
-"""A device's memory budget: how much its steps may hold at once."""
+"""A device's memory budget: its ledger, shared by the threads and tasks that run steps."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import functools
 import threading
+from collections.abc import Callable
 
-import attrs
-
-from runstep import errors
+from runstep.memory import Claim, Ledger, MemoryStatistics
 
 
-@attrs.frozen
-class MemoryStatistics:
-    """Bytes: the limit, what is reserved now, and the most that was ever reserved."""
+@functools.cache
+def _malloc_trim() -> Callable[[int], int] | None:
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+        return found
+    return None
 
-    limit: int
-    reserved: int
-    peak: int
+
+def trim() -> None:
+    """Gives the pages of freed arrays back to the system, where the C library keeps them (glibc, for each thread)."""
+    call = _malloc_trim()
+    if call is not None:
+        call(0)
 
 
 class MemoryBudget:
-    """Counts the bytes that steps reserve. Safe to use from several threads."""
+    """Who has the memory of a device, and whose turn it is. Safe to use from several threads.
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self._reserved = 0
-        self._peak = 0
+    Args:
+      limit: bytes. resident: tells how many bytes variables and queues take now.
+    """
+
+    def __init__(self, limit: int, resident: Callable[[], int] = lambda: 0) -> None:
+        self._ledger = Ledger(limit)
+        self._resident = resident
         self._lock = threading.Lock()
 
-    def reserve(self, size: int, what: str) -> None:
-        """Takes `size` bytes.
+    @property
+    def limit(self) -> int:
+        return self._ledger.limit
 
-        Raises:
-          ResourceExhaustedError: they exceed the limit.
-        """
+    def ask(self, size: int, reason: str, owner: int | None = None) -> Claim:
+        """See `Ledger.ask`. A claim that waits is woken, in the thread that gives something back."""
+        resident = self._resident()
         with self._lock:
-            if self._reserved + size > self.limit:
-                raise errors.ResourceExhaustedError(
-                    None, None, f"OOM: {what} needs {size} bytes; {self._reserved} of {self.limit} bytes are in use."
-                )
-            self._reserved += size
-            self._peak = max(self._peak, self._reserved)
+            return self._ledger.ask(size, resident, owner, reason)
 
-    def release(self, size: int) -> None:
-        """Gives back `size` bytes."""
+    def hold(self, size: int) -> Claim:
+        """See `Ledger.hold`."""
+        resident = self._resident()
         with self._lock:
-            self._reserved -= size
+            return self._ledger.hold(size, resident)
+
+    def resize(self, claim: Claim, size: int) -> None:
+        """See `Ledger.resize`."""
+        self._settled(self._ledger.resize, claim, size)
+
+    def give_back(self, claim: Claim) -> None:
+        """See `Ledger.give_back`."""
+        self._settled(self._ledger.give_back, claim)
+
+    def _settled(self, change: Callable[..., list[Claim]], *args: object) -> None:
+        resident = self._resident()
+        with self._lock:
+            settled = change(*args, resident)
+        for claim in settled:
+            claim.waiter.wake()
 
     def statistics(self) -> MemoryStatistics:
+        """What is in use now."""
+        resident, ledger = self._resident(), self._ledger
         with self._lock:
-            return MemoryStatistics(self.limit, self._reserved, self._peak)
+            in_use = ledger.in_use(resident)
+            return MemoryStatistics(ledger.limit, in_use, ledger.reserved, max(ledger.peak, in_use), ledger.waiting)

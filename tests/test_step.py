@@ -6,11 +6,12 @@ from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
+import attrs
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from runstep import errors
-from runstep.plan.tasks import Task
+from runstep.plan.tasks import Task, readers
 from runstep.step import (
     Cancelled,
     Command,
@@ -45,7 +46,8 @@ def plan_of(before: list[set[int]], feeds: list[set[int]], count: int) -> Any:
         tasks.append(
             Task(segment, device, tuple(slots), results, waits, tuple(sorted(earlier)), after, tuple(sorted(fed)))
         )
-    return SimpleNamespace(tasks=tuple(tasks), slots=count + len(tasks))
+    size = count + len(tasks)
+    return SimpleNamespace(tasks=tuple(tasks), slots=size, readers=readers(tasks, range(size), size), stages=None)
 
 
 @st.composite
@@ -135,7 +137,7 @@ def test_feeds_that_come_one_by_one(case: tuple[Any, int], data: st.DataObject) 
     assert run.replies == [Reply(None)]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(plans(), st.data())
 def test_anything_may_happen_at_any_time(case: tuple[Any, int], data: st.DataObject) -> None:
     """Feeds late or never, tasks that fail, cancellations before, meanwhile and afterwards, tickets at any time."""
@@ -176,6 +178,83 @@ def test_anything_may_happen_at_any_time(case: tuple[Any, int], data: st.DataObj
         assert run.launched == Counter(range(len(plan.tasks)))
     run.handle(Cancelled(ValueError("too late")))
     assert run.replies == [reply] and run.step.error is reply.error
+
+
+@st.composite
+def weighed_plans(draw: st.DrawFn) -> Any:
+    """Plans without feeds whose tasks take memory: results, and more while they run."""
+    plan, _ = draw(plans().filter(lambda case: case[1] == 0))
+    tasks = []
+    for task in plan.tasks:
+        result = draw(st.integers(0, 5))
+        size = result + draw(st.integers(0, 5))
+        tasks.append(attrs.evolve(task, segment=SimpleNamespace(is_async=False), size=size, result_sizes=(result,)))
+    plan.tasks = tuple(tasks)
+    return plan
+
+
+def taken(plan: Any, running: set[int], finished: set[int]) -> int:
+    """What such a plan takes: running tasks, and results that another task still reads."""
+    held = 0
+    for number in finished:
+        if any(other not in finished for other in plan.tasks[number].after):
+            held += plan.tasks[number].result_sizes[0]
+    return held + sum(plan.tasks[number].size for number in running)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(weighed_plans(), st.integers(0, 10), st.data())
+def test_steps_keep_to_their_memory(plan: Any, slack: int, data: st.DataObject) -> None:
+    """Whatever finishes first: never more than the tasks take in their own order, and the slack; nothing is left
+    over, whether it succeeds, fails or is cancelled at some point."""
+    count = len(plan.tasks)
+    in_turn = max((taken(plan, {n}, set(range(n))) for n in range(count)), default=0)
+    run = Run(plan)
+    run.step = Step(plan, StepContext(), slack)
+    end = data.draw(st.sampled_from(["finish", "finish", "fail", "cancel"]))
+    when = data.draw(st.integers(0, max(count - 1, 0)))
+    run.feed(set())
+    while run.running:
+        assert taken(plan, run.running, run.step.finished) <= in_turn + slack
+        task = data.draw(st.sampled_from(sorted(run.running)))
+        if len(run.step.finished) == when and end != "finish" and run.step.error is None:
+            if end == "fail":
+                run.fail(task, ValueError("no"))
+            else:
+                run.handle(Cancelled(ValueError("stop")))
+        else:
+            run.finish(task)
+    (reply,) = run.replies
+    if reply.error is None:
+        assert run.launched == Counter(range(count))
+        assert run.step.slots == [f"value of {slot}" for slot in range(count)]
+    else:
+        assert run.step.slots == [None] * count
+    assert sum(run.step.held().values()) == 0
+
+
+def test_a_task_that_waits_holds_up_nobody() -> None:
+    """Though the slack is used up: what it waits for may be what the other does."""
+    plan = plan_of([set(), set(), set()], [set()] * 3, 0)
+    plan.tasks = tuple(
+        attrs.evolve(task, segment=SimpleNamespace(is_async=number == 1), size=9)
+        for number, task in enumerate(plan.tasks)
+    )
+    step = Step(plan, StepContext(), 0)
+    assert step.handle(Fed({})) == [Launch(0, ())]
+    assert step.handle(Finished(0, [1])) == [Launch(1, ()), Launch(2, ())]
+
+
+def test_values_leave_with_their_last_reader() -> None:
+    plan = plan_of([set(), {0}, {0}], [set()] * 3, 0)
+    plan.readers = readers(plan.tasks, [1], 3)
+    step = Step(plan, StepContext())
+    step.handle(Fed({}))
+    step.handle(Finished(0, ["a"]))
+    step.handle(Finished(1, ["b"]))
+    assert step.slots == ["a", "b", None]
+    step.handle(Finished(2, ["c"]))
+    assert step.slots == [None, "b", None]
 
 
 def chain(length: int) -> Any:

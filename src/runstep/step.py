@@ -19,7 +19,9 @@ import attrs
 
 from runstep import errors
 from runstep.kernels.waiting import Waiter
+from runstep.memory import bytes_held
 from runstep.plan.compile import Plan
+from runstep.plan.tasks import Task
 
 
 class StepContext:
@@ -30,9 +32,10 @@ class StepContext:
       temporaries: values that live as long as the step (temporary variables, stacks), by name.
       waiting: what its kernels are parked on.
       records: of a traced step, the kernel calls that have ended. begun: nodes whose calls have not, and since when.
+      pool: which of the session's thread pools works on it; -1: the caller's thread alone.
     """
 
-    __slots__ = ("_cause", "begun", "cancelled", "records", "temporaries", "waiting")
+    __slots__ = ("_cause", "begun", "cancelled", "pool", "records", "temporaries", "waiting")
 
     def __init__(self) -> None:
         self.cancelled = False
@@ -41,6 +44,7 @@ class StepContext:
         self.records: list[Record] | None = None
         self.begun: dict[int, int] = {}
         self.waiting: dict[Waiter, None] = {}
+        self.pool = 0
 
     def cancel(self, cause: BaseException) -> None:
         """Ends the step with this error at the next opportunity."""
@@ -170,12 +174,80 @@ class InvalidTransition(RuntimeError):
     """An event that cannot happen in the state that the step is in. Its message tells the step's story."""
 
 
-class Step:
-    """The state of one execution: value slots, and how many things each task still waits for."""
+class _Turns:
+    """Which ready tasks may be launched when memory is scarce.
 
-    def __init__(self, plan: Plan, context: StepContext) -> None:
+    The first task that has not finished is in its turn: it was projected to fit. Any other runs before its turn, and
+    takes what it takes from the slack, until its turn comes: so all that runs never takes more than the projection and
+    the slack. Tasks that wait (for a queue, say) hold up nobody.
+    """
+
+    def __init__(self, tasks: Sequence[Task], slack: int) -> None:
+        self._tasks = tasks
+        self._all = slack
+        self.slack = slack
+        self._ready: list[int] = []
+        self._ahead: dict[int, int] = {}
+        self._head = 0
+
+    def admit(self, ready: Mapping[int, None], running: set[int], finished: set[int]) -> dict[int, None]:
+        """Those tasks to be launched now, of the ones that are ready or have been before."""
+        self._ready = sorted({*self._ready, *ready})
+        launched: dict[int, None] = {}
+        while True:
+            busy = running | launched.keys()
+            self._advance(busy, finished)
+            found = self._next(busy)
+            if found is None:
+                return launched
+            self._ready.remove(found)
+            launched[found] = None
+
+    def _next(self, busy: set[int]) -> int | None:
+        for number in self._ready:
+            size = self._tasks[number].size
+            if number == self._head:
+                return number
+            if size <= self.slack:
+                self._ahead[number] = size
+                self.slack -= size
+                return number
+        if self._ready and all(self._tasks[number].segment.is_async for number in busy):
+            number = self._ready[0]  # all that runs waits, perhaps for what this one does
+            self._ahead[number] = self._tasks[number].size
+            self.slack -= self._tasks[number].size
+            return number
+        return None
+
+    def _advance(self, busy: set[int], finished: set[int]) -> None:
+        """Finds the first task whose turn it is; those before it no longer count as ahead."""
+        while self._head < len(self._tasks) and (
+            self._head in finished or (self._head in busy and self._tasks[self._head].segment.is_async)
+        ):
+            self.slack += self._ahead.pop(self._head, 0)
+            self._head += 1
+        if self._head in busy:
+            self.slack += self._ahead.pop(self._head, 0)
+
+    def validate(self) -> None:
+        assert self.slack + sum(self._ahead.values()) == self._all, "slack was lost"
+
+
+class Step:
+    """The state of one execution: value slots, and how many things each task still waits for.
+
+    A value leaves its slot when the last task that reads it has finished, unless it is collected in the end.
+
+    Args:
+      slack: bytes that tasks may take which run before their turn. In the order of their numbers tasks take what the
+        plan is projected to take; None: whatever is ready is launched.
+    """
+
+    def __init__(self, plan: Plan, context: StepContext, slack: int | None = None) -> None:
         self.plan = plan
         self.context = context
+        self._readers = list(plan.readers)
+        self._turns = None if slack is None else _Turns(plan.tasks, slack)
         self.slots: list[Any] = [None] * plan.slots
         self.pending = [task.waits_for for task in plan.tasks]
         self.running: set[int] = set()
@@ -254,6 +326,8 @@ class Step:
     def _launch(self, tasks: Mapping[int, None]) -> list[Command]:
         if self.error is not None:
             return []
+        if self._turns is not None:
+            tasks = self._turns.admit(tasks, self.running, self.finished)
         commands: list[Command] = []
         for number in tasks:
             task = self.plan.tasks[number]
@@ -264,8 +338,15 @@ class Step:
     def _on_finished(self, event: Finished) -> list[Command]:
         self._ended(event.task)
         task = self.plan.tasks[event.task]
-        for slot, value in zip(task.results, event.results, strict=True):
-            self.slots[slot] = value
+        readers = self._readers
+        if self.error is None or self.plan.stages is not None:
+            for slot, value in zip(task.results, event.results, strict=True):
+                if readers[slot]:
+                    self.slots[slot] = value
+        for slot in task.args:
+            readers[slot] -= 1
+            if not readers[slot]:
+                self.slots[slot] = None
         self.finished.add(event.task)
         ready: dict[int, None] = {}
         for number in task.after:
@@ -291,8 +372,17 @@ class Step:
         if self.error is not None:
             return []
         self.error = error
+        if self.plan.stages is None:  # else those who wait for another fetch still get it
+            self.slots[:] = [None] * len(self.slots)
         self.context.cancel(error)
         return [Interrupt(number) for number in sorted(self.running)]
+
+    def held(self) -> dict[Any, int]:
+        """The bytes that its slots hold, by the device that made them; fed values are the caller's."""
+        values: dict[Any, list[Any]] = {}
+        for task in self.plan.tasks:
+            values.setdefault(task.device, []).extend(self.slots[slot] for slot in task.results)
+        return {device: bytes_held(found) for device, found in values.items()}
 
     def _deliver(self) -> list[Command]:
         done = [wanted for wanted in self._wanted if self.over or wanted.tasks <= self.finished]
@@ -323,3 +413,8 @@ class Step:
             assert not self.pending[number], f"task {number} runs though it waits for {self.pending[number]} more"
         if self.over and self.error is None:
             assert len(self.finished) == len(self.plan.tasks), "over before all tasks finished"
+        made = {slot for task in self.plan.tasks for slot in task.results}
+        kept = [slot for slot in made if self.slots[slot] is not None and not self._readers[slot]]
+        assert not kept, f"slots {kept} hold values that nobody reads"
+        if self._turns is not None:
+            self._turns.validate()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import attrs
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
@@ -16,7 +17,7 @@ from runstep.actors.device import DeviceActor
 from runstep.actors.driver import drive, drive_in_place
 from runstep.actors.hosting import host
 from runstep.actors.loop import loop_of, loop_thread
-from runstep.actors.memory import MemoryBudget
+from runstep.actors.pool import Pool
 from runstep.kernels.waiting import NeedsLoop, Waiter, park
 from runstep.plan.tasks import Task
 from runstep.step import Cancelled, Event, Step, StepContext, Wanted
@@ -48,11 +49,13 @@ def plan(*tasks: tuple[Any, set[int]], devices: list[Any]) -> Any:
         after = tuple(n for n, (_, others) in enumerate(tasks) if number in others)
         device = devices[number % len(devices)]
         made.append(Task(code, device, tuple(sorted(before)), (number,), len(before), tuple(before), after))
-    return SimpleNamespace(tasks=tuple(made), slots=len(made))
+    return SimpleNamespace(tasks=tuple(made), slots=len(made), readers=(9,) * len(made), stages=None)
 
 
 def device(number: int = 0) -> DeviceActor:
-    return DeviceActor(f"/job:localhost/replica:0/task:0/device:CPU:{number}", 1 << 20)
+    actor = DeviceActor(f"/job:localhost/replica:0/task:0/device:CPU:{number}", 1 << 20)
+    actor.pool = Pool(2)
+    return actor
 
 
 class Shell:
@@ -157,14 +160,18 @@ async def test_actors_run_a_step() -> None:
 
 
 @pytest.mark.trio
-async def test_synchronous_segments_run_on_threads() -> None:
+@pytest.mark.parametrize(("cost", "endless", "elsewhere"), [(0.0, False, False), (1e6, False, True), (0.0, True, True)])
+async def test_heavy_segments_run_on_threads(cost: float, endless: bool, elsewhere: bool) -> None:
+    """And cheap ones in the loop."""
     threads: list[int] = []
     note = segment(lambda step: (threads.append(threading.get_ident()),))
     async with trio.open_nursery() as nursery:
         shell = Shell(nursery)
-        await drive(Step(plan((note, set()), devices=shell.devices), StepContext()), {}, {}, lambda inbox: None)
+        made = plan((note, set()), devices=shell.devices)
+        made.tasks = (attrs.evolve(made.tasks[0], cost=cost, endless=endless),)
+        await drive(Step(made, StepContext()), {}, {}, lambda inbox: None)
         shell.close()
-    assert threads != [threading.get_ident()]
+    assert (threads != [threading.get_ident()]) == elsewhere
 
 
 @pytest.mark.trio
@@ -437,14 +444,3 @@ async def test_the_caller_s_own_loop() -> None:
         posted = trio.Event()
         await trio.to_thread.run_sync(lambda: loop.post(posted.set))
         await posted.wait()
-
-
-def test_a_budget_counts_and_refuses() -> None:
-    budget = MemoryBudget(100)
-    budget.reserve(60, "MatMul")
-    with pytest.raises(errors.ResourceExhaustedError, match="Conv2D needs 50 bytes; 60 of 100 bytes are in use"):
-        budget.reserve(50, "Conv2D")
-    budget.reserve(40, "Add")
-    budget.release(100)
-    statistics = budget.statistics()
-    assert (statistics.limit, statistics.reserved, statistics.peak) == (100, 0, 100)

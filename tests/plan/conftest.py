@@ -13,7 +13,8 @@ import runstep
 from runstep import errors
 from runstep.graph.graph import Graph
 from runstep.graph.importer import import_graph_def
-from runstep.plan import frames
+from runstep.plan import compile as compile_module, frames, lanes, memory, tasks
+from runstep.plan.weigh import Scales
 from runstep.protos import config_pb2
 from runstep.session.session import Session
 from runstep.testing.oracle import tensorflow
@@ -37,7 +38,7 @@ def control_flow(v2: bool) -> Iterator[Any]:
         (tf.enable_control_flow_v2 if before else tf.disable_control_flow_v2)()
 
 
-MODES = ("as it is", "token loops", "no rewrites", "two devices")
+MODES = ("as it is", "token loops", "no rewrites", "two devices", "in pieces", "least memory")
 
 
 def _config(mode: str) -> Any:
@@ -46,6 +47,8 @@ def _config(mode: str) -> Any:
         config.graph_options.optimizer_options.opt_level = config_pb2.OptimizerOptions.L0
     if mode == "two devices":
         config.device_count["CPU"] = 2
+    if mode == "in pieces":
+        config.inter_op_parallelism_threads = 3
     return config
 
 
@@ -112,7 +115,27 @@ def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     """Each way of compiling: they must all give the same."""
     if request.param == "token loops":
         monkeypatch.setattr(frames, "plain_loop", lambda frame: False)
+    elif request.param in ("in pieces", "least memory"):
+        monkeypatch.setattr(compile_module, "looks_tiny", lambda *args: False)
+        if request.param == "least memory":
+            monkeypatch.setattr(Scales, "lanes", lambda *args: None)
+            monkeypatch.setattr(Scales, "fitting", _reordered)
+        else:
+            monkeypatch.setattr(lanes, "HEAVY", 0.1)
+            monkeypatch.setattr(tasks, "HEAVY", 0.1)
+            monkeypatch.setattr(Scales, "gains", lambda *args: True)
     return str(request.param)
+
+
+def _reordered(scales: Scales, items: Any, before: Any, results: Any, device: Any) -> Any:
+    """In the other order, whether it takes less or not."""
+
+    def walk(_items: Any, order: Any, _flow: Any) -> memory.Projection:
+        return memory.Projection(int(isinstance(order, range)), None, ())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "_walk", walk)
+        return memory.reordered(items, before, scales.sizes, scales._reads, results)
 
 
 @pytest.fixture

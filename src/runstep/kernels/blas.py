@@ -66,6 +66,15 @@ _steps = 0
 _usual = 1
 _allowed = 0
 _cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_inside: dict[int, int] = {}
+"""How deep each thread is in functions that are `limited`."""
+
+
+def of_a_large_product() -> int:
+    """How many threads a large product gets, when it is the only one that runs."""
+    control = _control()
+    with _lock:
+        return 1 if control is None else _usual if _steps else control[1]()
 
 
 def set_threads(count: int) -> None:
@@ -86,7 +95,9 @@ def threads() -> int:
 def _begin() -> None:
     global _steps, _usual
     control = _control()
+    here = threading.get_ident()
     with _lock:
+        _inside[here] = _inside.get(here, 0) + 1
         _steps += 1
         if _steps == 1 and control is not None:
             _usual = control[1]()
@@ -97,7 +108,11 @@ def _begin() -> None:
 def _end() -> None:
     global _steps
     control = _control()
+    here = threading.get_ident()
     with _lock:
+        _inside[here] -= 1
+        if not _inside[here]:
+            del _inside[here]
         _steps -= 1
         if not _steps and control is not None and _usual > 1:
             control[0](_usual)
@@ -117,8 +132,9 @@ def limited(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> Any:
-    """`np.matmul` of two matrices, on all threads where the product is large."""
-    if _usual < 2 or a.shape[-2] * a.shape[-1] * b.shape[-1] < LARGE:
+    """`np.matmul` of two matrices; on all threads where the product is large and no other thread is in a step with
+    products: then each has a core of its own to work on."""
+    if _usual < 2 or len(_inside) > 1 or a.shape[-2] * a.shape[-1] * b.shape[-1] < LARGE:
         return np.matmul(a, b) if out is None else np.matmul(a, b, out=out)
     control = _control()
     if control is None:

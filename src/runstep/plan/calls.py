@@ -24,6 +24,11 @@ def is_call(node: PlanNode) -> bool:
     return node.type in _MAKERS or _is_named_call(node)
 
 
+def is_loop(node: PlanNode) -> bool:
+    """Whether a node calls its functions over and over."""
+    return node.type in ("While", "StatelessWhile", "For")
+
+
 def _is_named_call(node: PlanNode) -> bool:
     op = node.op
     return op is not None and op.type in op.graph._functions

@@ -6,6 +6,7 @@ import contextlib
 import difflib
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -15,11 +16,15 @@ from runstep.graph import shapes
 from runstep.graph.attr_value import NameAttrs
 from runstep.graph.graph import Graph
 from runstep.graph.operation import Operation
+from runstep.graph.shapes import RawShape
 from runstep.graph.tensor import Tensor
+from runstep.kernels import blas
 from runstep.ops import registry
 from runstep.plan import calls, elementwise, regions
+from runstep.plan.cost import TURNS, may_take_any_time
 from runstep.plan.device import Placement, PlanDevice
 from runstep.plan.emit import Emitter, Segment
+from runstep.plan.estimate import LITTLE, SHARE, TINY, Estimate, Need, limits_of, looks_tiny
 from runstep.plan.fold import NO_REWRITES, Rewriter, Rewrites, resolve
 from runstep.plan.frames import NEVER, ControlFlow, Item
 from runstep.plan.fuse import fuse
@@ -41,7 +46,8 @@ from runstep.plan.prune import PASS as PASS_TYPES, Pruned, prune
 from runstep.plan.remap import remap
 from runstep.plan.stacks import find_stacks
 from runstep.plan.stages import Stages, needs
-from runstep.plan.tasks import Task, cut
+from runstep.plan.tasks import Parts, Task, cut, devices_of, readers
+from runstep.plan.weigh import Scales
 
 _STRUCTURE = ENTERS | EXITS | MERGES | NEXTS | SWITCHES
 _PLACEHOLDERS = frozenset(("Placeholder", "PlaceholderV2"))
@@ -60,6 +66,12 @@ class Plan:
       slots: how many values a step holds; the first are the feeds.
       stages: how the fetches leave one by one, when their feeds come at different times.
       kept_feeds: positions of feeds that something may keep after the step; they are copied when fed.
+      edits: the state of the graph that it was made for.
+      readers: for each slot how many tasks and collectors read it.
+      may_wait: any of its kernels may have to wait for something.
+      remake: compiles it for feeds of other shapes; None where these are fixed. variants: what has been made so, by the
+        bits of the number of bytes fed.
+      estimate: what it is thought to take in time and memory.
     """
 
     graph: Graph
@@ -74,6 +86,29 @@ class Plan:
     stages: Stages | None
     kept_feeds: frozenset[int]
     edits: int
+    readers: tuple[int, ...] = ()
+    may_wait: bool = False
+    estimate: Estimate = Estimate()
+    remake: Callable[[Sequence[RawShape]], Plan] | None = None
+    variants: dict[int, Plan] = attrs.field(factory=dict)
+
+    def fitted(self, values: Sequence[Any]) -> Plan:
+        """This plan, or one like it that is estimated for feeds of the size of these."""
+        if self.remake is None:
+            return self
+        fed = 0
+        for value, limit in zip(values, self.estimate.limits, strict=True):
+            if limit is not None:
+                fed += value.nbytes
+        size = max(fed, TINY).bit_length()
+        found = self.variants.get(size)
+        if found is None:
+            if size == max(self.estimate.fed, TINY).bit_length():
+                found = self
+            else:
+                found = self.remake([value.shape for value in values])
+            self.variants[size] = found
+        return found
 
     @property
     def inline(self) -> Segment | None:
@@ -84,18 +119,28 @@ class Plan:
 
     @property
     def straight(self) -> Callable[..., tuple[Any, ...]] | None:
-        """That function when nothing in it could be cancelled or asks for the step, which may then be None."""
+        """That function when nothing in it could be cancelled or asks for the step, which may then be None, and when
+        it takes so little memory that nobody needs to know."""
         segment = self.inline
-        return None if segment is None or segment.needs_step else segment.run
+        if segment is None or segment.needs_step or self.estimate.needs:
+            return None
+        return segment.run
 
 
 class Compiler:
-    """Compiles requests for one session's devices."""
+    """Compiles requests for one session's devices; for as many threads as will work on one step."""
 
     def __init__(
-        self, devices: Sequence[PlanDevice], *, soft_placement: bool = False, rewrites: Rewrites | None = None
+        self,
+        devices: Sequence[PlanDevice],
+        *,
+        soft_placement: bool = False,
+        rewrites: Rewrites | None = None,
+        threads: int = 1,
     ) -> None:
         self._devices = tuple(devices)
+        self._threads = threads
+        self._little = min([LITTLE, *(device.memory_limit >> SHARE for device in devices)])
         self._soft = soft_placement
         self._rewrites = rewrites if rewrites is not None else Rewrites()
         self._bodies: dict[Any, Segment | None] = {}
@@ -110,10 +155,13 @@ class Compiler:
         trace: bool = False,
         staged: bool = False,
         links: Mapping[Tensor, Tensor] | None = None,
+        given: Sequence[RawShape] | None = None,
     ) -> Plan:
         """The plan of one request.
 
         Args:
+          given: the shapes of the values that will be fed, for what the graph leaves open; it decides nothing about
+            results, only what is worth a thread or a reservation of memory.
           trace: every kernel call reports to the step; nothing is rewritten away.
           staged: feeds arrive at different times (partial runs): every feed can start tasks of its own.
           links: tensors that others of the same step stand in for (CallableOptions.tensor_connection).
@@ -122,7 +170,7 @@ class Compiler:
           OpError: with the node: an unknown op, no kernel, no such device, a placeholder that isn't fed, bad frames.
         """
         with _uncollected():
-            return self._compile(graph, feeds, fetches, targets, trace, staged, links)
+            return self._compile(graph, feeds, fetches, targets, trace, staged, links, given)
 
     def _compile(
         self,
@@ -133,6 +181,7 @@ class Compiler:
         trace: bool,
         staged: bool,
         links: Mapping[Tensor, Tensor] | None,
+        given: Sequence[RawShape] | None,
     ) -> Plan:
         edits = graph._edits
         pruned = prune(feeds, fetches, targets, links)
@@ -142,41 +191,98 @@ class Compiler:
         work = _Work(self, pruned, NO_REWRITES if trace else self._rewrites)
         work.prepare([tensor for tensor in fetches], targets)
         results = _apart([(work.ref(tensor), *work.leaving(tensor)) for tensor in fetches])
-        retained = work.retained_feeds()
-        nodes = tuple(work.nodes)
-        split = len(self._devices) > 1 or staged or any(node.is_async for node in nodes)
-        if not split:
-            segment = Emitter(work.flow, trace).emit(work.items, [(feed, 0) for feed in pruned.feeds], results)
-            task = Task(segment, self._devices[0], (), (), 0)
-            parts: Any = (task,), None, (), len(feeds), None
-        else:
-            ends = [ref[0] for ref, _, _ in results] + [work.node(op) for op in targets]
-            parts = cut(
-                work.items,
-                work.flow,
-                pruned.feeds,
-                results,
-                work.predecessors(),
-                staged=staged,
-                trace=trace,
-                ends=ends,
-                needs=needed,
-            )
-        tasks, collect, slots, count, stages = parts
+        ends = [ref[0] for ref, _, _ in results] + [work.node(op) for op in targets]
+        limits, fed = limits_of(feeds, given)
+        scales = None
+        if not looks_tiny(work.nodes, fed, _open_size(feeds, given), self._little):
+            scales = work.scales([_shape(t, given, i) for i, t in enumerate(feeds)])
+        parts, needs_memory = self._parts(work, pruned, results, scales, ends, needed, trace, staged)
+        estimate = Estimate(0.0, may_take_any_time(work.items), (), fed, limits)
+        if scales is not None:
+            estimate = scales.estimate(needs_memory, fed, limits)
         return Plan(
             graph,
             tuple(feeds),
             tuple(fetches),
             tuple(targets),
-            nodes,
-            tasks,
-            collect,
-            slots,
-            count,
-            stages,
-            retained,
+            tuple(work.nodes),
+            parts.tasks,
+            parts.collect,
+            parts.collect_slots,
+            parts.slots,
+            parts.stages,
+            work.retained_feeds(),
             edits,
+            readers(parts.tasks, _collected(parts), parts.slots),
+            any(task.segment.is_async for task in parts.tasks),
+            estimate,
+            None
+            if staged or not estimate.is_elastic
+            else partial(self._remade, (graph, feeds, fetches, targets), trace, links),
         )
+
+    def _remade(self, request: Any, trace: bool, links: Any, given: Sequence[RawShape]) -> Plan:
+        return self.compile(*request, trace=trace, links=links, given=given)
+
+    def _parts(
+        self,
+        work: _Work,
+        pruned: Pruned,
+        results: Sequence[tuple[Ref, str, Guard]],
+        scales: Scales | None,
+        ends: Sequence[PlanNode],
+        needed: tuple[int, ...],
+        trace: bool,
+        staged: bool,
+    ) -> tuple[Parts, tuple[Need, ...]]:
+        """The tasks of a plan, and the memory that they take."""
+        kept = {root(ref) for ref, _, _ in results}
+        copied = 0
+        if scales is not None:
+            copied = sum(scales.sizes.nbytes(root(ref)) for ref, how, _ in results if how == "private")
+
+        def cut_up(before: Any, labels: Any = None) -> Parts:
+            return cut(
+                work.items,
+                work.flow,
+                pruned.feeds,
+                results,
+                before,
+                staged=staged,
+                trace=trace,
+                ends=ends,
+                needs=needed,
+                scales=scales,
+                labels=labels,
+            )
+
+        def weighed(parts: Parts) -> tuple[Need, ...]:
+            return () if scales is None else scales.needs(parts.tasks, parts.items, kept, self._threads, copied)
+
+        used = set(devices_of(work.items))
+        if staged or len(used) > 1 or any(node.is_async for node in work.nodes):
+            if scales is not None:
+                work.items = scales.fitting(work.items, work.predecessors(), kept, self._devices[0])
+            parts = cut_up(work.predecessors())
+            return parts, weighed(parts)
+        device = next(iter(used), self._devices[0])
+        if scales is not None:
+            found = scales.lanes(work.items, work.predecessors(), self._threads)
+            if found is not None:
+                labels, before = found
+                parts = cut_up(before, labels)
+                needs = weighed(parts)
+                if len(parts.tasks) > 1 and scales.gains(parts.tasks, self._threads, blas.of_a_large_product()):
+                    if not needs or needs[0].most <= device.memory_limit >> 1:
+                        return parts, needs
+            work.items = scales.fitting(work.items, work.predecessors(), kept, device)
+        pauses = frozenset() if scales is None else scales.pauses(work.items)
+        args = [(feed, 0) for feed in pruned.feeds]
+        segment = Emitter(work.flow, trace, pauses).emit(work.items, args, results)
+        cost = 0.0 if scales is None else scales.cost(work.items)
+        task = Task(segment, device, (), (), 0, cost=cost, endless=may_take_any_time(work.items))
+        parts = Parts((task,), (tuple(work.items),), None, (), len(args), None)
+        return parts, () if scales is None else scales.need(device, work.items, kept, copied)
 
     def body(self, graph: Graph, name: NameAttrs, device: PlanDevice, node: PlanNode) -> Segment:
         """The compiled body of a library function, to be called by `node`; cached. A function may call itself."""
@@ -203,7 +309,16 @@ class Compiler:
             work = _Work(self, pruned, self._rewrites, device)
             work.prepare(body.outputs, body.control_outputs)
             results = [(work.ref(tensor), "", work.alive(tensor)) for tensor in body.outputs]
-            found = Emitter(work.flow).emit(work.items, [(feed, 0) for feed in pruned.feeds], results, "body")
+            scales = None
+            if not looks_tiny(work.nodes, 0, _OPEN, self._little):
+                scales = work.scales([tensor.raw_shape for tensor in body.inputs])
+            pauses = frozenset() if scales is None else scales.pauses(work.items)
+            args = [(feed, 0) for feed in pruned.feeds]
+            found = Emitter(work.flow, pauses=pauses).emit(work.items, args, results, "body")
+            found.endless = may_take_any_time(work.items)
+            if scales is not None:
+                found.cost = scales.cost(work.items)
+                found.bytes = scales.size(work.items, {root(ref) for ref, _, _ in results})
             self._bodies[key] = found
             return found
         except BaseException:
@@ -453,7 +568,16 @@ class _Work:
         return list(self._pruned._fed)
 
     def _body(self, node: PlanNode, name: NameAttrs) -> Segment:
-        return self._compiler.body(node.op.graph, name, node.where, node)  # type: ignore[union-attr, arg-type]
+        found = self._compiler.body(node.op.graph, name, node.where, node)  # type: ignore[union-attr, arg-type]
+        loops = calls.is_loop(node)
+        node.inner_cost += found.cost * (TURNS if loops else 1)
+        node.inner_bytes = max(node.inner_bytes, found.bytes)
+        node.endless = node.endless or loops or found.endless
+        return found
+
+    def scales(self, feeds: Sequence[RawShape]) -> Scales:
+        """What weighs this plan, for feeds of these shapes."""
+        return Scales(self.items, self.nodes, feeds, Emitter(self.flow).reads)
 
     def _function(self, node: PlanNode, name: NameAttrs) -> Any:
         node.uses_step = True
@@ -481,6 +605,33 @@ def _uncollected() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+_OPEN = 32
+"""What a size is taken for that neither the graph nor a feed tells."""
+
+
+def _open_size(feeds: Sequence[Tensor], given: Sequence[RawShape] | None) -> int:
+    if given is None:
+        return _OPEN
+    sizes = [size for shape in given for size in shape or () if size is not None]
+    return max(sizes, default=1)
+
+
+def _shape(tensor: Tensor, given: Sequence[RawShape] | None, position: int) -> RawShape:
+    raw = tensor.raw_shape
+    if shapes.num_elements(raw) is not None:
+        return raw
+    if given is not None:
+        return given[position]
+    return None if raw is None else tuple(_OPEN if size is None else size for size in raw)
+
+
+def _collected(parts: Parts) -> list[int]:
+    """The slots that fetched values are made of."""
+    if parts.stages is None:
+        return list(parts.collect_slots)
+    return [slot for _, slots in parts.stages.collectors for slot in slots]
 
 
 def _apart(results: list[tuple[Ref, str, Guard]]) -> list[tuple[Ref, str, Guard]]:

@@ -53,10 +53,22 @@ node_of_line: dict[str, dict[int, PlanNode]] = {}
 class Segment:
     """Compiled code. `run(step, *args)` returns a tuple of results; a coroutine when `is_async`.
 
-    Without `needs_step` (no loop, no kernel that asks for the step) the step may be None.
+    Without `needs_step` (no loop, no kernel that asks for the step) the step may be None. `cost`, `bytes` and `endless`
+    say what a body of a function takes, for those who call it.
     """
 
-    __slots__ = ("__weakref__", "filename", "is_async", "needs_step", "nodes", "run", "source")
+    __slots__ = (
+        "__weakref__",
+        "bytes",
+        "cost",
+        "endless",
+        "filename",
+        "is_async",
+        "needs_step",
+        "nodes",
+        "run",
+        "source",
+    )
 
     def __init__(
         self, run: Callable[..., Any], is_async: bool, source: str, filename: str, nodes: list[PlanNode]
@@ -67,17 +79,21 @@ class Segment:
         self.source = source
         self.filename = filename
         self.nodes = nodes
+        self.cost = 0.0
+        self.bytes = 0
+        self.endless = False
 
     def __del__(self) -> None:
         node_of_line.pop(self.filename, None)
 
 
 class Emitter:
-    """Writes one segment."""
+    """Writes one segment. Before each of the nodes `pauses` it looks whether the step has been cancelled."""
 
-    def __init__(self, flow: ControlFlow | None, trace: bool = False) -> None:
+    def __init__(self, flow: ControlFlow | None, trace: bool = False, pauses: Set[PlanNode] = frozenset()) -> None:
         self._flow = flow
         self._trace = trace
+        self._pauses = pauses
         self._lines: list[str] = []
         self._globals: dict[str, Any] = {
             "read_ref": read_ref,
@@ -400,6 +416,8 @@ class Emitter:
         targets = self._targets(node, used)
         if targets[-1:] == ",":  # a list of one
             targets, call = targets[:-1], f"only({call})"
+        if node in self._pauses:
+            self._line(depth, "if step.cancelled: raise step.cause")
         if self._trace:
             self._line(depth, f"t{node.number} = step.started({node.number})")
         self._line(depth, f"{targets} = {call}" if targets else call, node)

@@ -43,14 +43,19 @@ class PlanNode:
       frame: the loop frame that it runs in; None outside of loops.
       guard: the condition that it runs under.
       kernel: made for it, None for structural nodes (Switch, Enter ...) and known ones.
+      inner_bytes, inner_cost, endless: of a node that calls functions: what their values take, the microseconds that
+        their nodes take, and whether nobody can say when they end.
     """
 
     __slots__ = (
         "controls",
         "device",
+        "endless",
         "feed",
         "frame",
         "guard",
+        "inner_bytes",
+        "inner_cost",
         "inputs",
         "is_async",
         "kernel",
@@ -84,6 +89,9 @@ class PlanNode:
         self.device = ""
         self.where: PlanDevice | None = None
         self.functions: Callable[[PlanNode, Any], Any] | None = None
+        self.inner_bytes = 0
+        self.inner_cost = 0.0
+        self.endless = False
         self._is_pure: bool | None = None
 
     @property

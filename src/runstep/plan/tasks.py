@@ -9,16 +9,21 @@ fails on the way to one is then no concern of another.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from runstep.plan.cost import HEAVY, may_take_any_time
 from runstep.plan.device import PlanDevice
 from runstep.plan.emit import Emitter, Segment, produced
 from runstep.plan.frames import NEVER, ControlFlow, Frame, Item
 from runstep.plan.node import ALWAYS, MERGES, PASS, Guard, PlanNode, Ref, root
 from runstep.plan.stages import Stages, late_reads, serves
+
+if TYPE_CHECKING:
+    from runstep.plan.weigh import Scales
 
 
 @attrs.frozen(eq=False)
@@ -29,6 +34,10 @@ class Task:
       segment: the code. device: where it runs.
       args, results: the slots of the step that it reads and writes.
       waits_for: how many tasks and staged feeds must be done first.
+      before, after, feeds: these tasks and feeds, and the tasks that wait for this one.
+      cost: microseconds that it is thought to take; what is heavy is worth a thread.
+      size: bytes that it is thought to take while it runs, its results included. result_sizes: of those alone.
+      endless: nobody can say when it ends.
     """
 
     segment: Segment
@@ -39,11 +48,45 @@ class Task:
     before: tuple[int, ...] = ()
     after: tuple[int, ...] = ()
     feeds: tuple[int, ...] = ()
+    cost: float = 0.0
+    size: int = 0
+    result_sizes: tuple[int, ...] = ()
+    endless: bool = False
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether it is worth a thread."""
+        return self.endless or self.cost >= HEAVY
+
+
+def readers(tasks: Sequence[Task], collected: Iterable[int], slots: int) -> tuple[int, ...]:
+    """For each slot how many read it: tasks, and those who collect the fetched values."""
+    found = [0] * slots
+    for task in tasks:
+        for slot in task.args:
+            found[slot] += 1
+    for slot in collected:
+        found[slot] += 1
+    return tuple(found)
+
+
+@attrs.frozen(eq=False)
+class Parts:
+    """A plan that is cut: its tasks, and the items of each; the segment that makes the fetched values, and the slots
+    that it takes; the number of slots; how the fetches leave one by one."""
+
+    tasks: tuple[Task, ...]
+    items: tuple[tuple[Item, ...], ...]
+    collect: Segment | None
+    collect_slots: tuple[int, ...]
+    slots: int
+    stages: Stages | None
 
 
 class _Draft:
-    def __init__(self, device: PlanDevice, number: int, bit: int = 0) -> None:
+    def __init__(self, device: PlanDevice, number: int, bit: int = 0, label: Any = None) -> None:
         self.device = device
+        self.label = label
         self.number = number
         self.bit = bit
         self.items: list[Item] = []
@@ -64,10 +107,13 @@ def cut(
     trace: bool,
     ends: Sequence[PlanNode] = (),
     needs: tuple[int, ...] = (),
-) -> tuple[tuple[Task, ...], Segment | None, tuple[int, ...], int, Stages | None]:
-    """The tasks, producers first; the segment that collects the fetches with the slots it takes; the number of slots.
+    scales: Scales | None = None,
+    labels: Mapping[Item, Any] | None = None,
+) -> Parts:
+    """The tasks, producers first, and what goes with them.
 
     Args:
+      scales: weighs the tasks. labels: items of different labels go into different tasks.
       ends, needs: of a staged plan: the nodes of its fetches, then of its targets, and the feeds that each needs. Such
         a plan has no one segment that collects, but stages.
     """
@@ -96,17 +142,17 @@ def cut(
         if not _has_code(item):
             signature[item], before[item] = seen, sources
             continue
-        device = _device(item)
+        device, label = _device(item), None if labels is None else labels.get(item)
         for draft in sources:
-            if draft.device is not device or draft.bit:
+            if draft.device is not device or draft.bit or draft.label != label:
                 seen |= draft.bit or 1 << (len(feeds) + draft.number)
         if _is_async(item):
-            draft = _Draft(device, len(drafts), 1 << (len(feeds) + len(drafts)))
+            draft = _Draft(device, len(drafts), 1 << (len(feeds) + len(drafts)), label)
             drafts.append(draft)
         else:
-            key = (device.name, seen, served.get(item, 0))
+            key = (device.name, seen, served.get(item, 0), label)
             if key not in by_key:
-                by_key[key] = _Draft(device, len(drafts))
+                by_key[key] = _Draft(device, len(drafts), 0, label)
                 drafts.append(by_key[key])
             draft = by_key[key]
         draft.items.append(item)
@@ -114,7 +160,7 @@ def cut(
         draft.feeds |= waited
         draft.before.update((source, None) for source in sources if source is not draft)
         signature[item], before[item] = seen, {draft: None}
-    return _emit(drafts, reader, flow, feeds, results, trace, needs if staged else None)
+    return _emit(drafts, reader, flow, feeds, results, trace, needs if staged else None, scales)
 
 
 def _emit(
@@ -125,7 +171,8 @@ def _emit(
     results: Sequence[tuple[Ref, str, Guard]],
     trace: bool,
     needs: tuple[int, ...] | None,
-) -> tuple[tuple[Task, ...], Segment | None, tuple[int, ...], int, Stages | None]:
+    scales: Scales | None,
+) -> Parts:
     slots: dict[Ref, int] = {(feed, 0): position for position, feed in enumerate(feeds)}
     made = [{node for item in draft.items for node in produced(item)} for draft in drafts]
     reads = [
@@ -159,7 +206,8 @@ def _emit(
         out = sorted(sent[position], key=lambda ref: (ref[0].number, ref[1]))
         for ref in out:
             slots.setdefault(ref, len(slots))
-        segment = Emitter(flow, trace).emit(draft.items, args, [(ref, "", ALWAYS) for ref in out])
+        pauses = frozenset() if scales is None else scales.pauses(draft.items)
+        segment = Emitter(flow, trace, pauses).emit(draft.items, args, [(ref, "", ALWAYS) for ref in out])
         tasks.append((draft, segment, args, out))
     finished = tuple(
         Task(
@@ -171,12 +219,15 @@ def _emit(
             tuple(sorted(numbers[source] for source in draft.before)),
             tuple(after[number]),
             tuple(sorted(draft.feeds)),
+            *((0.0, 0, ()) if scales is None else _weight(draft, out, scales)),
+            may_take_any_time(draft.items),
         )
         for number, (draft, segment, args, out) in enumerate(tasks)
     )
+    items = tuple(tuple(draft.items) for draft in order)
     if needs is None:
         collect = Emitter(flow).emit((), list(collected), results, "collect")
-        return finished, collect, tuple(slots[ref] for ref in collected), len(slots), None
+        return Parts(finished, items, collect, tuple(slots[ref] for ref in collected), len(slots), None)
     lasting = _lasting(drafts, reader, reads, results)
     collectors = []
     for ref, how, guard in results:
@@ -186,13 +237,13 @@ def _emit(
         collectors.append((Emitter(flow).emit((), taken, [result], "collect"), tuple(slots[read] for read in taken)))
     every = (1 << len(feeds)) - 1
     waits = tuple(draft.seen & every for draft in order)
-    return (
-        finished,
-        None,
-        (),
-        len(slots),
-        Stages(tuple(collectors), needs, waits, tuple(draft.serves for draft in order)),
-    )
+    stages = Stages(tuple(collectors), needs, waits, tuple(draft.serves for draft in order))
+    return Parts(finished, items, None, (), len(slots), stages)
+
+
+def _weight(draft: _Draft, out: Sequence[Ref], scales: Scales) -> tuple[float, int, tuple[int, ...]]:
+    sizes = tuple(scales.sizes.nbytes(ref) for ref in out)
+    return scales.cost(draft.items), max(scales.size(draft.items, set(out)), sum(sizes)), sizes
 
 
 def _lasting(
@@ -212,17 +263,21 @@ def _lasting(
 
 
 def _sorted(drafts: list[_Draft]) -> list[_Draft]:
+    """Producers first, otherwise in the order in which they were begun."""
     pending = [len(draft.before) for draft in drafts]
     after: list[list[_Draft]] = [[] for _ in drafts]
     for draft in drafts:
         for source in draft.before:
             after[source.number].append(draft)
-    order = [draft for draft in drafts if not pending[draft.number]]
-    for draft in order:  # grows while it is walked
+    ready = [draft.number for draft in drafts if not pending[draft.number]]
+    order: list[_Draft] = []
+    while ready:
+        draft = drafts[heappop(ready)]
+        order.append(draft)
         for other in after[draft.number]:
             pending[other.number] -= 1
             if not pending[other.number]:
-                order.append(other)
+                heappush(ready, other.number)
     return order
 
 
@@ -240,6 +295,11 @@ def _nodes(item: Item) -> list[PlanNode]:
 
 def _is_async(item: Item) -> bool:
     return any(node.is_async for node in _nodes(item))
+
+
+def devices_of(items: Sequence[Item]) -> list[PlanDevice]:
+    """The devices that items with code run on."""
+    return list(dict.fromkeys(_device(item) for item in items if _has_code(item)))
 
 
 def _device(item: Item) -> PlanDevice:

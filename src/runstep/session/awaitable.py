@@ -1,14 +1,16 @@
 """Runs that are awaited: under trio in the caller's own loop, under asyncio through the loop thread of the actors.
 
-What a synchronous `run` would do in place is done in place here too, after a checkpoint. Where a kernel waits, or a
-step spans devices, the task that awaits is suspended and holds no thread; cancelling it ends the step and nothing else.
+What is cheap is done in place, after a checkpoint. What would keep the loop waiting (heavy kernels, loops, somebody
+else's code) runs in a thread. Where a kernel waits, the task that awaits is suspended and holds no thread. Cancelling
+it ends the step and nothing else.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from runstep.session.fetches import Fetches, request_key
 from runstep.step import Step, StepContext
 
 if TYPE_CHECKING:
+    from runstep.actors.admission import Admission
     from runstep.plan.compile import Plan
     from runstep.session.engine import LocalEngine
     from runstep.session.streaming import Stream
@@ -53,12 +56,7 @@ class AwaitableRuns:
         self._steps += 1
         try:
             try:
-                if not plan:
-                    found: Any = ()
-                elif plan.inline is not None:
-                    found = self._engine.run_step(plan, fed, context, timeout)
-                else:
-                    found = await run_step(self._engine, plan, fed, context or StepContext(), timeout)
+                found = await run_step(self._engine, plan, fed, context, timeout) if plan else ()
             finally:
                 if recording is not None:
                     recording.finish(plan)
@@ -167,34 +165,55 @@ class AwaitableRuns:
 
 
 async def run_step(
-    engine: LocalEngine, plan: Plan, values: list[Any], context: StepContext, limit: float | None
+    engine: LocalEngine, plan: Plan, values: Sequence[Any], context: StepContext | None, limit: float | None
 ) -> Any:
-    """Runs a plan that may wait: in place as far as it goes, then suspended. As `LocalEngine.run_step`."""
-    step = Step(plan, context)
+    """As `LocalEngine.run_step`, to be awaited."""
+    context = context or StepContext()
+    if plan.estimate.is_elastic:
+        plan = plan.fitted(values)
+    if plan.may_wait:
+        return await _suspended(engine, plan, values, context, limit)
+    threads = engine.threads(plan, context)
+    if threads is None:
+        return engine.run_step(plan, values, context, limit)
+    future = threads.submit(partial(engine.run_step, plan, values, context, limit))
+    return await wait(future, lambda: engine.cancel(context, _cancelled()))
+
+
+async def _suspended(
+    engine: LocalEngine, plan: Plan, values: Sequence[Any], context: StepContext, limit: float | None
+) -> Any:
+    """Runs a plan that may wait: in place as far as it goes, if that is not far; then by the device actors."""
+    memory = engine.admission(plan, context)
+    step = Step(plan, context, None if memory is None else memory.slack)
     fed: dict[int, Any] | None = dict(enumerate(values))
     parked: Any = {}
     engine.enter(context)
     timer = None if limit is None else engine.timer(context, limit)
     try:
-        if len({task.device for task in plan.tasks}) <= 1:
+        if engine.threads(plan, context) is None:
             parked, fed = drive_in_place(step, fed or {}), None
         if step.over:
             pass
         elif in_trio():
             if timer is not None:
                 timer.cancel()  # from here on the time is the loop's
-            await _drive_here(engine, step, fed, parked, limit)
+            await _drive_here(engine, step, fed, parked, limit, memory)
         else:
-            future = engine.loop.submit(engine.driven, step, fed, parked)
+            future = engine.loop.submit(engine.driven, step, fed, parked, None, memory)
             await wait(future, lambda: engine.cancel(context, _cancelled()))
         return engine.results(step)
     finally:
+        if memory is not None:
+            memory.leave()
         engine.leave(context)
         if timer is not None:
             timer.cancel()
 
 
-async def _drive_here(engine: LocalEngine, step: Step, fed: Any, parked: Any, limit: float | None) -> None:
+async def _drive_here(
+    engine: LocalEngine, step: Step, fed: Any, parked: Any, limit: float | None, memory: Admission | None
+) -> None:
     """Drives a step in the caller's task: by the device actors if they live here, else in a nursery of its own."""
     import trio
 
@@ -214,11 +233,13 @@ async def _drive_here(engine: LocalEngine, step: Step, fed: Any, parked: Any, li
                 if limit is not None:
                     nursery.start_soon(expire, limit)
                 if engine.is_at_home:
-                    await engine.driven(step, fed, parked)
+                    await engine.driven(step, fed, parked, None, memory)
                 else:
-                    await drive(
-                        step, fed, parked, opened, lambda device, task: nursery.start_soon(device.execute, task)
-                    )
+
+                    def execute(device: Any, task: Any) -> None:
+                        nursery.start_soon(device.execute, task)
+
+                    await drive(step, fed, parked, opened, execute, memory)
                 nursery.cancel_scope.cancel()
         finally:
             engine.inbox(context, None)

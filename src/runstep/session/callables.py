@@ -65,7 +65,7 @@ def _check_open(session: BaseSession) -> None:
 
 
 def _direct(session: BaseSession, fetches: Any, request: Any, keys: list[Any]) -> Callable[..., Any]:
-    converters = request.convert
+    converters, plain = request.quick, request.convert
     single = converters[0] if len(converters) == 1 else None
     count = len(converters)
     engine = session._engine
@@ -89,18 +89,22 @@ def _direct(session: BaseSession, fetches: Any, request: Any, keys: list[Any]) -
             return session.run(fetches, dict(zip(keys, values, strict=True)), **kwargs)
         session._steps = steps = session._steps + 1
         began = 0 if steps % SAMPLED else perf_counter_ns()
-        fed = (
-            (single(values[0]),)
-            if single is not None
-            else [convert(v) for convert, v in zip(converters, values, strict=True)]
-        )
+        quick = straight
         try:
-            if straight is None:
+            fed = (
+                (single(values[0]),)
+                if single is not None
+                else [convert(v) for convert, v in zip(converters, values, strict=True)]
+            )
+        except feeds.Large:
+            quick, fed = None, [convert(v) for convert, v in zip(plain, values, strict=True)]
+        try:
+            if quick is None:
                 found = run_step(plan, fed, None, timeout)
             else:
                 token = begin()
                 try:
-                    found = straight(None, *fed)
+                    found = quick(None, *fed)
                 finally:
                     end(token)
         except BaseException as error:

@@ -18,17 +18,23 @@ from typing import Any
 import attrs
 
 from runstep import errors, quiet
+from runstep.actors.admission import Admission
+from runstep.actors.crew import drive_together
 from runstep.actors.device import DeviceActor
 from runstep.actors.driver import drive, drive_in_place
 from runstep.actors.loop import Loop, loop_of, loop_thread
+from runstep.actors.pool import Pool, unbounded
 from runstep.graph.device import canonical
 from runstep.graph.graph import Graph
 from runstep.graph.operation import Operation
+from runstep.graph.shapes import RawShape
 from runstep.graph.tensor import Tensor
 from runstep.kernels.blas import set_threads
 from runstep.plan.compile import Compiler, Plan
 from runstep.plan.fold import NO_REWRITES, Rewrites
+from runstep.session.exhausted import refusal
 from runstep.session.failure import StepTimeout, WaitsForItself
+from runstep.session.machine import close_own, limits, pools
 from runstep.session.metadata import placed_nodes
 from runstep.step import Cancelled, Event, Step, StepContext
 
@@ -39,14 +45,14 @@ live_engines: weakref.WeakSet[LocalEngine] = weakref.WeakSet()
 """The engines of this process that are not closed (for `Session.reset`)."""
 
 
-def open_engine(target: str, config: Any) -> LocalEngine:
+def open_engine(target: str, config: Any, memory_limit: Any = None) -> LocalEngine:
     """The engine that `target` names; "" is the one in this process.
 
     Raises:
       NotFoundError: no engine of that name is installed (S8).
     """
     if not target:
-        return LocalEngine(config)
+        return LocalEngine(config, memory_limit)
     import importlib.metadata  # a tenth of the library's import time, and seldom needed
 
     scheme = target.partition("://")[0]
@@ -85,16 +91,22 @@ class DeviceAttributes:
 class LocalEngine:
     """The engine in this process: its devices, its compiler, and the steps that run."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: Any, memory_limit: Any = None) -> None:
         count = config.device_count["CPU"] if config is not None and "CPU" in config.device_count else 1
         if count == 0:
             raise errors.NotFoundError(None, None, "No CPU devices are available in this process")
         if config is not None and config.intra_op_parallelism_threads > 0:
             set_threads(config.intra_op_parallelism_threads)
-        limit = _machine_memory() // count
-        self.devices = tuple(DeviceActor(f"{_JOB}/device:CPU:{i}", limit) for i in range(count))
+        names = [f"{_JOB}/device:CPU:{i}" for i in range(count)]
+        self.devices = tuple(
+            DeviceActor(name, limit) for name, limit in zip(names, limits(memory_limit, names), strict=True)
+        )
+        self.pools = pools(config)
+        for device in self.devices:
+            device.pool = self.pools[0]
         self.compiler = Compiler(
             self.devices,
+            threads=max((pool.size or 1 for pool in self.pools if pool is not None), default=1),
             soft_placement=bool(config is not None and config.allow_soft_placement),
             rewrites=_rewrites(config),
         )
@@ -125,32 +137,52 @@ class LocalEngine:
         trace: bool = False,
         staged: bool = False,
         links: Mapping[Tensor, Tensor] | None = None,
+        given: Sequence[RawShape] | None = None,
     ) -> Plan:
-        """The plan of a request on this engine's devices. Raises OpError where it can be told before running."""
+        """The plan of a request on this engine's devices. Raises OpError where it can be told before running.
+
+        For the arguments see `Compiler.compile`.
+        """
         if self.closed:
             raise errors.CancelledError(None, None, _CLOSED)
         if self._refusal is not None:
             raise self._refusal
-        plan = self.compiler.compile(graph, feeds, fetches, targets, trace=trace, staged=staged, links=links)
+        plan = self.compiler.compile(
+            graph, feeds, fetches, targets, trace=trace, staged=staged, links=links, given=given
+        )
         if self._placements is not None:
             self._placements.add(plan)
         return plan
 
     def run_step(
-        self, plan: Plan, values: Sequence[Any], context: StepContext | None = None, timeout: float | None = None
+        self,
+        plan: Plan,
+        values: Sequence[Any],
+        context: StepContext | None = None,
+        timeout: float | None = None,
     ) -> Any:
         """Runs a plan and returns the fetched values as a tuple.
 
         Args:
           values: the feeds, in the plan's order.
           timeout: seconds after which the step ends with DeadlineExceededError.
+
+        Raises:
+          OpError: a kernel failed, the step was cancelled, or will never get the memory that it needs.
         """
         context = context or StepContext()
-        timer = None
+        if plan.estimate.is_elastic:
+            plan = plan.fitted(values)
+        timer = memory = None
         self.enter(context)
         try:
             if timeout is not None:
                 timer = self.timer(context, timeout)
+            if plan.estimate.needs:
+                memory = self.admission(plan, context)
+                memory.enter()  # type: ignore[union-attr]
+            if context.cancelled:
+                raise context.cause
             segment = plan.inline
             if segment is not None:
                 token = quiet.begin()
@@ -159,11 +191,13 @@ class LocalEngine:
                 finally:
                     quiet.end(token)
             else:
-                results = self._run_tasks(plan, values, context)
+                results = self._run_tasks(plan, values, context, memory)
             if context.cancelled:
                 raise context.cause
             return results
         finally:
+            if memory is not None:
+                memory.leave()
             self.leave(context)
             if timer is not None:
                 timer.cancel()
@@ -193,15 +227,34 @@ class LocalEngine:
         timer.start()
         return timer
 
-    def _run_tasks(self, plan: Plan, values: Sequence[Any], context: StepContext) -> Any:
-        step = Step(plan, context)
+    def pool(self, context: StepContext) -> Pool | None:
+        """The threads that may work on a step; None: the caller's alone."""
+        return None if context.pool < 0 else self.pools[context.pool]
+
+    def threads(self, plan: Plan, context: StepContext) -> Pool | None:
+        """The threads for a plan that must not run in an event loop's: it is heavy, nobody can say when it ends, or it
+        may have to wait for memory. None: it may run there."""
+        estimate = plan.estimate
+        if not (estimate.is_heavy or estimate.needs):
+            return None
+        pool = self.pool(context)
+        return unbounded() if estimate.endless and pool is not None else pool
+
+    def admission(self, plan: Plan, context: StepContext) -> Admission | None:
+        """What claims the memory that a step of this plan takes; None if that is little."""
+        return Admission(plan, context, refusal, self.inbox) if plan.estimate.needs else None
+
+    def _run_tasks(self, plan: Plan, values: Sequence[Any], context: StepContext, memory: Admission | None) -> Any:
+        step = Step(plan, context, None if memory is None else memory.slack)
         fed = dict(enumerate(values))
-        if len({task.device for task in plan.tasks}) > 1:
-            self._drive(step, fed, {})
+        if not plan.may_wait:
+            drive_together(step, fed, self.pool(context))
         else:
             parked = drive_in_place(step, fed)
             if parked:
-                self._drive(step, None, parked)
+                if memory is not None:
+                    memory.suspend(step.held())
+                self._drive(step, None, parked, memory)
         return self.results(step)
 
     def results(self, step: Step) -> Any:
@@ -215,7 +268,7 @@ class LocalEngine:
             return step.slots
         return collect.run(step.context, *[step.slots[slot] for slot in step.plan.collect_slots])
 
-    def _drive(self, step: Step, fed: Any, parked: Any) -> None:
+    def _drive(self, step: Step, fed: Any, parked: Any, memory: Admission | None) -> None:
         """Lets the device actors run a step, in the background loop, while this thread waits."""
         loop = self.loop
         if loop.is_current:
@@ -224,7 +277,7 @@ class LocalEngine:
             )
         future = None
         try:
-            future = loop.submit(self.driven, step, fed, parked)
+            future = loop.submit(self.driven, step, fed, parked, None, memory)
             future.result()
         except KeyboardInterrupt:  # Ctrl-C ends the step, not only the waiting for it (S62)
             self.cancel(step.context, errors.CancelledError(None, None, "Run call was cancelled"))
@@ -233,9 +286,14 @@ class LocalEngine:
             raise
 
     async def driven(
-        self, step: Step, fed: Any, parked: Any, opened: Callable[[Callable[[Event], None]], object] | None = None
+        self,
+        step: Step,
+        fed: Any,
+        parked: Any,
+        opened: Callable[[Callable[[Event], None]], object] | None = None,
+        memory: Admission | None = None,
     ) -> None:
-        """Runs a step by the device actors, inside their loop. `opened` is as for `drive`."""
+        """Runs a step by the device actors, inside their loop. `opened` and `memory` are as for `drive`."""
         self._serve()
         post = self.loop.post
 
@@ -245,7 +303,7 @@ class LocalEngine:
                 opened(inbox)
 
         try:
-            await drive(step, fed, parked, open_inbox)
+            await drive(step, fed, parked, open_inbox, memory=memory)
         finally:
             self.inbox(step.context, None)
 
@@ -332,6 +390,7 @@ class LocalEngine:
                 self._idle.wait_for(self._is_idle)
         for device in self.devices:
             device.resources.clear(None)
+        close_own(self.pools)
         if self._serving:
             for device in self.devices:
                 self.loop.post(device.close)
@@ -381,13 +440,6 @@ def _refusal(config: Any) -> errors.OpError | None:
         f"No executor factory registered for the given executor type: {executor} "
         f"Registered factories are {{{', '.join(_EXECUTORS)}}}.",
     )
-
-
-def _machine_memory() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        return 8 << 30
 
 
 def _rewrites(config: Any) -> Rewrites:

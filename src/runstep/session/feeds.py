@@ -133,12 +133,31 @@ def _tensor_as_value(tensor: Tensor, value: Any) -> str:
     )
 
 
-def converter(tensor: Tensor, keep: bool, strict: bool = False) -> Convert:
+class Large(Exception):
+    """A fed value is larger than what a plan was made for."""
+
+
+def shapes_of(tensors: Sequence[Tensor], values: Sequence[Any]) -> list[RawShape]:
+    """The shapes of values that are fed, before they are converted; None where that would be too early to say."""
+    found: list[RawShape] = []
+    for tensor, value in zip(tensors, values, strict=True):
+        raw = tensor.raw_shape
+        if raw is None or None in raw:
+            try:
+                raw = None if hasattr(value, "fed_for") else tuple(np.shape(value))
+            except Exception:  # the conversion says what is wrong
+                raw = None
+        found.append(raw)
+    return found
+
+
+def converter(tensor: Tensor, keep: bool, strict: bool = False, limit: int | None = None) -> Convert:
     """The function that makes an array of a value fed for `tensor`, as TensorFlow would (S93-S98).
 
     Args:
       keep: something may hold on to the value after the step (a variable, a queue): it is then always a copy.
       strict: values that lose something when cast (1.5 to int32) raise instead of being cut.
+      limit: bytes of an array from which the function raises `Large`.
 
     The function raises:
       TypeError: a tensor, or a Python int that the dtype cannot hold. ValueError: the shape contradicts the tensor's.
@@ -158,6 +177,8 @@ def converter(tensor: Tensor, keep: bool, strict: bool = False) -> Convert:
             array = _cast(tensor, value, np_dtype, strict)
         if not fits(array.shape):
             raise _wrong_shape(tensor, array)
+        if limit is not None and array.nbytes > limit:
+            raise Large
         return array.copy() if keep else array
 
     return convert

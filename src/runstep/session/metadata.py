@@ -124,7 +124,10 @@ class Collector:
         tracer = active()
         if run_metadata is None:
             trace = partitions = False
-        return Recording(run_metadata, trace or tracer is not None, partitions, cost, config, tracer)
+        recording = Recording(run_metadata, trace or tracer is not None, partitions, cost, config, tracer)
+        if options is not None:
+            recording.context.pool = options.inter_op_thread_pool
+        return recording
 
 
 class Recording:

@@ -11,6 +11,7 @@ from typing import Any
 
 from runstep import errors
 from runstep.graph.graph import Graph, get_default_graph
+from runstep.graph.shapes import RawShape
 from runstep.graph.tensor import Tensor
 from runstep.observe.live import SAMPLED, Meter, Observed
 from runstep.observe.trace import active
@@ -31,7 +32,7 @@ _EMPTY = "The Session graph is empty. Add operations to the graph before calling
 class _Request:
     """A request that has been analysed and compiled: what a repeated `run` needs."""
 
-    __slots__ = ("build", "convert", "direct", "edits", "plan", "straight")
+    __slots__ = ("build", "convert", "direct", "edits", "plan", "quick", "straight")
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class _Request:
         self.straight = plan.straight if plan else None
         self.build = build
         self.convert = convert
+        self.quick = convert  # those of `straight`, which raise for what is too large for it
         self.direct = direct  # fetches that are fed: (position of the fetch, position of the feed)
         self.edits = edits
 
@@ -79,9 +81,12 @@ class BaseSession(AwaitableRuns, PartialRunning, Observed):
       target: the engine; "" is the one in this process.
       graph: the graph to run, the default graph when None.
       config: a ConfigProto.
+      memory_limit: what variables, queues and running steps may take of each device: a size, or a dict of sizes by
+        device name; a size is a number of bytes, or a text such as "2GiB". By default the devices share the machine's
+        memory. (Not in TensorFlow.)
     """
 
-    def __init__(self, target: Any = "", graph: Any = None, config: Any = None) -> None:
+    def __init__(self, target: Any = "", graph: Any = None, config: Any = None, *, memory_limit: Any = None) -> None:
         self._closed = True  # until the engine is open: a constructor that fails leaves nothing to close (S7)
         self._engine: LocalEngine | None = None
         self._requests: dict[Any, _Request] = {}
@@ -95,7 +100,7 @@ class BaseSession(AwaitableRuns, PartialRunning, Observed):
         self._graph: Graph = get_default_graph() if graph is None else graph
         self._metadata_name = metadata.claim_session_metadata(self._config)
         try:
-            self._engine = open_engine((self._target or b"").decode(), self._config)
+            self._engine = open_engine((self._target or b"").decode(), self._config, memory_limit)
         except BaseException:
             metadata.release_session_metadata(self._metadata_name)
             raise
@@ -174,17 +179,21 @@ class BaseSession(AwaitableRuns, PartialRunning, Observed):
         return self._run_slowly(key, fetches, feed_dict, options, run_metadata)
 
     def _run_request(self, request: _Request, values: Any) -> Any:
-        convert = request.convert
-        if len(convert) == 1:
-            (value,) = values
-            fed: Sequence[Any] = (convert[0](value),)
-        else:
-            fed = [convert(value) for convert, value in zip(convert, values, strict=True)]
+        convert = request.quick
+        straight = request.straight
         try:
-            if request.straight is not None:
+            if len(convert) == 1:
+                (value,) = values
+                fed: Sequence[Any] = (convert[0](value),)
+            else:
+                fed = [convert(value) for convert, value in zip(convert, values, strict=True)]
+        except feeds.Large:
+            straight, fed = None, [convert(value) for convert, value in zip(request.convert, values, strict=True)]
+        try:
+            if straight is not None:
                 token = begin()
                 try:
-                    found = request.straight(None, *fed)
+                    found = straight(None, *fed)
                 finally:
                     end(token)
             elif request.plan:
@@ -235,7 +244,7 @@ class BaseSession(AwaitableRuns, PartialRunning, Observed):
         traced = step.tracer is not None and key is not None
         request = self._traced.get(key) if traced else None
         if request is None or request.edits != self._graph._edits:
-            request = self._request(wanted, tensors, step.trace)
+            request = self._request(wanted, tensors, step.trace, feeds.shapes_of(tensors, values))
             if traced:
                 self._traced[key] = request
         # A later run with the same keys may skip all this when each key is one plain tensor.
@@ -260,14 +269,16 @@ class BaseSession(AwaitableRuns, PartialRunning, Observed):
         except Exception:
             return False
 
-    def _request(self, wanted: Fetches, fed: Sequence[Tensor], trace: bool) -> _Request:
+    def _request(
+        self, wanted: Fetches, fed: Sequence[Tensor], trace: bool, given: Sequence[RawShape] | None = None
+    ) -> _Request:
         position = {tensor: i for i, tensor in enumerate(fed)}
         direct = [(i, position[t]) for i, t in enumerate(wanted.tensors) if t in position]
         fetched = [t for t in wanted.tensors if t not in position]
         plan: Any = None
         if fetched or wanted.targets:
             try:
-                plan = self._engine.prepare(self._graph, fed, fetched, wanted.targets, trace)  # type: ignore[union-attr]
+                plan = self._engine.prepare(self._graph, fed, fetched, wanted.targets, trace, given=given)  # type: ignore[union-attr]
             except errors.OpError as error:
                 raise explained(error) from None
         kept = plan.kept_feeds if plan else frozenset()
@@ -275,6 +286,11 @@ class BaseSession(AwaitableRuns, PartialRunning, Observed):
         request = _Request(plan, wanted.build, convert, direct, self._graph._edits)
         if plan and (self._timeout is not None or any(node.type in _FOREIGN for node in plan.nodes)):
             request.straight = None  # it must be possible to end it
+        if request.straight is not None and plan.estimate.is_elastic:
+            limits = plan.estimate.limits
+            request.quick = [
+                feeds.converter(t, i in kept, limit=limit) for i, (t, limit) in enumerate(zip(fed, limits, strict=True))
+            ]
         return request
 
     def _fed(self, request: _Request, tensors: Sequence[Tensor], values: Sequence[Any]) -> list[Any]:
@@ -404,8 +420,8 @@ class Session(BaseSession):
     `with Session() as sess:` makes it the default session and its graph the default graph, and closes it at the end.
     """
 
-    def __init__(self, target: Any = "", graph: Any = None, config: Any = None) -> None:
-        super().__init__(target, graph, config)
+    def __init__(self, target: Any = "", graph: Any = None, config: Any = None, *, memory_limit: Any = None) -> None:
+        super().__init__(target, graph, config, memory_limit=memory_limit)
         self._entered: contextlib.ExitStack | None = None
 
     def __enter__(self) -> Session:
@@ -448,14 +464,14 @@ class InteractiveSession(BaseSession):
 
     _active_session_count = 0
 
-    def __init__(self, target: Any = "", graph: Any = None, config: Any = None) -> None:
+    def __init__(self, target: Any = "", graph: Any = None, config: Any = None, *, memory_limit: Any = None) -> None:
         from runstep.protos import config_pb2
 
         own = _checked_config(config if config else None)  # the caller's is not changed (S12)
         if own is None:
             own = config_pb2.ConfigProto(gpu_options=config_pb2.GPUOptions(allow_growth=True))
         own.graph_options.place_pruned_graph = True
-        super().__init__(target, graph, own)
+        super().__init__(target, graph, own, memory_limit=memory_limit)
         if InteractiveSession._active_session_count:
             logging.getLogger("runstep").error(
                 "An interactive session is already active. This can cause out-of-memory errors or some other "

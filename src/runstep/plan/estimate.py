@@ -1,0 +1,123 @@
+"""What a plan is thought to take, in time and memory, before it runs.
+
+Most plans are small: a look at the static shapes says so, at a microsecond a node. The others get a closer one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from runstep.graph import shapes
+from runstep.graph.shapes import RawShape
+from runstep.plan.cost import HEAVY
+from runstep.plan.memory import Projection
+from runstep.plan.node import PlanNode
+from runstep.plan.sizes import item_size
+
+if TYPE_CHECKING:
+    from runstep.plan.device import PlanDevice
+
+TINY = 1 << 16
+"""Bytes: feeds that are not larger change nothing about what is worth a thread or a reservation."""
+
+LITTLE = 1 << 19
+"""Bytes: plans whose values take no more altogether get no closer look."""
+
+SHARE = 12
+"""Plans that take less than 2 ** -12 of a device's memory reserve nothing."""
+
+PAUSE = 500.0
+"""Microseconds of straight code after which a step looks whether it has been cancelled."""
+
+_HEAVY_OPS = frozenset("Svd Eig Qr SelfAdjointEigV2".split())
+
+
+@attrs.frozen
+class Need:
+    """What a plan takes of one device's memory, in bytes.
+
+    Attributes:
+      least: when its tasks run one after the other. most: however they run.
+      projection: of the former.
+    """
+
+    device: PlanDevice
+    least: int
+    most: int
+    projection: Projection
+
+
+@attrs.frozen(eq=False)
+class Estimate:
+    """What a plan is thought to take.
+
+    Attributes:
+      time: microseconds on one thread. endless: nobody can say when it ends: it has a loop, or somebody else's code.
+      needs: the memory of each device that it reserves; none when that isn't worth it.
+      fed: bytes of the feeds that it was made for, of those whose size the graph leaves open.
+      limits: for each feed the bytes up to which all this holds; None where the graph fixes its size.
+    """
+
+    time: float = 0.0
+    endless: bool = False
+    needs: tuple[Need, ...] = ()
+    fed: int = 0
+    limits: tuple[int | None, ...] = ()
+
+    @property
+    def is_elastic(self) -> bool:
+        """Whether it depends on what is fed."""
+        return self.limits.count(None) != len(self.limits)
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether it would keep an event loop waiting."""
+        return self.endless or self.time >= 2 * HEAVY
+
+
+def is_small(device: PlanDevice, size: int) -> bool:
+    """Whether so many bytes are not worth a reservation on this device."""
+    return size <= device.memory_limit >> SHARE
+
+
+def limits_of(feeds: Sequence[Any], given: Sequence[RawShape] | None) -> tuple[tuple[int | None, ...], int]:
+    """For each feed the bytes up to which an estimate made for the shapes `given` holds; the bytes given."""
+    limits: list[int | None] = []
+    total = 0
+    for position, tensor in enumerate(feeds):
+        if shapes.num_elements(tensor.raw_shape) is not None or not item_size(tensor.dtype):
+            limits.append(None)
+            continue
+        size = 0
+        if given is not None and (count := shapes.num_elements(given[position])):
+            size = count * item_size(tensor.dtype)
+        total += size
+        limits.append(max(TINY, 2 * size))
+    return tuple(limits), total
+
+
+def looks_tiny(nodes: Sequence[PlanNode], fed: int, open_size: int, most: int) -> bool:
+    """Whether nothing in a plan can be worth a closer look: all its values together take less than `most` bytes.
+
+    Args:
+      fed: bytes of the feeds. open_size: what a size that the graph leaves open is taken for.
+    """
+    if fed > TINY:
+        return False
+    left = most >> 3
+    for node in nodes:
+        if node.inner_bytes or node.inner_cost >= HEAVY or node.endless or node.type in _HEAVY_OPS:
+            return False
+        for tensor in node.op.outputs:  # type: ignore[union-attr]
+            raw = tensor.raw_shape
+            if raw:
+                count = 1
+                for size in raw:
+                    count *= open_size if size is None else size
+                left -= count
+                if left < 0:
+                    return False
+    return True

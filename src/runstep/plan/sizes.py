@@ -1,0 +1,161 @@
+"""How large the values of a plan are: from the static shapes, and from those of the values that are fed.
+
+A shape that the graph leaves open is worked out by the op's own shape rule, once the shapes of the feeds are known.
+What even that leaves open (the output of Where, of a queue) counts as nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from runstep.graph import shapes
+from runstep.graph.shapes import RawShape
+from runstep.plan.node import PlanNode, Ref, root
+
+_TEXT = 64
+"""Bytes that a string is taken for."""
+
+_NOTHING = frozenset(("resource", "variant"))
+
+
+class Sizes:
+    """The shapes and bytes of the values of one plan.
+
+    Args:
+      nodes: producers first.
+      feeds: for each feed its shape, as far as it is known.
+    """
+
+    def __init__(self, nodes: Iterable[PlanNode], feeds: Sequence[RawShape]) -> None:
+        self._feeds = feeds
+        self._found: dict[Ref, RawShape] = {}
+        self._bytes: dict[Ref, int] = {}
+        self.complete = True
+        """Whether every size is known."""
+        for node in nodes:
+            if node.op is not None and node.known is None:
+                self._add(node)
+
+    def shape(self, ref: Ref) -> RawShape:
+        """The shape of an output, as far as it is known."""
+        node, index = ref
+        if node.known is not None:
+            return tuple(node.known[index].shape)
+        if node.feed >= 0:
+            return self._feeds[node.feed] if node.feed < len(self._feeds) else None
+        found = self._found.get(ref)
+        return node.op.outputs[index].raw_shape if found is None and node.op is not None else found
+
+    def count(self, ref: Ref) -> int:
+        """How many elements an output has; 0 when that is not known."""
+        return shapes.num_elements(self.shape(ref)) or 0
+
+    def nbytes(self, ref: Ref) -> int:
+        """How many bytes an output takes; 0 when that is not known."""
+        found = self._bytes.get(ref)
+        if found is None:
+            node, index = ref
+            if node.op is None or node.feed >= 0:
+                return 0
+            found = self._bytes[ref] = self.count(ref) * item_size(node.op.outputs[index].dtype)
+        return found
+
+    def _add(self, node: PlanNode) -> None:
+        op: Any = node.op
+        for tensor in op.outputs:
+            raw = tensor.raw_shape
+            if raw is None or None in raw:
+                break
+        else:
+            return
+        found: Sequence[RawShape] = [tensor.raw_shape for tensor in op.outputs]
+        if len(node.inputs) == len(op.inputs) and op.op_def is not None and op.op_def.shape is not None:
+            try:
+                seen = _Seen(node, [self.shape(root(ref)) for ref in node.inputs])
+                found = [_merged(a, b) for a, b in zip(found, op.op_def.shape(seen), strict=True)]
+            except Exception:  # the rule looks at what only the graph has, or the run will tell
+                pass
+        elif node.inputs and node.type.startswith("_"):  # joined by a rewrite: as long as what goes in
+            found = [_like(raw, [self.shape(root(ref)) for ref in node.inputs]) for raw in found]
+        for index, raw in enumerate(found):
+            if node.type == "Reshape":
+                raw = self._reshaped(node, raw)
+            self._found[node, index] = raw
+            if shapes.num_elements(raw) is None and op.outputs[index].dtype.name not in _NOTHING:
+                self.complete = False
+
+    def _reshaped(self, node: PlanNode, raw: RawShape) -> RawShape:
+        """The one open size of a reshaped value, from how many elements there are."""
+        total = shapes.num_elements(self.shape(root(node.inputs[0])))
+        if total is None:
+            return raw
+        if raw is None:
+            return (total,)
+        known = 1
+        for size in raw:
+            known *= 1 if size is None else size
+        if raw.count(None) != 1 or not known:
+            return raw
+        return tuple(total // known if size is None else size for size in raw)
+
+
+def _like(raw: RawShape, inputs: Sequence[RawShape]) -> RawShape:
+    """A shape with its open sizes taken from inputs of the same rank, or the whole of it from the largest."""
+    if raw is None:
+        known = [shape for shape in inputs if shapes.num_elements(shape) is not None]
+        return max(known, key=lambda shape: shapes.num_elements(shape) or 0, default=None)
+    found = list(raw)
+    for shape in inputs:
+        if shape is not None and len(shape) == len(found):
+            found = [other if size is None else size for size, other in zip(found, shape, strict=True)]
+    return tuple(found)
+
+
+def _merged(a: RawShape, b: RawShape) -> RawShape:
+    try:
+        return shapes.merge(a, b)
+    except ValueError:
+        return a
+
+
+def item_size(dtype: Any) -> int:
+    """Bytes of one element. Resources, variants and variables count where they live."""
+    if dtype.is_ref or dtype.name in _NOTHING:
+        return 0
+    size: int = dtype.np.itemsize
+    return _TEXT if dtype.name == "string" else size
+
+
+class _SeenTensor:
+    """An input as a shape rule sees it."""
+
+    def __init__(self, tensor: Any, raw: RawShape) -> None:
+        self._tensor = tensor
+        self.raw_shape = raw
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tensor, name)
+
+
+class _Seen:
+    """An operation as a shape rule sees it, with shapes that the graph does not know."""
+
+    def __init__(self, node: PlanNode, inputs: Sequence[RawShape]) -> None:
+        op: Any = node.op
+        self._op = op
+        self._node = node
+        self.inputs = tuple(
+            [_SeenTensor(t, _merged(t.raw_shape, raw)) for t, raw in zip(op.inputs, inputs, strict=True)]
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._op, name)
+
+    def constant(self, index: int) -> Any:
+        found = self._node.constant(index)
+        return self._op.constant(index) if found is None else found
+
+    def constant_shape(self, index: int) -> RawShape:
+        found: RawShape = self._op.constant_shape(index)
+        return found

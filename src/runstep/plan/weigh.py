@@ -1,0 +1,116 @@
+"""The closer look at a plan: the cost of each node, the memory of each order, and what follows for how it is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+
+from runstep.graph.shapes import RawShape
+from runstep.plan.cost import HEAVY, item_cost, may_take_any_time
+from runstep.plan.device import PlanDevice
+from runstep.plan.estimate import PAUSE, Estimate, Need, is_small
+from runstep.plan.frames import Item
+from runstep.plan.lanes import Label, lanes, makespan
+from runstep.plan.memory import Reads, effects, project, reordered
+from runstep.plan.node import PlanNode, Ref
+from runstep.plan.sizes import Sizes
+from runstep.plan.tasks import Task
+
+_LARGE_PRODUCT = 8_000.0
+"""Microseconds from which BLAS is given all threads for one product; see `kernels.blas`."""
+
+
+class Scales:
+    """Weighs the items of one plan.
+
+    Args:
+      items: in the order in which they run. feeds: for each feed its shape, as far as it is known.
+      reads: the roots that an item reads.
+    """
+
+    def __init__(
+        self, items: Sequence[Item], nodes: Sequence[PlanNode], feeds: Sequence[RawShape], reads: Reads
+    ) -> None:
+        self.sizes = Sizes(nodes, feeds)
+        self._reads = reads
+        self._costs = {item: item_cost(item, self.sizes) for item in items}
+        self.endless = may_take_any_time(items)
+
+    def cost(self, items: Sequence[Item]) -> float:
+        """Microseconds of these items one after the other."""
+        return sum(self._costs[item] for item in items)
+
+    def size(self, items: Sequence[Item], results: Set[Ref]) -> int:
+        """Bytes that these items take at most, in this order."""
+        return project(items, self.sizes, self._reads, results).peak
+
+    def pauses(self, items: Sequence[Item]) -> set[PlanNode]:
+        """The nodes before which a step looks whether it has been cancelled: such as come after heavy work."""
+        found: set[PlanNode] = set()
+        since = 0.0
+        for item in items:
+            cost = self._costs[item]
+            if since and since + cost >= PAUSE and isinstance(item, PlanNode):
+                found.add(item)
+                since = 0.0
+            since += cost
+        return found
+
+    def need(self, device: PlanDevice, items: Sequence[Item], results: Set[Ref], copied: int) -> tuple[Need, ...]:
+        """What a plan of one task takes of its device; nothing, when that is small. `copied` bytes leave as copies."""
+        found = project(items, self.sizes, self._reads, results, copied=copied)
+        return () if is_small(device, found.peak) else (Need(device, found.peak, found.peak, found),)
+
+    def needs(
+        self,
+        tasks: Sequence[Task],
+        items: Sequence[Sequence[Item]],
+        results: Set[Ref],
+        threads: int,
+        copied: int,
+    ) -> tuple[Need, ...]:
+        """What a plan of several tasks takes of each device. `items`: those of each task."""
+        order = [item for those in items for item in those]
+        where = {item: task.device for task, those in zip(tasks, items, strict=True) for item in those}
+        found = []
+        for number, device in enumerate(dict.fromkeys(task.device for task in tasks)):
+            extra = 0 if number else copied
+            here = {item for item in order if where[item] is device}
+            one = project(order, self.sizes, self._reads, results, here, extra)
+            mine = [task for task in tasks if task.device is device]
+            kept = sum(sum(task.result_sizes) for task in mine)
+            beside = sorted((max(task.size - sum(task.result_sizes), 0) for task in mine), reverse=True)
+            most = max(one.peak, kept + extra, kept + sum(beside[:threads]))
+            if not is_small(device, most):
+                found.append(Need(device, one.peak, most, one))
+        return tuple(found)
+
+    def fitting(
+        self, items: Sequence[Item], before: Mapping[Item, Set[Item]], results: Set[Ref], device: PlanDevice
+    ) -> list[Item]:
+        """The items in their own order if that fits in what the device has left, else in one that takes less."""
+        peak = self.size(items, results)
+        limit = device.memory_limit
+        if peak <= limit >> 2 or peak <= limit - device.resources.nbytes:
+            return list(items)
+        return reordered(items, before, self.sizes, self._reads, results)
+
+    def lanes(
+        self, items: Sequence[Item], before: Mapping[Item, Set[Item]], threads: int
+    ) -> tuple[dict[Item, Label], dict[Item, set[Item]]] | None:
+        """Which items should run beside each other, and what each then waits for; None when that gains nothing."""
+        waits = {item: set(before.get(item, ())) for item in items}
+        for earlier, later in effects(items):
+            waits[later].add(earlier)
+        labels = lanes(items, waits, [self._costs[item] for item in items], threads)
+        return None if labels is None else (labels, waits)
+
+    def gains(self, tasks: Sequence[Task], threads: int, blas_threads: int) -> bool:
+        """Whether tasks beside each other are clearly faster than all in a row, where large products get all cores."""
+        alone = 0.0
+        for cost in self._costs.values():
+            alone += cost / min(threads, blas_threads) if cost >= _LARGE_PRODUCT and blas_threads > 1 else cost
+        together = makespan([task.before for task in tasks], [task.cost for task in tasks], threads)
+        return together < alone - max(HEAVY, alone / 10)
+
+    def estimate(self, needs: tuple[Need, ...], fed: int, limits: tuple[int | None, ...]) -> Estimate:
+        return Estimate(sum(self._costs.values()), self.endless, needs, fed, limits)

@@ -1,0 +1,130 @@
+"""The ledger of a device's memory as a pure machine, sizes in words, and bytes counted once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from runstep.memory import Claim, Ledger, bytes_held, parse_size, readable
+
+LIMIT = 100
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_claims_in_any_order(data: st.DataObject) -> None:
+    """First come, first served; nothing is lost; nobody waits in vain."""
+    ledger = Ledger(LIMIT)
+    asked: list[Claim] = []
+    over: set[Claim] = set()
+    held: list[Claim] = []
+    resident = 0
+    for _ in range(data.draw(st.integers(0, 40))):
+        open_claims = [claim for claim in asked if claim not in over and not claim.is_refused]
+        choice = data.draw(
+            st.sampled_from(["ask"] * 3 + ["give back"] * 3 * bool(open_claims) + ["hold", "drop", "grow"])
+        )
+        settled: list[Claim] = []
+        if choice == "ask":
+            asked.append(ledger.ask(data.draw(st.integers(1, LIMIT + 20)), resident, None, "test"))
+        elif choice == "give back":
+            claim = data.draw(st.sampled_from(open_claims))
+            over.add(claim)
+            settled = ledger.give_back(claim, resident)
+        elif choice == "hold":
+            held.append(ledger.hold(data.draw(st.integers(0, 30)), resident))
+        elif choice == "drop" and held:
+            settled = ledger.give_back(held.pop(), resident)
+        elif choice == "grow":
+            resident = data.draw(st.integers(0, 40))
+        ledger.validate()
+        waiting = [claim for claim in asked if claim.state == "waiting"]
+        granted = [claim for claim in asked if claim.is_granted]
+        assert ledger.waiting == len(waiting)
+        assert all(claim.state in ("granted", "refused") for claim in settled)
+        if waiting:  # nobody overtakes: those granted or refused later came later only where all before are settled
+            first = asked.index(waiting[0])
+            assert all(not claim.is_granted for claim in asked[first:] if claim not in over)
+        assert sum(claim.size for claim in granted) == ledger.reserved
+    for claim in asked:
+        if claim not in over and not claim.is_refused:
+            ledger.give_back(claim, resident)
+    for claim in held:
+        ledger.give_back(claim, resident)
+    assert (ledger.reserved, ledger.held, ledger.waiting) == (0, 0, 0)
+
+
+def test_a_claim_waits_for_its_turn() -> None:
+    ledger = Ledger(LIMIT)
+    first, second, third = (ledger.ask(size, 0, None, "") for size in (60, 50, 10))
+    assert [claim.state for claim in (first, second, third)] == ["granted", "waiting", "waiting"]  # fair: 10 would fit
+    assert ledger.give_back(first, 0) == [second, third]
+    assert ledger.peak == 60 and ledger.reserved == 60
+
+
+def test_what_never_fits_is_refused() -> None:
+    ledger = Ledger(LIMIT)
+    assert ledger.ask(101, 0, None, "").is_refused
+    assert ledger.ask(60, 50, None, "").is_refused  # variables have the rest, and keep it
+    held = ledger.hold(50, 0)
+    assert ledger.ask(60, 0, None, "").is_refused  # so does a suspended step
+    ledger.give_back(held, 0)
+    assert ledger.ask(60, 0, None, "").is_granted
+
+
+def test_a_claim_in_the_queue_is_refused_when_its_chance_is_gone() -> None:
+    ledger = Ledger(LIMIT)
+    first, second = ledger.ask(60, 0, None, ""), ledger.ask(60, 0, None, "")
+    ledger.hold(50, 0)
+    assert ledger.give_back(first, 0) == [second] and second.is_refused
+
+
+def test_a_step_inside_of_a_step_does_not_wait_for_itself() -> None:
+    ledger = Ledger(LIMIT)
+    assert ledger.ask(60, 0, 7, "").is_granted
+    assert ledger.ask(60, 0, 7, "").is_refused
+    assert ledger.ask(60, 0, 8, "").state == "waiting"
+
+
+def test_a_claim_that_waits_can_be_withdrawn() -> None:
+    ledger = Ledger(LIMIT)
+    first, second, third = (ledger.ask(size, 0, None, "") for size in (60, 50, 40))
+    assert ledger.give_back(second, 0) == [third]
+    assert ledger.reserved == 100
+    ledger.give_back(first, 0)
+    assert ledger.give_back(third, 0) == [] and ledger.reserved == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "want"),
+    [(1, 1), ("2GiB", 2 << 30), ("500 MB", 500_000_000), ("1.5 kib", 1536), ("7", 7), ("3B", 3), ("1TiB", 1 << 40)],
+)
+def test_sizes_in_words(size: Any, want: int) -> None:
+    assert parse_size(size) == want
+
+
+@pytest.mark.parametrize(
+    ("size", "error"),
+    [("", ValueError), ("2 GiBs", ValueError), (0, ValueError), (-5, ValueError), (1.5, TypeError), (True, TypeError)],
+)
+def test_what_is_no_size(size: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        parse_size(size)
+
+
+def test_sizes_for_people() -> None:
+    assert [readable(size) for size in (5, 1536, 3 << 20, 5 << 29)] == [
+        "5 bytes",
+        "1.5 KiB (1536 bytes)",
+        "3 MiB (3145728 bytes)",
+        "2.5 GiB (2684354560 bytes)",
+    ]
+
+
+def test_memory_is_counted_once() -> None:
+    x = np.zeros((10, 10), np.float32)
+    assert bytes_held([x, x[1:], x.T.copy(), None, "text", np.float64(1)]) == 400 + 400 + 8
+    assert bytes_held([(x, x[0])]) == 400
