@@ -396,7 +396,8 @@ class _Work:
         if self._pruned.has_control_flow:
             for node in live:
                 if node.type == "LoopCond":
-                    node.kernel = PASS if self._rules.fold and root(node.inputs[0])[0].known is None else None
+                    passes = self._rules.fold and node.known is None and root(node.inputs[0])[0].known is None
+                    node.kernel = PASS if passes else None
                 elif node.type == "ControlTrigger" and self._rules.fold:
                     node.kernel = PASS
             self.flow = ControlFlow(live)

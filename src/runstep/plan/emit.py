@@ -391,6 +391,8 @@ class Emitter:
         arguments = [self._argument(node, position) for position in range(len(node.inputs))]
         if node.uses_step:
             arguments.insert(0, "step")
+        if node in self._pauses:
+            self._line(depth, "if step.cancelled: raise step.cause")
         sign = None
         if type(node.kernel) is np.ufunc and len(arguments) == 2:
             sign = _INFIX.get(node.kernel)
@@ -416,8 +418,6 @@ class Emitter:
         targets = self._targets(node, used)
         if targets[-1:] == ",":  # a list of one
             targets, call = targets[:-1], f"only({call})"
-        if node in self._pauses:
-            self._line(depth, "if step.cancelled: raise step.cause")
         if self._trace:
             self._line(depth, f"t{node.number} = step.started({node.number})")
         self._line(depth, f"{targets} = {call}" if targets else call, node)

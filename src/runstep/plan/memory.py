@@ -11,7 +11,9 @@ import heapq
 from collections.abc import Callable, Mapping, Sequence, Set
 
 import attrs
+import numpy as np
 
+from runstep.graph import shapes
 from runstep.plan.frames import NEVER, Frame, Item
 from runstep.plan.node import ALIASES, MERGES, PASS, PlanNode, Ref, root
 from runstep.plan.sizes import Sizes
@@ -126,6 +128,8 @@ def _walk(items: Sequence[Item], order: Sequence[int], flow: _Flow, copied: int 
     for place, position in enumerate(order):
         for ref, size in flow.makes[position]:
             if size:
+                if _is_ufunc(ref) and (over := _overwritten(size, dying.get(place, ()), live)):
+                    held -= live.pop(over)
                 live[ref] = size
                 held += size
         now = held + flow.scratch[position]
@@ -145,6 +149,18 @@ def _walk(items: Sequence[Item], order: Sequence[int], flow: _Flow, copied: int 
     if not order:
         return Projection(peak, None, ())
     return Projection(peak, _node(items[order[at]]), _live_at(order, at, flow, last))
+
+
+def _is_ufunc(ref: Ref) -> bool:
+    node, index = ref
+    if type(node.kernel) is not np.ufunc or node.op is None:
+        return False
+    return shapes.num_elements(node.op.outputs[index].raw_shape) is not None
+
+
+def _overwritten(size: int, dying: Sequence[Ref], live: Mapping[Ref, int]) -> Ref | None:
+    """The input that a ufunc's result takes the place of; see `Emitter`."""
+    return next((ref for ref in dying if live.get(ref) == size and _is_ufunc(ref)), None)
 
 
 def _node(item: Item) -> PlanNode | None:
