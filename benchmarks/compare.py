@@ -3,15 +3,18 @@
     python benchmarks/compare.py                     # every program
     python benchmarks/compare.py --only "run with"   # those whose name contains this
     python benchmarks/compare.py --models FOLDER     # also the frozen graphs of a folder of .pb with .npz beside them
+    python benchmarks/compare.py --keep              # and keeps the figures under benchmarks/results, with a plot
 
 Rounds alternate between the two, so that what else the machine does meets both alike; each figure is a median over
-rounds.
-TensorFlow comes from `pip install runstep[oracle]`.
+rounds. TensorFlow comes from `pip install runstep[oracle]`; OpenVINO is a third column of the models where it is
+installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
+import importlib.util
 import json
 import math
 import os
@@ -20,19 +23,25 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-sys.path.insert(0, str(Path(__file__).parent))
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
 
 import numpy as np  # noqa: E402
 import programs  # type: ignore[import-not-found]  # noqa: E402
+import sessions  # type: ignore[import-not-found]  # noqa: E402
+import training  # type: ignore[import-not-found]  # noqa: E402
 
 ROUNDS = 9
 ROUND_SECONDS = 0.05
+RESULTS = HERE / "results"
+Pair = tuple[float | None, float]
+"""What TensorFlow takes (None: it has no such thing), and what runstep takes; seconds or bytes."""
 
 
 def timed(run: Callable[[], object], times: int) -> float:
@@ -43,7 +52,7 @@ def timed(run: Callable[[], object], times: int) -> float:
     return (time.perf_counter() - start) / times
 
 
-def compare(make: Callable[[Any], Callable[[], object]], tensorflow: Any, runstep: Any) -> tuple[float, float]:
+def compare(make: Callable[[Any], Callable[[], object]], tensorflow: Any, runstep: Any, rounds: int = ROUNDS) -> Pair:
     """Median seconds per call under each."""
     runs = []
     for tf in (tensorflow, runstep):
@@ -52,10 +61,20 @@ def compare(make: Callable[[Any], Callable[[], object]], tensorflow: Any, runste
         run()
         runs.append((run, max(1, int(ROUND_SECONDS / max(timed(run, 2), 1e-7)))))
     figures: list[list[float]] = [[], []]
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for (run, times), out in zip(runs, figures, strict=True):
             out.append(timed(run, times))
     return statistics.median(figures[0]), statistics.median(figures[1])
+
+
+def once(make: Callable[[Any], Callable[[], object]], tensorflow: Any, runstep: Any) -> Pair:
+    """Seconds of single calls: of work too long for rounds, or that cannot be repeated."""
+    found = []
+    for tf in (tensorflow, runstep):
+        with tf.Graph().as_default():
+            run = make(tf)
+            found.append(statistics.median(timed(run, 1) for _ in range(3)))
+    return found[0], found[1]
 
 
 def import_seconds(module: str) -> float:
@@ -67,9 +86,58 @@ def import_seconds(module: str) -> float:
     return statistics.median(found)
 
 
-def show(name: str, theirs: float, ours: float) -> None:
-    unit, scale = ("us", 1e6) if theirs < 0.01 else ("ms", 1e3)
-    print(f"{name:32} {theirs * scale:12.1f} {unit} {ours * scale:12.1f} {unit} {theirs / ours:9.2f}x", flush=True)
+def peak_bytes(module: str) -> float:
+    """The most memory of a process that runs all programs."""
+    command = [sys.executable, str(HERE / "memory.py"), module]
+    return float(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
+def show(name: str, theirs: float | None, ours: float, *, of_bytes: bool = False) -> None:
+    unit, scale = ("MB", 1e-6) if of_bytes else ("us", 1e6) if ours < 0.005 else ("ms", 1e3)
+    left = f"{'-':>12}   " if theirs is None else f"{theirs * scale:12.1f} {unit}"
+    ratio = "" if theirs is None else f"{theirs / ours:9.2f}x"
+    print(f"{name:32} {left} {ours * scale:12.1f} {unit} {ratio}", flush=True)
+
+
+def measurements(tf: Any, runstep: Any) -> Iterator[tuple[str, Callable[[], Pair], bool]]:
+    """Every program that needs no model: its name, what measures it, and whether the figures are bytes."""
+    yield "import", lambda: (import_seconds("tensorflow"), import_seconds("runstep")), False
+    for name, make in (programs.PROGRAMS | sessions.PROGRAMS | training.PROGRAMS).items():
+        yield name, lambda make=make: compare(make, tf, runstep), False  # type: ignore[misc]
+    for name, make in sessions.ONCE.items():
+        yield name, lambda make=make: once(make, tf, runstep), False  # type: ignore[misc]
+    for name, measure in sessions.MEASURED.items():
+        yield name, lambda measure=measure: measure(tf, runstep), False  # type: ignore[misc]
+    yield "peak memory of all programs", lambda: (peak_bytes("tensorflow"), peak_bytes("runstep")), True
+
+
+def model_measurements(folder: Path, tf: Any, runstep: Any) -> Iterator[tuple[str, Callable[[], Pair]]]:
+    for path in sorted(folder.glob("*.pb")):
+        with np.load(path.with_suffix(".npz")) as file:
+            arrays = dict(file)
+        content = path.read_bytes()
+        yield path.stem, lambda c=content, a=arrays: compare(lambda m: programs.model(m, c, a), tf, runstep)  # type: ignore[misc]
+
+
+def mean_ratio(figures: list[tuple[float, float]]) -> float:
+    """The geometric mean of the ratios."""
+    return math.exp(statistics.fmean(math.log(theirs / ours) for theirs, ours in figures))
+
+
+def report(results: dict[str, Pair]) -> dict[str, Any]:
+    """The figures with what they were measured on."""
+    versions = {name: importlib.import_module(name).__version__ for name in ("numpy", "tensorflow", "runstep")}
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE)
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "commit": commit.stdout.strip(),
+        "versions": {"python": platform.python_version(), **versions},
+        "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
+        "figures": {
+            name: {"tensorflow": a, "runstep": b, "ratio": None if a is None else a / b}
+            for name, (a, b) in results.items()
+        },
+    }
 
 
 def main() -> None:
@@ -77,6 +145,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="run the programs whose name contains this")
     parser.add_argument("--models", type=Path, help="a folder of frozen graphs, NAME.pb with NAME.npz")
     parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--keep", action="store_true", help="keep the figures under benchmarks/results and draw them")
     options = parser.parse_args()
     try:
         import tensorflow
@@ -86,33 +155,29 @@ def main() -> None:
 
     tf = tensorflow.compat.v1
     tf.disable_v2_behavior()
-    results: dict[str, tuple[float, float]] = {}
+    results: dict[str, Pair] = {}
     print(f"{'':32} {'TensorFlow':>15} {'runstep':>15} {'ratio':>10}")
-
-    def record(name: str, measure: Callable[[], tuple[float, float]]) -> None:
+    for name, measure, of_bytes in measurements(tf, runstep):
+        if options.only in name:
+            results[name] = measure()
+            show(name, *results[name], of_bytes=of_bytes)
+    models = []
+    for name, measure in model_measurements(options.models, tf, runstep) if options.models else ():
         if options.only in name:
             results[name] = measure()
             show(name, *results[name])
-
-    record("import", lambda: (import_seconds("tensorflow"), import_seconds("runstep")))
-    for name, make in programs.PROGRAMS.items():
-        record(name, lambda make=make: compare(make, tf, runstep))  # type: ignore[misc]
-    record("building 2,000 ops", lambda: compare(lambda module: programs.build(module, 2000), tf, runstep))
-    ratios = []
-    for path in sorted(options.models.glob("*.pb")) if options.models else ():
-        with np.load(path.with_suffix(".npz")) as file:
-            arrays = dict(file)
-        content = path.read_bytes()
-        record(path.stem, lambda c=content, a=arrays: compare(lambda m: programs.model(m, c, a), tf, runstep))  # type: ignore[misc]
-        if path.stem in results:
-            ratios.append(results[path.stem][0] / results[path.stem][1])
-    if ratios:
-        print(f"{'models, geometric mean':64} {math.exp(statistics.fmean(map(math.log, ratios))):9.2f}x")
+            models.append(results[name])
+    if models:
+        print(f"{'models, geometric mean':64} {mean_ratio(models):9.2f}x")  # type: ignore[arg-type]
+    kept = json.dumps(report(results), indent=1)
     if options.json:
-        versions = {"python": platform.python_version(), "numpy": np.__version__, "tensorflow": tensorflow.__version__}
-        machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-        figures = {name: {"tensorflow": a, "runstep": b, "ratio": a / b} for name, (a, b) in results.items()}
-        options.json.write_text(json.dumps({"versions": versions, "machine": machine, "seconds": figures}, indent=1))
+        options.json.write_text(kept)
+    if options.keep:
+        import plot  # type: ignore[import-not-found]
+
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"{datetime.date.today()}-{json.loads(kept)['commit']}.json").write_text(kept + "\n")
+        print(f"kept; drawn in {plot.draw(RESULTS)}")
 
 
 if __name__ == "__main__":
