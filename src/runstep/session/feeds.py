@@ -16,6 +16,7 @@ from runstep.session.conversions import feed_conversion, feed_tensors
 
 Convert = Callable[[Any], Any]
 
+_EXACT_INT = 2**53  # a float64 holds every int up to here, so that casting it rounds once
 _EXACT = (int, float, bool, str, bytes, complex, np.generic)
 
 
@@ -195,7 +196,10 @@ def _shape_test(raw: RawShape) -> Callable[[tuple[int, ...]], bool]:
 
 
 def _cast(tensor: Tensor, value: Any, np_dtype: np.dtype[Any], strict: bool) -> np.ndarray:
-    if isinstance(value, int) and type(value) is not bool:
+    kind = type(value)
+    if np_dtype.kind == "f" and (kind is float or (kind is int and -_EXACT_INT <= value <= _EXACT_INT)):
+        return np.array(value, np_dtype)
+    if isinstance(value, int) and kind is not bool:
         _check_int(tensor, value, np_dtype)
     try:
         array = np.asarray(value)

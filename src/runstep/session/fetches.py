@@ -156,7 +156,7 @@ def structure_key(fetches: Any) -> Any:
     if kind is Tensor or kind is Operation:
         return fetches
     if kind is list or kind is tuple or isinstance(fetches, (list, tuple)):
-        return (kind, *[structure_key(item) for item in fetches])
+        return (kind, *[item if type(item) is Tensor else structure_key(item) for item in fetches])
     if isinstance(fetches, Mapping):
         factory = getattr(fetches, "default_factory", None)
         return (kind, factory, *[(key, structure_key(item)) for key, item in fetches.items()])

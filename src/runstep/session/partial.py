@@ -9,8 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
-import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +19,10 @@ from runstep import errors
 from runstep.observe.trace import active
 from runstep.session import feeds, metadata
 from runstep.session.failure import explained
-from runstep.session.fetches import Fetches, structure_key
+from runstep.session.fetches import Fetches, request_key, structure_key
 from runstep.session.partial_request import Call, Request, fed_tensors, misuse
 from runstep.session.pipeline import PartialRunHandle, PartialRunStatistics
 from runstep.session.suspended import DrivenStep, PlainStep, StepState, wait, wait_for
-from runstep.step import StepContext
 
 if TYPE_CHECKING:
     from runstep.session.session import BaseSession
@@ -83,10 +81,14 @@ class _PartialRun:
         self.end()
         return None if step is None else step.abandon()
 
+    def gone(self) -> BaseException:
+        """The error of a call on a handle that is over."""
+        return _gone(self.engine)
+
     def capture(self) -> Future[StepState]:
         """The state of the step, once no kernel computes. The lock is held."""
         if self.over:
-            raise explained(errors.InvalidArgumentError(None, None, _UNKNOWN))
+            raise self.gone()
         found: Future[StepState] = Future()
         if self.pending is not None:
             self.pending.add_done_callback(lambda _: _chain(self.capture(), found))
@@ -137,8 +139,7 @@ class _PartialRun:
     def resume(self, session: BaseSession, state: StepState) -> None:
         """Goes on from a state that another run of the same request was in."""
         self.fed = state.fed
-        context = StepContext() if self.recording is None else self.recording.context
-        self.step = self.request.step(session, context)
+        self.step = self.request.step(session, None if self.recording is None else self.recording.context)
         if self.step is not None:
             self.step.resume(state)
 
@@ -153,10 +154,11 @@ class _PartialRun:
             else:
                 done.set_result(None)
 
-    def __del__(self) -> None:
-        if not self.over:
-            with contextlib.suppress(Exception):  # the loop may have ended before
-                self.abandon()
+
+def _gone(engine: Any) -> BaseException:
+    if engine.closed:
+        return errors.CancelledError(None, None, "Session has been closed.")
+    return explained(errors.InvalidArgumentError(None, None, _UNKNOWN))
 
 
 def _chain(source: Future[Any], target: Future[Any]) -> None:
@@ -177,7 +179,7 @@ class PartialRuns:
 
     def __init__(self) -> None:
         self._requests: dict[Any, Request] = {}
-        self._runs: weakref.WeakValueDictionary[str, _PartialRun] = weakref.WeakValueDictionary()
+        self._runs: dict[str, _PartialRun] = {}  # until the handle, or the run, is over
         self._numbers = itertools.count(1)
 
     def setup(self, session: BaseSession, fetches: Any, feed_keys: Any, options: Any) -> PartialRunHandle:
@@ -195,7 +197,7 @@ class PartialRuns:
             request = self._new(
                 session, fetches, feed_keys, recording is not None and recording.trace, options is None and not traced
             )
-        step = request.step(session, StepContext() if recording is None else recording.context)
+        step = request.step(session, None if recording is None else recording.context)
         run = _PartialRun(request, step, session._engine, recording)
         handle = self.handle(session, run)
         if step is not None:
@@ -213,6 +215,7 @@ class PartialRuns:
         handle = PartialRunHandle(text)
         handle._run = run
         handle._session = session
+        handle._runs = self._runs
         return handle
 
     def _known(self, session: BaseSession, fetches: Any, feed_keys: Any) -> Request | None:
@@ -244,6 +247,16 @@ class PartialRuns:
         self, session: BaseSession, handle: Any, fetches: Any, feed_dict: Any, options: Any, run_metadata: Any
     ) -> Any:
         """See `Session.partial_run`."""
+        if type(handle) is PartialRunHandle and options is None and run_metadata is None and session._timeout is None:
+            run = handle._run
+            step = run.step
+            if type(step) is PlainStep and not run.request.echoes and run.engine is session._engine:
+                try:
+                    call = run.request.calls.get(request_key(fetches, feed_dict))
+                except TypeError:
+                    call = None
+                if call is not None:
+                    return _advance_plainly(session, run, step, call, feed_dict.values() if feed_dict else ())
         run, call, values = self._prepared(session, handle, fetches, feed_dict)
         if run is None:
             return call.build(())
@@ -290,7 +303,7 @@ class PartialRuns:
         key: Any = None
         if run is not None:
             try:
-                key = (structure_key(fetches), tuple(feed_dict)) if feed_dict else (structure_key(fetches), ())
+                key = request_key(fetches, feed_dict)
                 call = run.request.calls.get(key)
             except TypeError:
                 call = None
@@ -302,10 +315,7 @@ class PartialRuns:
         if not wanted.tensors and not wanted.targets and not tensors:
             return None, wanted, ()
         if run is None:
-            assert session._engine is not None
-            if session._engine.closed:
-                raise errors.CancelledError(None, None, "Session has been closed.")
-            raise explained(errors.InvalidArgumentError(None, None, _UNKNOWN))
+            raise _gone(session._engine)
         call = Call(run.request, wanted, tensors)
         if key is not None and len(given) == len(tensors):
             if all(session._is_plain_key(k, t) for k, t in zip(given, tensors, strict=True)):
@@ -344,9 +354,11 @@ class PartialRuns:
         return self.handle(session, run)
 
     def _open(self, session: BaseSession, handle: Any) -> _PartialRun:
+        if session._closed:
+            raise RuntimeError("Attempted to use a closed Session.")
         run = self._find(session, handle)
         if run is None:
-            raise explained(errors.InvalidArgumentError(None, None, _UNKNOWN))
+            raise _gone(session._engine)
         return run
 
     def close(self, session: BaseSession, handle: Any) -> Future[None] | None:
@@ -365,6 +377,30 @@ class PartialRuns:
         self._requests.clear()
 
 
+def _advance_plainly(
+    session: BaseSession, run: _PartialRun, step: PlainStep, call: Call, values: Collection[Any]
+) -> Any:
+    """`_advance` for the most common case, in one go: nothing waits, and no feed is fetched."""
+    kept = _converted(session, call, values)[1] if values else ()
+    with run.lock:
+        now = call.now
+        if (run.fed & now) or (run.taken & call.taken) or (call.needs & ~(run.fed | now)):
+            run.check(call)
+        if run.over:
+            raise run.gone()
+        run.fed |= now
+        run.taken |= call.taken
+        try:
+            if step.error is not None:
+                raise step.error
+            if now:
+                step.begin(call.fed, kept, now, call.wanted)
+            return _end(run, step, call, kept)
+        except BaseException as error:
+            run.abandon()
+            raise session._failed(error) from error.__cause__
+
+
 def _advance(session: BaseSession, run: _PartialRun, call: Call, values: Sequence[Any]) -> Any:
     """Feeds a step, runs or waits for what the call asks for, and returns it."""
     step, future, given = _begin(session, run, call, values)
@@ -378,24 +414,16 @@ def _advance(session: BaseSession, run: _PartialRun, call: Call, values: Sequenc
 
 
 def _begin(
-    session: BaseSession, run: _PartialRun, call: Call, values: Sequence[Any]
+    session: BaseSession, run: _PartialRun, call: Call, values: Collection[Any]
 ) -> tuple[PlainStep | DrivenStep | None, Any, Sequence[Any]]:
     """Feeds the step of a run: the step, what to wait for, and the values that do not come out of the step."""
-    given: list[Any] = []
-    kept: list[Any] = []
-    try:
-        for tensor, value, convert in zip(call.tensors, values, call.convert, strict=True):
-            array = value.fed_for(tensor, session) if hasattr(value, "fed_for") else convert(value)
-            given.append(array)
-            kept.append(array if type(value) in _COPIED or isinstance(value, np.generic) else array.copy())
-    except errors.OpError as error:
-        raise explained(error) from None
+    given, kept = _converted(session, call, values)
     with run.lock:
         now, taken, request = call.now, call.taken, run.request
         if (run.fed & now) or (run.taken & taken) or (call.needs & ~(run.fed | now)):
             run.check(call)
         if run.over:
-            raise explained(errors.InvalidArgumentError(None, None, _UNKNOWN))
+            raise run.gone()
         run.fed |= now
         run.taken |= taken
         if request.echoes:
@@ -413,6 +441,26 @@ def _begin(
             raise session._failed(error) from error.__cause__
 
 
+def _converted(session: BaseSession, call: Call, values: Collection[Any]) -> tuple[list[Any], list[Any]]:
+    """The values fed as arrays: as the caller may fetch them, and the step's own."""
+    given: list[Any] = []
+    kept: list[Any] = []
+    try:
+        for tensor, value, convert in zip(call.tensors, values, call.convert):  # noqa: B905 - equal by construction
+            kind = type(value)
+            if kind in _COPIED:
+                array = convert(value)
+                given.append(array)
+                kept.append(array)
+                continue
+            array = value.fed_for(tensor, session) if hasattr(value, "fed_for") else convert(value)
+            given.append(array)
+            kept.append(array if isinstance(value, np.generic) else array.copy())
+    except errors.OpError as error:
+        raise explained(error) from None
+    return given, kept
+
+
 def _end(run: _PartialRun, step: PlainStep | DrivenStep | None, call: Call, given: Sequence[Any]) -> Any:
     """The fetched values, in their structure."""
     found = []
@@ -425,7 +473,7 @@ def _end(run: _PartialRun, step: PlainStep | DrivenStep | None, call: Call, give
         assert step is not None
         held = step.slots
         try:
-            value = collect(step.context, *[held[slot] for slot in slots])[0]
+            value = collect(None, *[held[slot] for slot in slots])[0]
             found.append(value.copy() if run.shared and isinstance(value, np.ndarray) else value)
         except errors.InvalidArgumentError:
             text = f"The tensor returned for {step.plan.fetches[position].name} was not valid."

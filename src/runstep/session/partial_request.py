@@ -12,7 +12,7 @@ from runstep.plan.compile import Plan
 from runstep.session import feeds
 from runstep.session.failure import explained
 from runstep.session.fetches import Build, Fetches
-from runstep.session.suspended import DrivenStep, PlainStep
+from runstep.session.suspended import FOREIGN, DrivenStep, PlainStep
 from runstep.step import StepContext
 
 if TYPE_CHECKING:
@@ -52,9 +52,13 @@ class Request:
         names = ",".join(tensor.name for tensor in fed), ",".join(t.name for t in wanted.tensors)
         self.text = f"{names[0]}->{names[1]}/{','.join(op.name for op in wanted.targets)}/1/;"
         tasks = self.plan.tasks if self.plan else ()
+        # Whether there is something that closing a session must be able to end.
+        self.scripts[None] = any(task.segment.needs_step for task in tasks) or any(
+            node.type in FOREIGN for task in tasks for node in task.segment.nodes
+        )
         self.plain = not any(task.segment.is_async for task in tasks) and len({task.device for task in tasks}) <= 1
 
-    def step(self, session: BaseSession, context: StepContext) -> PlainStep | DrivenStep | None:
+    def step(self, session: BaseSession, context: StepContext | None) -> PlainStep | DrivenStep | None:
         engine = session._engine
         assert engine is not None
         if self.plan is None:
@@ -62,7 +66,7 @@ class Request:
         return (
             PlainStep(engine, self.plan, context, self.scripts)
             if self.plain
-            else DrivenStep(engine, self.plan, context)
+            else DrivenStep(engine, self.plan, context or StepContext())
         )
 
 

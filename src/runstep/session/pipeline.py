@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,7 @@ class PartialRunHandle(str):
 
     _run: Any
     _session: BaseSession
+    _runs: dict[str, Any]
     _awaits = False
 
     def __call__(self, fetches: Any, feed_dict: Any = None, *, options: Any = None, run_metadata: Any = None) -> Any:
@@ -118,6 +120,16 @@ class PartialRunHandle(str):
         ended = None if run.over else run.abandon()
         if ended is not None:
             await wait(ended, lambda: None)
+
+    def __del__(self) -> None:
+        """Nobody refers to the handle any more: its step ends."""
+        runs = self.__dict__.get("_runs")
+        if runs is not None:
+            runs.pop(self, None)
+            run = self._run
+            if not run.over:
+                with contextlib.suppress(Exception):  # the loop may have ended before
+                    run.abandon()
 
     def __reduce__(self) -> Any:
         return str, (str(self),)  # the step stays where it is

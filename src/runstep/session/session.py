@@ -22,10 +22,9 @@ from runstep.session.engine import LocalEngine, live_engines, open_engine
 from runstep.session.failure import explained
 from runstep.session.fetches import Build, Fetches, request_key
 from runstep.session.pipeline import PartialRunning
+from runstep.session.suspended import FOREIGN
 
 _CLOSED = "Attempted to use a closed Session."
-_FOREIGN = frozenset(("PyFunc", "PyFuncStateless", "EagerPyFunc"))
-"""Ops that run for as long as somebody else's code likes."""
 _EMPTY = "The Session graph is empty. Add operations to the graph before calling run()."
 
 
@@ -284,7 +283,7 @@ class BaseSession(AwaitableRuns, PartialRunning, Observed):
         kept = plan.kept_feeds if plan else frozenset()
         convert = [feeds.converter(tensor, i in kept) for i, tensor in enumerate(fed)]
         request = _Request(plan, wanted.build, convert, direct, self._graph._edits)
-        if plan and (self._timeout is not None or any(node.type in _FOREIGN for node in plan.nodes)):
+        if plan and (self._timeout is not None or any(node.type in FOREIGN for node in plan.nodes)):
             request.straight = None  # it must be possible to end it
         if request.straight is not None and plan.estimate.is_elastic:
             limits = plan.estimate.limits

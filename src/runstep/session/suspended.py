@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from runstep.session.engine import LocalEngine
 
 
+FOREIGN = frozenset(("PyFunc", "PyFuncStateless", "EagerPyFunc"))
+"""Ops that run for as long as somebody else's code likes."""
+
+
 @attrs.frozen
 class StepState:
     """Where a step is: all that another needs to go on from there, in this process or another.
@@ -78,14 +82,22 @@ class PlainStep:
       fed: the feeds that have come. error: why it cannot go on, once a task has failed.
     """
 
-    def __init__(self, engine: LocalEngine, plan: Plan, context: StepContext, scripts: dict[Any, Any]) -> None:
+    def __init__(self, engine: LocalEngine, plan: Plan, context: StepContext | None, scripts: dict[Any, Any]) -> None:
+        self._may_take_long = scripts.get(None, True)
         self.engine = engine
         self.plan = plan
-        self.context = context
+        self._context = context
         self.fed = 0
         self.error: BaseException | None = None
         self.slots: list[Any] = [None] * plan.slots
         self._scripts = scripts
+
+    @property
+    def context(self) -> StepContext:
+        """The step as kernels see it; made when first asked for, since most never do."""
+        if self._context is None:
+            self._context = StepContext()
+        return self._context
 
     def start(self) -> None:
         """Runs what needs no feeds (S141). A failure is kept for those who ask for something."""
@@ -129,8 +141,12 @@ class PlainStep:
         return found
 
     def _run(self, due: list[Any], wanted: int) -> None:
-        context, slots, engine = self.context, self.slots, self.engine
-        engine.enter(context)
+        slots, engine = self.slots, self.engine
+        context: Any = self._context
+        endless = self._may_take_long
+        if endless:
+            context = self.context
+            engine.enter(context)
         token = quiet.begin()
         try:
             for run, args, results, serves in due:
@@ -143,12 +159,13 @@ class PlainStep:
                     return
                 for slot, value in zip(results, found):  # noqa: B905 - as many as there are, by construction
                     slots[slot] = value
-            if context.cancelled:
+            if context is not None and context.cancelled:
                 self.error = context.cause
                 raise self.error
         finally:
             quiet.end(token)
-            engine.leave(context)
+            if endless:
+                engine.leave(context)
 
     def check(self, wanted: int) -> None:
         """Raises what has kept these ends from coming."""
@@ -172,7 +189,8 @@ class PlainStep:
 
     def abandon(self) -> Future[None] | None:
         """Ends the step: nobody will ask for anything any more. A future, when it takes a while."""
-        self.context.cancelled = True
+        if self._context is not None:
+            self._context.cancelled = True
         return None
 
 
