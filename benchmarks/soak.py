@@ -18,7 +18,6 @@ import faulthandler
 import gc
 import random
 import resource
-import sys
 import tempfile
 import threading
 import time
@@ -320,4 +319,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
