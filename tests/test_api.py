@@ -15,8 +15,8 @@ import pytest
 import runstep as tf
 
 NAMESPACES = (
-    "bitwise debugging image initializers io layers linalg lookup losses manip math nn queue random signal sparse "
-    "spectral strings summary test"
+    "bitwise debugging image initializers io layers linalg lookup losses manip math metrics nn queue random signal "
+    "sparse spectral strings summary test"
 ).split()
 
 # Where our signature says more than TensorFlow's, which hides its own behind a decorator.
