@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,3 +31,15 @@ def test_an_example(name: str, tmp_path: Path) -> None:
     printed = done.stdout + done.stderr
     for text in PRINTED[name]:
         assert printed.count(text) == 1, printed
+
+
+def test_digits_are_learned(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error", str(EXAMPLES / "digits.py"), "--plot", "loss.svg"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env={**os.environ}, timeout=240)
+    assert done.returncode == 0, done.stderr
+    accuracies = [float(part) for part in re.findall(r"test accuracy ([0-9.]+)%", done.stdout)]
+    assert len(accuracies) == 15 and accuracies[-1] > 97, done.stdout
+    losses = [float(part) for part in re.findall(r"loss ([0-9.]+)", done.stdout)]
+    assert losses[-1] < losses[0] / 4
+    drawn = (tmp_path / "loss.svg").read_text(encoding="utf-8")
+    assert drawn.startswith("<svg") and drawn.count("<polyline") == 2

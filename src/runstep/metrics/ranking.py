@@ -299,7 +299,7 @@ def _average_precision(labels: Any, ids: Tensor) -> Tensor:
         ids = cast(ids, dtypes.int64, name="predictions_idx")
         if ids.get_shape().ndims == 0:
             raise ValueError("The rank of predictions_idx must be at least 1.")
-        k = ids.get_shape().as_list()[-1]
+        k = ids.get_shape().as_list()[-1] or 0  # of `top_k`: known
         labels = _expanded(labels, ids)
         each = expand_dims(ids, -1, name="predictions_idx_per_k")
         repeated = _repeated(labels, k)
@@ -318,8 +318,8 @@ def _repeated(labels: Any, count: int) -> Any:
         if isinstance(labels, SparseTensor):
             sizes = labels.dense_shape
             one = convert_to_tensor([1], dtype=dtypes.int64)
-            expanded = sparse_reshape(labels, concat([sizes[:-1], one, sizes[-1:]], 0))
-            return sparse_concat(-2, [expanded] * count)
+            wide = sparse_reshape(labels, concat([sizes[:-1], one, sizes[-1:]], 0))
+            return sparse_concat(-2, [wide] * count)
         expanded = expand_dims(labels, -2)
         return tile(expanded, concat([ones_like(shape(labels))[:-1], [count, 1]], 0))
 

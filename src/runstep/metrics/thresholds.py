@@ -66,7 +66,7 @@ def _counts(
     number = len(thresholds)
     column = reshape(predictions, [-1, 1])
     row = reshape(cast(labels, dtype=dtypes.bool), [1, -1])
-    samples = column.get_shape().as_list()[0]
+    samples: Any = column.get_shape().as_list()[0]
     if samples is None:
         samples = shape(column)[0]
     limits = tile(expand_dims(constant(thresholds), [1]), stack([1, samples]))
