@@ -15,9 +15,6 @@ from runstep.testing.oracle import tensorflow
 
 GAPS = {
     "QuantizeAndDequantizeV4Grad": "TensorFlow's own has the wrong number of gradients",
-    "RandomGamma": "needs the derivative of the incomplete gamma function in its first argument: RandomGammaGrad",
-    "StatelessRandomGammaV2": "as RandomGamma",
-    "StatelessRandomGammaV3": "as RandomGamma",
     "StatelessParameterizedTruncatedNormal": "not written: no TF1 program has it",
 }
 """Ops that TensorFlow differentiates and we do not, with the reason."""

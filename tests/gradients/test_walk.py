@@ -139,6 +139,14 @@ def rows_of_embeddings(tf: Any, put: Any) -> Any:
 
 
 @program
+def samples_move_with_their_parameter(tf: Any, put: Any) -> Any:
+    alpha, seed = put([0.5, 2.0, 9.0], dtype=np.float64), put([1, 2], dtype=np.int32)
+    drawn = tf.random.gamma([2, 4], alpha, dtype=tf.float64, seed=3)
+    keyed = tf.random.stateless_gamma([4, 3], seed, alpha, dtype=tf.float64)
+    return tf.gradients(drawn * drawn, alpha) + tf.gradients(keyed * keyed, alpha)
+
+
+@program
 def gated(tf: Any, put: Any) -> Any:
     x, z = put(X), put(Z)
     return tf.gradients(x * z + x, [x, z], gate_gradients=True)
@@ -216,6 +224,7 @@ def the_default_graph_does_not_matter(tf: Any, put: Any) -> Any:
 
 OTHER_NAMES = {
     "rows_of_embeddings": "reshapes that change nothing are left out",
+    "samples_move_with_their_parameter": "as are other nodes",
 }
 
 

@@ -88,6 +88,15 @@ CASES = [
             case(name, positive(0), positive(1), types=REAL),
         )
     ],
+    case(
+        "RandomGammaGrad",
+        of([[a] for a in A if a < 10]),  # for larger ones TensorFlow's is 0
+        positive(5),
+        rtol={"float32": 2e-4, "float64": 1e-9},
+        types=REAL,
+    ),
+    case("RandomGammaGrad", of([1.0, 5.0, 50.0, 200.0]), of([0.5, 6.0, 45.0, 210.0]), types=REAL, rtol=NEAR),
+    case("RandomGammaGrad", positive(2, 1), positive(3), types=REAL, rtol=NEAR),
     case("Zeta", of([1.1, 2.0, 3.5, 10.0, 30.0]), of([0.1, 1.0, 4.0, 20.0, 0.5]), types=REAL, rtol=NEAR),
     case(
         "Zeta",

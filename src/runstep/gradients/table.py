@@ -27,6 +27,7 @@ import runstep.gradients.nondifferentiable
 import runstep.gradients.normalization
 import runstep.gradients.pooling
 import runstep.gradients.quantization
+import runstep.gradients.random
 import runstep.gradients.rearranging
 import runstep.gradients.reduction
 import runstep.gradients.segment

@@ -70,6 +70,7 @@ for _name in ("Igamma", "Igammac"):
     op(_name, "a: T, x: T -> z: T", FLOAT, shape=broadcast)
 for _name, _signature in (
     ("IgammaGradA", "a: T, x: T -> z: T"),
+    ("RandomGammaGrad", "alpha: T, sample: T -> output: T"),
     ("Polygamma", "a: T, x: T -> z: T"),
     ("Zeta", "x: T, q: T -> z: T"),
 ):

@@ -41,6 +41,7 @@ for _op, _function in (
     ("Igamma", special_gamma.igamma),
     ("Igammac", special_gamma.igammac),
     ("IgammaGradA", special_gamma.igamma_grad_a),
+    ("RandomGammaGrad", special_gamma.gamma_sample_slope),
     ("Zeta", special_gamma.zeta),
     ("Polygamma", special_gamma.polygamma),
     ("Expint", special_integrals.expint),

@@ -183,6 +183,25 @@ def igamma_grad_a(a: Array, x: Array) -> Array:
     return np.where(bad, np.nan, result)
 
 
+def gamma_sample_slope(a: Array, x: Array) -> Array:
+    """How a sample `x` of the gamma distribution moves with its parameter: -dP/da / dP/dx, both of P(a, x).
+
+    What the two have in common cancels, so that it is good also where they are too small to be told from 0.
+    """
+    result = np.zeros_like(a)
+    _, series, fraction = _split(a, x)
+    if series.any():
+        s, t = a[series], x[series]
+        total, slope = _lower_series(s, t)
+        result[series] = -((np.log(t) - digamma(s + 1)) * total + slope) * t / s
+    if fraction.any():
+        s, t = a[fraction], x[fraction]
+        value, slope = _upper_fraction(s, t)
+        result[fraction] = ((np.log(t) - digamma(s)) * value + slope) * t
+    bad = (x < 0) | (a <= 0) | np.isnan(a) | np.isnan(x)
+    return np.where(bad, np.nan, result)
+
+
 # --- zeta, polygamma, beta ------------------------------------------------------------------------------------------
 
 _ZETA_SHIFT = 12
