@@ -16,6 +16,7 @@ from runstep.plan import compile as plan_compile, fuse
 from runstep.plan.node import PASS
 from runstep.session.session import Session
 
+HALVES = ("half of a prelu", "half of a prelu that does nothing")
 RNG = np.random.default_rng(3)
 W = RNG.normal(size=(3, 3, 4, 5)).astype(np.float32)
 BIAS = RNG.normal(size=5).astype(np.float32)
@@ -33,6 +34,10 @@ def gate(x: Any, sixth: float) -> Any:
 def prelu_by_abs(x: Any, slopes: Any) -> Any:
     below = apply("Mul", apply("Mul", slopes, apply("Sub", x, apply("Abs", x))), np.float32(0.5))
     return apply("AddV2", apply("Relu", x), below)
+
+
+def half_of_prelu(x: Any) -> Any:
+    return apply("Add", apply("Mul", apply("Sub", x, apply("Abs", x)), BIAS), x)
 
 
 CHAINS = {
@@ -58,6 +63,8 @@ CHAINS = {
     "prelu by minimum": lambda x: (
         lambda y: apply("Add", apply("Mul", apply("Minimum", y, np.float32(0)), BIAS), apply("Relu", y))
     )(conv(x)),
+    "half of a prelu": lambda x: half_of_prelu(conv(x)),
+    "half of a prelu that does nothing": lambda x: half_of_prelu(apply("Relu", conv(x))),
     "leaky by maximum": lambda x: (lambda y: apply("Maximum", apply("Mul", y, np.float32(0.3)), y))(conv(x)),
     "broader constant": lambda x: apply("Add", conv(x), np.ones((7, 6, 5), np.float32)),
 }
@@ -99,9 +106,9 @@ def test_joins(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(plan_compile, "fuse", counting)
     monkeypatch.setattr(provider, "get", lambda: None)  # oneDNN joins more
-    for name in ("bias, relu", "gate", "two consumers", "swish", "prelu by abs", "prelu by two relus"):
+    for name in ("bias, relu", "gate", "two consumers", "swish", "prelu by abs", *HALVES):
         run(CHAINS[name], monkeypatch, True)
     assert counts[0] == 1  # the convolution, with bias and relu
     assert counts[1] == 1
     assert counts[2] >= 3
-    assert counts[3:] == [1, 1, 1]
+    assert counts[3:] == [1, 1, 1, 1]

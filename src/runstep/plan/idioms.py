@@ -5,9 +5,10 @@
 | `(x * 1/6) * relu6(x + 3)` | `_HardSwish` (where the constant is a rounded 1/6, that changes results: see `remap`) |
 | `x * sigmoid(x)` | `_Swish` |
 | `relu(x) + a * (x - abs(x)) * 0.5`, `relu(x) - a * relu(-x)`, `relu(x) + a * minimum(x, 0)` | `_PRelu` |
+| `x + a * (x - abs(x))` | `_PRelu`; just x where x can't be negative |
 | `maximum(x, a * x)` with one constant a, 0 < a < 1 | `_PRelu` |
 
-Only where nothing else looks at what is in between. Results change by a rounding at most.
+Only where nothing else looks at what is in between. Finite results change by a rounding at most.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from runstep.plan.node import PASS, PlanNode, Ref
 
 _SUMS = frozenset(("Add", "AddV2"))
 _NEAR = 1e-7
+_NOT_NEGATIVE = frozenset(("Relu", "Relu6", "Sigmoid", "Abs", "Square", "Softmax", "Exp", "Softplus"))
 
 
 def through(ref: Ref) -> Ref:
@@ -66,17 +68,34 @@ class _Idioms:
         self.gone: set[PlanNode] = set()
         self.made: dict[PlanNode, list[PlanNode]] = {}
 
-    def replace(self, last: PlanNode, inner: set[PlanNode], x: Ref, kind: str, *constants: np.ndarray) -> bool:
-        """Makes `last` the node `kind` of x and constants, if `inner` serves nothing else."""
+    def _is_free(self, last: PlanNode, inner: set[PlanNode]) -> bool:
+        """Whether `inner` serves nothing but `last`."""
         allowed = inner | {last}
         for node in inner:
             if node in self._fixed or node.controls or node.kernel is not None or not is_plain_float(node):
                 return False
             if not self._users[node] <= allowed:
                 return False
+        return True
+
+    def drop(self, last: PlanNode, inner: set[PlanNode], x: Ref) -> bool:
+        """Makes `last` an alias of x, if `inner` serves nothing else."""
+        if not self._is_free(last, inner):
+            return False
+        users = self._users.get(last, set())
+        self._users[x[0]] = {user for user in self._users[x[0]] if user not in inner} | users | {last}
+        for user in users:
+            user.inputs = [x if ref == (last, 0) else ref for ref in user.inputs]
         self.gone |= inner
-        for node in (x[0],):
-            self._users[node] = {user for user in self._users[node] if user not in inner} | {last}
+        last.inputs, last.kernel = [x], PASS
+        return True
+
+    def replace(self, last: PlanNode, inner: set[PlanNode], x: Ref, kind: str, *constants: np.ndarray) -> bool:
+        """Makes `last` the node `kind` of x and constants, if `inner` serves nothing else."""
+        if not self._is_free(last, inner):
+            return False
+        self.gone |= inner
+        self._users[x[0]] = {user for user in self._users[x[0]] if user not in inner} | {last}
         nodes = []
         for number, value in enumerate(constants):
             made = PlanNode(None, "Const", f"{last.name}/{kind}/{number}")
@@ -150,13 +169,17 @@ def _sum(work: _Idioms, last: PlanNode) -> None:
     pairs = [last.inputs] if last.type == "Sub" else [last.inputs, last.inputs[::-1]]
     for one, other in pairs:
         x = _positive_part(one)
-        if x is None:
-            continue
-        inner = {one[0]}
-        found = _negative_part(other, x, inner)
+        inner = set() if x is None else {one[0]}
+        found = None if x is None else _negative_part(other, x, inner)
+        added = 0
         if found is None:
+            x, inner, added = one, set(), 1
+            found = _negative_part(other, x, inner, doubled=True)
+        if found is None or x is None:
             continue
-        slope = -found if last.type == "Sub" else found
+        slope = np.float32(added) - found if last.type == "Sub" else np.float32(added) + found
+        if added and through(x)[0].type in _NOT_NEGATIVE and work.drop(last, inner, x):
+            return
         if _is_per_channel(slope, last) and work.replace(last, inner, x, "_PRelu", np.ascontiguousarray(slope)):
             return
 
@@ -176,8 +199,12 @@ def _against_zero(node: PlanNode, kind: str) -> Ref | None:
     return found[0] if found is not None and _is(found[1], 0) else None
 
 
-def _negative_part(ref: Ref, x: Ref, inner: set[PlanNode]) -> np.ndarray | None:
-    """The slope a of an expression that equals a * min(x, 0); its nodes are added to `inner`."""
+def _negative_part(ref: Ref, x: Ref, inner: set[PlanNode], *, doubled: bool = False) -> np.ndarray | None:
+    """The slope a of an expression that equals a * min(x, 0); its nodes are added to `inner`.
+
+    Args:
+      doubled: take `x - abs(x)` only.
+    """
     slope = np.ones((), np.float32)
     while True:
         node = ref[0]
@@ -193,6 +220,8 @@ def _negative_part(ref: Ref, x: Ref, inner: set[PlanNode]) -> np.ndarray | None:
         absolute = node.inputs[1][0]
         inner.add(absolute)
         return np.asarray(slope * np.float32(2)) if absolute.inputs[0] == x else None
+    if doubled:
+        return None
     if node.type == "Relu":
         negated = node.inputs[0][0]
         inner.add(negated)

@@ -10,7 +10,7 @@ import numpy as np
 from runstep.kernels.onednn import api as c
 from runstep.kernels.onednn.api import Unsupported
 from runstep.kernels.onednn.lowering import Lowering, Post, lowers
-from runstep.kernels.onednn.program import Value
+from runstep.kernels.onednn.program import Value, constant, reshaped
 
 _UNARY: dict[str, tuple[int, float, float]] = {
     "Relu": (c.RELU, 0.0, 0.0),
@@ -119,19 +119,22 @@ def add_n(lowering: Lowering, node: Any, inputs: list[Value]) -> Value:
 def _binary(lowering: Lowering, node: Any, x: Value, y: Value, kind: int, more: list[Post]) -> Value:
     b = lowering.b
     b.sized(32 * x.size)
-    rank = max(1, len(x.shape))
-    left, right = b.desc(x), b.desc(y, rank)
     posts = more + lowering.tail(node, x.shape)
+    rows = _rows(x.shape, [y, *(post.operand for post in posts if post.operand is not None)])
+    if rows is not None:
+        source, y = reshaped(x, rows), _on_rows(y, rows)
+        posts = [post if post.operand is None else _post_on_rows(post, rows) for post in posts]
+    else:
+        source = x
+    rank = max(1, len(source.shape))
+    left, right = b.desc(source), b.desc(y, rank)
 
     def make(attributes: Any) -> Any:
         return b.primitive("binary", kind, left, right, left, attributes)
 
-    if more:  # all of these or none
-        primitive, arguments, last = lowering.fused(None, posts, rank, make)
-        if last is None:
-            raise Unsupported("AddN")
-    else:
-        primitive, arguments, last = lowering.fused(node, posts, rank, make)
+    primitive, arguments, last = lowering.fused(None if more else node, posts, rank, make)
+    if last is None:  # not all of what it consists of
+        raise Unsupported("AddN")
     result = b.new(x.shape)
     b.run(
         primitive,
@@ -139,6 +142,38 @@ def _binary(lowering: Lowering, node: Any, x: Value, y: Value, kind: int, more: 
     )
     finish(lowering, node, last, result)
     return result
+
+
+_NARROW = 32
+"""Channels below which a constant for each channel is repeated along a row of the image: a loop over three channels is
+ten times slower than one over a row of them."""
+
+
+def _rows(shape: Sequence[int], operands: Sequence[Value]) -> tuple[int, int] | None:
+    """The shape `[rows, columns * channels]` to work in, if that is better and every operand can follow."""
+    if len(shape) != 4 or shape[3] >= _NARROW or shape[2] == 1:
+        return None
+    channels = shape[3]
+    for operand in operands:
+        is_constant = operand.array is not None and operand.size in (1, channels) and operand.shape[-1:] == (channels,)
+        if not is_constant and operand.shape != tuple(shape) and operand.size != 1:
+            return None
+    if not any(operand.size == channels > 1 for operand in operands):
+        return None
+    return shape[0] * shape[1], shape[2] * channels
+
+
+def _on_rows(value: Value, rows: tuple[int, int]) -> Value:
+    if value.size == 1:
+        return reshaped(value, (1, 1))
+    if value.array is not None and value.size < rows[1]:
+        return constant(np.tile(value.array.reshape(1, -1), (1, rows[1] // value.size)))
+    return reshaped(value, rows)
+
+
+def _post_on_rows(post: Post, rows: tuple[int, int]) -> Post:
+    assert post.operand is not None
+    return post._replace(operand=_on_rows(post.operand, rows))
 
 
 def _start(lowering: Lowering, node: Any, x: Value, first: Post) -> Value:
