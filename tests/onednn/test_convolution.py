@@ -88,7 +88,40 @@ def test_transposed(sides: Any, stride: int, pads: str) -> None:
         return apply("Relu", apply("BiasAdd", y, bias))
 
     sides.check(build, real(2, 4, 4, 4))
-    assert len(sides.steps()) == 1 and "numpy" not in sides.steps()
+    assert len(sides.steps()) == 1 + (stride == 3) and "numpy" not in sides.steps()  # side by side with stride 3
+
+
+@pytest.mark.parametrize(("taps", "channels"), [((2, 2), 1), ((2, 3), 4)])
+@pytest.mark.parametrize("constant", [True, False])
+def test_transposed_side_by_side(sides: Any, taps: Any, channels: int, constant: bool) -> None:
+    weights, bias = real(*taps, channels, 6), real(channels)
+
+    def build(g: Any, w: Any = weights) -> Any:
+        sizes = np.array([2, 5 * taps[0], 4 * taps[1], channels], np.int32)
+        y = apply("Conv2DBackpropInput", sizes, w, g, strides=pair(taps), padding="VALID")
+        return apply("AddV2", apply("Sigmoid", apply("BiasAdd", y, bias)), other)
+
+    other = real(2, 5 * taps[0], 4 * taps[1], channels)
+    sides.check(build, real(2, 5, 4, 6), *([] if constant else [weights]))
+    assert "numpy" not in sides.steps()
+
+
+@pytest.mark.parametrize("channels", [3, 16, 40])
+def test_a_gate_and_a_scale_for_each_channel(sides: Any, channels: int) -> None:
+    """Few channels go along whole rows."""
+    weights, scale = real(1, 1, 4, channels), real(channels)
+
+    def build(x: Any) -> Any:
+        y = apply("Relu", apply("Conv2D", x, weights, strides=pair(1), padding="SAME"))
+        gate = apply("Mean", y, np.array([1, 2], np.int32), keep_dims=True)
+        return [
+            apply("AddV2", apply("Mul", y, apply("Sigmoid", gate)), y),
+            apply("Sub", apply("Mul", apply("Tanh", y), scale), scale),
+            apply("Mul", apply("Sub", y, scale), scale),
+        ]
+
+    for batch in (1, 2):
+        sides.check(build, real(batch, 24, 40, 4))
 
 
 def conv(x: Any, w: Any = None, stride: int = 1) -> Any:

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from runstep.kernels.numpy import windows
 from runstep.kernels.numpy.conv import Spec
 from runstep.kernels.onednn import api as c
 from runstep.kernels.onednn.api import MemoryDesc, Unsupported
 from runstep.kernels.onednn.elementwise import finish, per_channel
 from runstep.kernels.onednn.lowering import Lowering, Post, lowers
-from runstep.kernels.onednn.program import Builder, Value, channels_second, constant
+from runstep.kernels.onednn.program import Builder, Value, channels_second, constant, strides_of
 
 Array = Any
 
@@ -146,7 +145,7 @@ def _convolve(
     b = lowering.b
     b.sized(shape.work)
     source, plain = b.desc(x), shape.plain(b)
-    result_desc = c.strided(b.api, channels_second(shape.out), channels_second(_steps(shape.out)))
+    result_desc = c.strided(b.api, channels_second(shape.out), channels_second(strides_of(shape.out)))
     weights, bias = b.any(shape.weights), c.strided(b.api, (shape.out[-1],), (1,))
 
     def make(attributes: Any) -> Any:
@@ -184,12 +183,6 @@ def _convolve(
     return result
 
 
-def _steps(shape: Sequence[int]) -> list[int]:
-    from runstep.kernels.onednn.program import strides_of
-
-    return strides_of(shape)
-
-
 @lowers("Conv2D", "DepthwiseConv2dNative", "Conv3D")
 def convolution(lowering: Lowering, node: Any, inputs: list[Value]) -> Value:
     return forward(lowering, node, *inputs)
@@ -209,6 +202,8 @@ def transposed(lowering: Lowering, node: Any, inputs: list[Value]) -> Value:
     b.sized(shape.work)
     posts = lowering.tail(node, x_shape)
     affine = Affine(node, posts, x_shape[-1], 4, scales=False)
+    if _is_tiling(node, shape, x_shape):
+        return _tiles(lowering, node, w, g, shape, x_shape, affine, posts)
     result = b.new(x_shape)
     source, target = b.desc(g), b.desc(result)
     plain = shape.plain(b, swap=True)
@@ -243,5 +238,71 @@ def transposed(lowering: Lowering, node: Any, inputs: list[Value]) -> Value:
     return result
 
 
-def compute_place(spec: Spec, x_shape: Sequence[int], taps: Sequence[int]) -> windows.Windows:
-    return spec.place(x_shape[1:-1], taps)
+def _is_tiling(node: Any, shape: _Geometry, x_shape: Sequence[int]) -> bool:
+    """Whether the windows of a convolution lie side by side and cover the input."""
+    rows, columns = shape.taps
+    return (
+        tuple(node.attrs["strides"][1:3]) == (rows, columns)
+        and not any(shape.before)
+        and tuple(x_shape[1:3]) == (shape.out[1] * rows, shape.out[2] * columns)
+    )
+
+
+def _tiles(
+    lowering: Lowering,
+    node: Any,
+    w: Value,
+    g: Value,
+    shape: _Geometry,
+    x_shape: Sequence[int],
+    affine: Affine,
+    posts: list[Post],
+) -> Value:
+    """The transpose of such a convolution: one product makes all tiles, a copy puts them where they belong."""
+    b = lowering.b
+    rows, columns = shape.taps
+    batch, height, width, inner = g.shape
+    each = x_shape[-1]
+    row = columns * each
+    tile = rows * row
+    needs_place = [post.operand is not None for post in posts]  # an operand has its numbers in the places of the result
+    posts = posts[: needs_place.index(True)] if True in needs_place else posts
+    # The product as a convolution with a window of one: what follows is taken in better there.
+    product = b.new((batch, height, width, tile))
+    source, target = b.desc(g), b.desc(product)
+    plain = c.strided(b.api, (tile, inner, 1, 1), (inner, 1, 1, 1))
+    weights, bias = b.any((tile, inner, 1, 1)), c.strided(b.api, (tile,), (1,))
+    ones, zeros = c.dims((1, 1)), c.dims((0, 0))
+
+    def make(attributes: Any) -> Any:
+        return b.primitive(
+            "convolution_forward",
+            c.FORWARD_INFERENCE,
+            c.CONVOLUTION_DIRECT,
+            source,
+            weights,
+            bias if affine.bias is not None else None,
+            target,
+            ones,
+            zeros,
+            zeros,
+            zeros,
+            attributes,
+        )
+
+    primitive, arguments, last = lowering.fused(node, posts, 4, make, last=affine.last)
+    chosen = primitive.layout(c.QUERY_WEIGHTS, (tile, inner, 1, 1))
+    if affine.bias is not None:
+        arguments.append((c.ARG_BIAS, constant(np.tile(affine.bias, rows * columns)).home, bias))
+    w_home = b.arranged(w, plain, chosen)
+    b.run(
+        primitive,
+        [(c.ARG_SRC, g.home, source), (c.ARG_WEIGHTS, w_home, chosen), (c.ARG_DST, product.home, target), *arguments],
+    )
+    result = b.new(x_shape)
+    sizes = (batch * height, width, rows, row)
+    made = c.strided(b.api, sizes, (width * tile, tile, row, 1))
+    placed = c.strided(b.api, sizes, (width * tile, row, width * row, 1))
+    b.reorder(product.home, made, result.home, placed)
+    finish(lowering, node, last, result)
+    return result

@@ -120,6 +120,7 @@ def _binary(lowering: Lowering, node: Any, x: Value, y: Value, kind: int, more: 
     b = lowering.b
     b.sized(32 * x.size)
     posts = more + lowering.tail(node, x.shape)
+    y = _along_row(lowering, x, y)
     rows = _rows(x.shape, [y, *(post.operand for post in posts if post.operand is not None)])
     if rows is not None:
         source, y = reshaped(x, rows), _on_rows(y, rows)
@@ -144,34 +145,52 @@ def _binary(lowering: Lowering, node: Any, x: Value, y: Value, kind: int, more: 
     return result
 
 
+_MANY = 1 << 14
 _NARROW = 32
 """Channels below which a constant for each channel is repeated along a row of the image: a loop over three channels is
 ten times slower than one over a row of them."""
 
 
-def _rows(shape: Sequence[int], operands: Sequence[Value]) -> tuple[int, int] | None:
-    """The shape `[rows, columns * channels]` to work in, if that is better and every operand can follow."""
+def _rows(shape: Sequence[int], operands: Sequence[Value]) -> tuple[int, int, int] | None:
+    """The shape `[images, rows, columns * channels]` to work in, if that is better and every operand can follow."""
     if len(shape) != 4 or shape[3] >= _NARROW or shape[2] == 1:
         return None
-    channels = shape[3]
+    images, height, width, channels = shape
+    is_worth = False
     for operand in operands:
-        is_constant = operand.array is not None and operand.size in (1, channels) and operand.shape[-1:] == (channels,)
-        if not is_constant and operand.shape != tuple(shape) and operand.size != 1:
+        if operand.shape == (images, 1, width, channels) and height > 1:
+            is_worth = True
+        elif operand.array is not None and operand.size == channels > 1 and operand.shape[-1] == channels:
+            is_worth = True
+        elif operand.shape != tuple(shape) and operand.size != 1:
             return None
-    if not any(operand.size == channels > 1 for operand in operands):
-        return None
-    return shape[0] * shape[1], shape[2] * channels
+    return (images, height, width * channels) if is_worth else None
 
 
-def _on_rows(value: Value, rows: tuple[int, int]) -> Value:
+def _along_row(lowering: Lowering, x: Value, y: Value) -> Value:
+    """A gate for the few channels of each image, `[batch, 1, 1, channels]`, repeated to `[batch, 1, width,
+    channels]`."""
+    if y.array is not None or len(x.shape) != 4 or x.shape[3] >= _NARROW or x.size < _MANY:
+        return y
+    if y.shape != (x.shape[0], 1, 1, x.shape[3]):
+        return y
+    shape = (x.shape[0], 1, *x.shape[2:])
+    return lowering.b.call(lambda gate: gate, [y], shape)  # repeated as it is copied
+
+
+def _on_rows(value: Value, rows: tuple[int, int, int]) -> Value:
+    images, height, width = rows
     if value.size == 1:
-        return reshaped(value, (1, 1))
-    if value.array is not None and value.size < rows[1]:
-        return constant(np.tile(value.array.reshape(1, -1), (1, rows[1] // value.size)))
-    return reshaped(value, rows)
+        return reshaped(value, (1, 1, 1))
+    if value.size == images * width and len(value.shape) == 4 and value.shape[2] > 1:
+        return reshaped(value, (images, 1, width))
+    if value.size == images * height * width:
+        return reshaped(value, rows)
+    assert value.array is not None
+    return constant(np.tile(value.array.reshape(-1), width // value.size).reshape(1, 1, width))
 
 
-def _post_on_rows(post: Post, rows: tuple[int, int]) -> Post:
+def _post_on_rows(post: Post, rows: tuple[int, int, int]) -> Post:
     assert post.operand is not None
     return post._replace(operand=_on_rows(post.operand, rows))
 
