@@ -40,9 +40,7 @@ def idioms(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
         return list(live)
     work = _Idioms(live, needed)
     for node in live:
-        if node in work.gone or node.type not in _FINDERS or node.known is not None or node.controls:
-            continue
-        if is_plain_float(node):
+        if node.type in _FINDERS and work.may_end_one(node):
             _FINDERS[node.type](work, node)
     return [new for node in live if node not in work.gone for new in (*work.made.get(node, ()), node)]
 
@@ -67,6 +65,11 @@ class _Idioms:
             self._fixed.update(node.controls)
         self.gone: set[PlanNode] = set()
         self.made: dict[PlanNode, list[PlanNode]] = {}
+
+    def may_end_one(self, node: PlanNode) -> bool:
+        """Whether a node can be the last of a spelling."""
+        is_untouched = node not in self.gone and node.known is None and node.kernel is None and not node.controls
+        return is_untouched and is_plain_float(node)
 
     def _is_free(self, last: PlanNode, inner: set[PlanNode]) -> bool:
         """Whether `inner` serves nothing but `last`."""
