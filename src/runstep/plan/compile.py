@@ -44,6 +44,7 @@ from runstep.plan.node import (
 )
 from runstep.plan.prune import PASS as PASS_TYPES, Pruned, prune
 from runstep.plan.remap import remap
+from runstep.plan.simplify import simplify
 from runstep.plan.stacks import find_stacks
 from runstep.plan.stages import Stages, needs
 from runstep.plan.tasks import Parts, Task, cut, devices_of, readers
@@ -65,6 +66,7 @@ class Plan:
       collect_slots: the slots that `collect` takes.
       slots: how many values a step holds; the first are the feeds.
       stages: how the fetches leave one by one, when their feeds come at different times.
+      sources: the outputs that the fetches are, behind nodes that only pass them on.
       kept_feeds: positions of feeds that something may keep after the step; they are copied when fed.
       edits: the state of the graph that it was made for.
       readers: for each slot how many tasks and collectors read it.
@@ -84,6 +86,7 @@ class Plan:
     collect_slots: tuple[int, ...]
     slots: int
     stages: Stages | None
+    sources: tuple[Ref, ...]
     kept_feeds: frozenset[int]
     edits: int
     readers: tuple[int, ...] = ()
@@ -211,6 +214,7 @@ class Compiler:
             parts.collect_slots,
             parts.slots,
             parts.stages,
+            tuple(through(ref) for ref, _, _ in results),
             work.retained_feeds(),
             edits,
             readers(parts.tasks, _collected(parts), parts.slots),
@@ -385,9 +389,12 @@ class _Work:
         ends = [self.ref(tensor) for tensor in fetches] + [(self.node(op), 0) for op in targets]
         while self._rules.fold and self._pruned.has_control_flow and find_stacks(live, ends):
             live = self._live(fetches, targets)
+        if self._rules.simplify:
+            live = simplify(live, ends)
+            self._find_kept(set(live))
         if self._rules.remap:
             live = remap(live, ends)
-        if self._rules.fold:
+        if self._rules.fuse:
             needed = ends + [(node, 0) for node in self._kept]
             live = idioms(live, needed)
             live = self._join_regions(live, needed)

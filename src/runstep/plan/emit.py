@@ -23,7 +23,7 @@ import numpy as np
 from runstep.kernels import blas
 from runstep.kernels.resources import read_ref
 from runstep.plan.frames import NEVER, ControlFlow, Frame, Item
-from runstep.plan.node import ALIASES, ALWAYS, MERGES, NEXTS, PASS, Guard, PlanNode, Ref, root
+from runstep.plan.node import ALIASES, ALWAYS, MERGES, NEXTS, PASS, Guard, OpView, PlanNode, Ref, root
 from runstep.plan.stacks import POP, PUSH
 
 _serial = itertools.count(1)
@@ -206,7 +206,7 @@ class Emitter:
         source = node.inputs[position]
         text = self._name(root(source))
         op = node.op
-        if op is None or node.type != op.type:  # joined by fuse, which takes no references
+        if op is None or type(op) is OpView or node.type != op.type:  # made by a rewrite, which takes no references
             return text
         if op.inputs[position].dtype.is_ref and root(source)[0].feed < 0 and not takes_ref(op, position):
             return f"read_ref({text})"

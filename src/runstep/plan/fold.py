@@ -17,16 +17,24 @@ _SMALL = 64  # bytes: constants up to this size are compared by value
 
 @attrs.frozen
 class Rewrites:
-    """Which rewrites a plan may make (from OptimizerOptions)."""
+    """Which rewrites a plan may make (from OptimizerOptions).
+
+    Attributes:
+      fold: computes what constants decide, up to `largest_constant` bytes a value. deduplicate: equal nodes run once.
+      simplify: see `simplify`. remap: see `remap`. fuse: joins nodes (`idioms`, `fuse`, `elementwise`).
+      regions: gives parts to oneDNN.
+    """
 
     fold: bool = True
     deduplicate: bool = True
+    simplify: bool = True
     remap: bool = True
+    fuse: bool = True
     regions: bool = True
-    largest_constant: int = 10 << 20  # bytes
+    largest_constant: int = 10 << 20
 
 
-NO_REWRITES = Rewrites(fold=False, deduplicate=False, remap=False, regions=False)
+NO_REWRITES = Rewrites(fold=False, deduplicate=False, simplify=False, remap=False, fuse=False, regions=False)
 
 
 class Rewriter:

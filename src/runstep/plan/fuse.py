@@ -103,6 +103,13 @@ def _step(node: PlanNode, before: PlanNode, channels: int | None) -> tuple[str, 
     if node.kernel is not None:
         if node.type == "_PRelu":
             return ("PRelu", node.constant(1)) if node.inputs[0][0] is before else None
+        if node.type == "_ScaleShift":
+            vectors = [node.constant(1), node.constant(2)]
+            return (
+                ("ScaleShift", vectors)
+                if channels and all(v is not None and v.size == channels for v in vectors)
+                else None
+            )
         return (node.type[1:], None) if node.type in ("_HardSwish", "_Swish") else None
     kind = node.type
     if kind in _PLAIN:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,12 +42,14 @@ class PlanNode:
       known: the values of its outputs when the plan knows them.
       frame: the loop frame that it runs in; None outside of loops.
       guard: the condition that it runs under.
+      changed: attributes that a rewrite put in place of the operation's; None where it has its own.
       kernel: made for it, None for structural nodes (Switch, Enter ...) and known ones.
       inner_bytes, inner_cost, endless: of a node that calls functions: what their values take, the microseconds that
         their nodes take, and whether nobody can say when they end.
     """
 
     __slots__ = (
+        "changed",
         "controls",
         "device",
         "endless",
@@ -72,7 +74,8 @@ class PlanNode:
     )
 
     def __init__(self, op: Operation | None, type_: str, name: str) -> None:
-        self.op = op
+        self.op: Any = op
+        self.changed: dict[str, Any] | None = None
         self.type = type_
         self.name = name
         self.inputs: list[Ref] = []
@@ -103,7 +106,7 @@ class PlanNode:
 
     @property
     def attrs(self) -> dict[str, Any]:
-        return self.op.attrs  # type: ignore[union-attr]
+        return self.op.attrs if self.changed is None else self.changed
 
     @property
     def input_types(self) -> list[DType]:
@@ -148,6 +151,20 @@ def _is_pure(op: Operation | None) -> bool:
         if isinstance(value, NameAttrs):
             return False
     return True
+
+
+class OpView:
+    """Stands for the operation of a node that a rewrite has changed: another type, or other outputs."""
+
+    op_def = None
+
+    def __init__(self, op: Any, outputs: Sequence[Any], type_: str) -> None:
+        self._op = op
+        self.outputs = outputs
+        self.type = type_
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._op, name)
 
 
 def PASS() -> None:  # noqa: N802 - a mark, never called

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from runstep.kernels.registry import Kernel, KernelDef
 from runstep.plan.cost import cost_of_products
 from runstep.plan.idioms import through
-from runstep.plan.node import ALIASES, ENTERS, EXITS, MERGES, NEXTS, PASS, PlanNode, Ref
+from runstep.plan.node import ALIASES, ENTERS, EXITS, MERGES, NEXTS, PASS, OpView, PlanNode, Ref
 
 _STRUCTURE = ALIASES | ENTERS | EXITS | MERGES | NEXTS | {"LoopCond"}
 
@@ -51,19 +51,6 @@ class Provider(Protocol):
 
 
 NodeByNode = Callable[[Sequence[PlanNode], Sequence[Ref], Sequence[PlanNode]], Callable[..., tuple[Any, ...]]]
-
-
-class RegionOp:
-    """Stands for the operation of a region's node: that of its last node, with the outputs of several."""
-
-    def __init__(self, last: PlanNode, outputs: Sequence[PlanNode]) -> None:
-        self._last = last.op
-        self.outputs = [node.op.outputs[0] for node in outputs]  # type: ignore[union-attr]
-        self.op_def = None
-        self.type = "_Region"
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._last, name)
 
 
 def join(
@@ -172,7 +159,8 @@ def _region(
                 twin.inputs.append((source, output))
                 if source.known is None:
                     inputs[source, output] = None
-    region = PlanNode(RegionOp(last, outputs), "_OneDnnRegion", last.name)  # type: ignore[arg-type]
+    view = OpView(last.op, [node.op.outputs[0] for node in outputs], "_OneDnnRegion")
+    region = PlanNode(view, "_OneDnnRegion", last.name)  # type: ignore[arg-type]
     region.inputs = list(inputs)
     region.number, region.where, region.device = last.number, last.where, last.device
     twins, leaving = list(copies.values()), [copies[node] for node in outputs]

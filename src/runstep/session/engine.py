@@ -446,7 +446,12 @@ def _rewrites(config: Any) -> Rewrites:
     if config is None or not config.HasField("graph_options"):
         return Rewrites()
     options = config.graph_options.optimizer_options
-    if options.opt_level == -1:  # L0
-        return NO_REWRITES
     largest = options.max_folded_constant_in_bytes or Rewrites().largest_constant
+    if options.opt_level == -1:  # L0: only what is asked for by name
+        return attrs.evolve(
+            NO_REWRITES,
+            fold=options.do_constant_folding,
+            deduplicate=options.do_common_subexpression_elimination,
+            largest_constant=largest,
+        )
     return Rewrites(largest_constant=largest)

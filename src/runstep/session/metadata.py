@@ -17,6 +17,7 @@ from runstep.graph.exporter import write_node
 from runstep.graph.tensor import Tensor
 from runstep.observe.trace import TracedStep, Tracer, active
 from runstep.plan.compile import Plan
+from runstep.plan.idioms import through
 from runstep.plan.node import PlanNode
 from runstep.step import Record, StepContext
 
@@ -338,25 +339,28 @@ def partition_graphs(plan: Plan, out: Any) -> None:
         return names[key]
 
     for item, device in placed.items():
-        assert item.op is not None
         message = graph_of(device).node.add(name=item.name, op=item.type, device=device)
+        if item.op is None:  # a constant that a rewrite made
+            _as_constant(item, message)
+            continue
         write_node(item.op, message)
+        message.op = item.type
         del message.input[:]
         message.input.extend(
-            name_on(device, source, output) for source, output in item.inputs if source in present or source.feed >= 0
+            name_on(device, source, output)
+            for source, output in map(through, item.inputs)
+            if source in present or source.feed >= 0
         )
         message.input.extend(f"^{control.name}" for control in item.controls if placed.get(control) == device)
         if item.known is not None and item.type != "Const":
             _as_constant(item, message)
-    by_name = {node.name: node for node in placed}
-    for position, tensor in enumerate(plan.fetches):
-        source = by_name.get(tensor.op.name)
-        if source is None:
+    for position, (tensor, (source, output)) in enumerate(zip(plan.fetches, plan.sources, strict=True)):
+        if source not in placed:
             continue
         device = placed[source]
         name = f"_retval_{tensor.op.name}_{tensor.value_index}_{position}"
         node = graph_of(device).node.add(
-            name=name, op="_Retval", input=[name_on(device, source, tensor.value_index)], device=device
+            name=name, op="_Retval", input=[name_on(device, source, output)], device=device
         )
         node.attr["T"].type = tensor.dtype.base_dtype.enum
         node.attr["index"].i = position
@@ -369,7 +373,7 @@ def _as_constant(item: PlanNode, message: Any) -> None:
         return
     message.op = "Const"
     message.attr.clear()
-    dtype = item.output_types[0]
+    dtype = item.output_types[0] if item.op is not None else dtypes.as_dtype(item.known[0].dtype)  # type: ignore[index]
     message.attr["dtype"].type = dtype.enum
     message.attr["value"].tensor.CopyFrom(make_tensor_proto(item.known[0], dtype=dtype))  # type: ignore[index]
 
@@ -388,7 +392,7 @@ def placed_nodes(plan: Plan) -> list[PlanNode]:
             continue
         seen.add(node)
         stack.append((node, True))
-        stack.extend((source, False) for source, _ in node.inputs)
+        stack.extend((through(ref)[0], False) for ref in node.inputs)
         stack.extend((control, False) for control in node.controls)
     return list(found)
 

@@ -53,6 +53,12 @@ def prelu(x: Array, slope: Array) -> Array:
     return np.add(y, np.maximum(x, np.float32(0)), out=y if isinstance(y, np.ndarray) else None)
 
 
+def scale_shift(x: Array, factor: Array, shift: Array) -> Array:
+    """`x * factor + shift`, as a new array."""
+    y = np.multiply(x, factor)
+    return np.add(y, shift, out=y)
+
+
 def _applied(tail: Any, x: Array) -> Array:
     y = np.array(x, order="C")
     if y.size:

@@ -102,8 +102,12 @@ _TILE = 1 << 16
 
 
 def tail_of(steps: Sequence[tuple[str, Any]]) -> Tail:
-    """The tail that does `steps` with constants: ("Add", vector), ("Mul", vector), ("Sub", vector), ("PRelu", slopes),
-    ("LeakyRelu", alpha), or an activation's name and None. A vector has one number, or one for each channel."""
+    """The tail that does `steps` with constants.
+
+    Args:
+      steps: ("Add", vector), ("Mul", vector), ("Sub", vector), ("ScaleShift", (factors, summands)), ("PRelu", slopes),
+        ("LeakyRelu", alpha), or an activation's name and None. A vector has one number, or one for each channel.
+    """
     ufuncs = {"Add": np.add, "Mul": np.multiply, "Sub": np.subtract}
     made: list[Callable[[Array, int], Any]] = []
     for kind, constant in steps:
@@ -113,6 +117,9 @@ def tail_of(steps: Sequence[tuple[str, Any]]) -> Tail:
             else:
                 vector = constant.reshape(-1)
                 made.append(functools.partial(_by_vector, PerChannel(vector), ufuncs[kind], vector))
+        elif kind == "ScaleShift":
+            for ufunc, vector in zip((np.multiply, np.add), constant, strict=True):
+                made.append(functools.partial(_by_vector, PerChannel(vector), ufunc, vector))
         elif kind == "PRelu":
             made.append(functools.partial(_prelu, PerChannel(constant.reshape(-1)), constant.reshape(-1)))
         elif kind == "LeakyRelu":

@@ -115,7 +115,7 @@ class Affine:
                     break
             else:
                 break
-            self.last = post.node
+            self.last = post.node or self.last
             del posts[0]
 
     def _add(self, vector: Array) -> None:

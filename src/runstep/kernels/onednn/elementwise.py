@@ -51,8 +51,16 @@ def _fits(operand: Sequence[int], shape: Sequence[int]) -> bool:
     )
 
 
-def post_of(lowering: Lowering, node: Any, before: Any, shape: Sequence[int]) -> Post | None:
-    """`node` as an operation on the result of `before`, if it is one."""
+def posts_of(lowering: Lowering, node: Any, before: Any, shape: Sequence[int]) -> list[Post]:
+    """`node` as operations on the result of `before`, the last of which names it; none if it is no such thing."""
+    if node.type == "_ScaleShift":
+        factor, shift = lowering.value(*node.inputs[1]), lowering.value(*node.inputs[2])
+        return [Post(None, "binary", c.MUL, operand=factor), Post(node, "binary", c.ADD, operand=shift)]
+    found = _post_of(lowering, node, before, shape)
+    return [] if found is None else [found]
+
+
+def _post_of(lowering: Lowering, node: Any, before: Any, shape: Sequence[int]) -> Post | None:
     if node.type in _UNARY or node.type == "LeakyRelu":
         return Post(node, "eltwise", *_unary(node))
     if node.type == "_PRelu":
@@ -104,6 +112,12 @@ def binary(lowering: Lowering, node: Any, inputs: list[Value]) -> Value:
     if x.array is not None:
         raise Unsupported("binary")
     return _binary(lowering, node, x, y, _BINARY[node.type], [])
+
+
+@lowers("_ScaleShift")
+def scale_shift(lowering: Lowering, node: Any, inputs: list[Value]) -> Value:
+    x, factor, shift = inputs
+    return _binary(lowering, node, x, factor, c.MUL, [Post(node, "binary", c.ADD, operand=shift)])
 
 
 @lowers("AddN")

@@ -134,14 +134,14 @@ class Lowering:
 
     def tail(self, node: Any, shape: Sequence[int]) -> list[Post]:
         """The nodes after `node`, whose result has this shape, that work on it element by element."""
-        from runstep.kernels.onednn.elementwise import post_of
+        from runstep.kernels.onednn.elementwise import posts_of
 
         posts: list[Post] = []
         while (user := self.only_user(node)) is not None:
-            post = post_of(self, user, node, shape)
-            if post is None:
+            found = posts_of(self, user, node, shape)
+            if not found:
                 break
-            posts.append(post)
+            posts += found
             node = user
         return posts
 

@@ -42,7 +42,7 @@ class Region:
         types = {
             ref: tensor.dtype
             for node in nodes
-            if node.type == node.op.type
+            if len(node.inputs) == len(node.op.inputs)  # no rewrite has changed them: those take float32 only
             for ref, tensor in zip(node.inputs, node.op.inputs, strict=True)
         }
         self._is_size = [ref in types and types[ref].is_integer for ref in inputs]
