@@ -111,7 +111,7 @@ def slim(x: Any) -> Any:
     return apply("StridedSlice", x, ints(0, 0, 0, 0), ints(*SHAPE[:3], 3), ints(1, 1, 1, 1))
 
 
-def run(build: Any, image: Any, *, level: int) -> tuple[list[Any], list[str]]:
+def run(build: Any, image: Any, *, level: Any) -> tuple[list[Any], list[str]]:
     """Results and the op types of the plan."""
     config = tf.ConfigProto()
     config.graph_options.optimizer_options.opt_level = level

@@ -206,7 +206,7 @@ class Emitter:
         source = node.inputs[position]
         text = self._name(root(source))
         op = node.op
-        if op is None or type(op) is OpView or node.type != op.type:  # made by a rewrite, which takes no references
+        if op is None or isinstance(op, OpView) or node.type != op.type:  # made by a rewrite, which takes no references
             return text
         if op.inputs[position].dtype.is_ref and root(source)[0].feed < 0 and not takes_ref(op, position):
             return f"read_ref({text})"

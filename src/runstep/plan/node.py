@@ -74,7 +74,7 @@ class PlanNode:
     )
 
     def __init__(self, op: Operation | None, type_: str, name: str) -> None:
-        self.op: Any = op
+        self.op = op
         self.changed: dict[str, Any] | None = None
         self.type = type_
         self.name = name
@@ -106,7 +106,7 @@ class PlanNode:
 
     @property
     def attrs(self) -> dict[str, Any]:
-        return self.op.attrs if self.changed is None else self.changed
+        return self.op.attrs if self.changed is None else self.changed  # type: ignore[union-attr]
 
     @property
     def input_types(self) -> list[DType]:

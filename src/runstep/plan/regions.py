@@ -159,7 +159,7 @@ def _region(
                 twin.inputs.append((source, output))
                 if source.known is None:
                     inputs[source, output] = None
-    view = OpView(last.op, [node.op.outputs[0] for node in outputs], "_OneDnnRegion")
+    view = OpView(last.op, [node.op.outputs[0] for node in outputs], "_OneDnnRegion")  # type: ignore[union-attr]
     region = PlanNode(view, "_OneDnnRegion", last.name)  # type: ignore[arg-type]
     region.inputs = list(inputs)
     region.number, region.where, region.device = last.number, last.where, last.device

@@ -142,7 +142,9 @@ def _shape(node: PlanNode, place: int) -> Any:
     source, output = through(node.inputs[place])
     if source.known is not None:
         return source.known[output].shape
-    tensor = node.op.inputs[place] if source.op is None else source.op.outputs[output]
+    op = node.op
+    assert op is not None
+    tensor = op.inputs[place] if source.op is None else source.op.outputs[output]
     return tensor.raw_shape
 
 
@@ -227,7 +229,7 @@ def _transpose(work: _Simplifier, node: PlanNode) -> bool:
         return False
     chain[-1].inputs = [source.inputs[0]]
     for inner in chain:  # they have the axes in the order of the result now
-        inner.op = OpView(inner.op, node.op.outputs, inner.type)  # type: ignore[union-attr]
+        inner.op = OpView(inner.op, node.op.outputs, inner.type)  # type: ignore[union-attr, assignment]
     return work.alias(node, node.inputs[0])
 
 
@@ -276,7 +278,7 @@ def _norm(work: _Simplifier, node: PlanNode) -> bool:
         work.constant(node, "factor", factor.astype(np.float32)),
         work.constant(node, "shift", shift.astype(np.float32)),
     ]
-    node.op = OpView(op, op.outputs[:1], "_ScaleShift")
+    node.op = OpView(op, op.outputs[:1], "_ScaleShift")  # type: ignore[assignment]
     node.type = "_ScaleShift"
     from runstep.kernels.numpy import chain  # kernels are imported when a session first needs them
 
