@@ -128,6 +128,12 @@ class PlanNode:
     def resources(self) -> Any:
         return self.where.resources  # type: ignore[union-attr]
 
+    def become(self, type_: str, outputs: Sequence[Any]) -> None:
+        """Says what a rewrite has made of this pure node: another type, other outputs."""
+        self._is_pure = True
+        self.op = OpView(self.op, outputs, type_)  # type: ignore[assignment]
+        self.type = type_
+
     def constant(self, index: int) -> np.ndarray | None:
         """The value of input `index` when the plan knows it."""
         node, output = self.inputs[index]

@@ -25,7 +25,7 @@ import numpy as np
 
 from runstep.graph import dtypes
 from runstep.plan.idioms import through
-from runstep.plan.node import PASS, OpView, PlanNode, Ref
+from runstep.plan.node import PASS, PlanNode, Ref
 
 _UNARY = frozenset("Relu Relu6 Elu Selu LeakyRelu Sigmoid Tanh Abs Neg Square Sqrt Rsqrt Exp Log Softplus".split())
 _CONVOLUTIONS = frozenset(("Conv2D", "DepthwiseConv2dNative"))
@@ -229,7 +229,7 @@ def _transpose(work: _Simplifier, node: PlanNode) -> bool:
         return False
     chain[-1].inputs = [source.inputs[0]]
     for inner in chain:  # they have the axes in the order of the result now
-        inner.op = OpView(inner.op, node.op.outputs, inner.type)  # type: ignore[union-attr, assignment]
+        inner.become(inner.type, node.op.outputs)  # type: ignore[union-attr]
     return work.alias(node, node.inputs[0])
 
 
@@ -278,8 +278,7 @@ def _norm(work: _Simplifier, node: PlanNode) -> bool:
         work.constant(node, "factor", factor.astype(np.float32)),
         work.constant(node, "shift", shift.astype(np.float32)),
     ]
-    node.op = OpView(op, op.outputs[:1], "_ScaleShift")  # type: ignore[assignment]
-    node.type = "_ScaleShift"
+    node.become("_ScaleShift", op.outputs[:1])
     from runstep.kernels.numpy import chain  # kernels are imported when a session first needs them
 
     node.kernel = chain.scale_shift
