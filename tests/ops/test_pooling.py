@@ -96,6 +96,19 @@ CASES = [
         for op in ("MaxPoolGrad",)
         for ksize, strides, padding, out in GEOMETRY
     ],
+    *[
+        case(
+            "MaxPoolGrad",
+            of(np.array([1, 1, 2, 1, -np.inf, -np.inf, 3, 3]).reshape(1, 1, 8, 1)),
+            real(1, 1, out, 1),
+            of(np.array([np.inf, 2, 3, -np.inf])[:out].reshape(1, 1, out, 1)),
+            ksize=[1, 1, taps, 1],
+            strides=S2,
+            padding="SAME",
+            types={"T": ["float32", "float64"]},
+        )
+        for taps, out in ((2, 4), (3, 4))
+    ],
     pool("MaxPoolGradGrad", GRID, pooled(GRID), real(1, 4, 4, 1)),
     case("MaxPoolGradGradV2", GRID, pooled(GRID), real(1, 4, 4, 1), K22, S2, padding="SAME"),
     case("MaxPoolGradV2", distinct(2, 4, 4, 1), real(2, 2, 2, 1), real(2, 2, 2, 1), K22, S2, padding="SAME"),

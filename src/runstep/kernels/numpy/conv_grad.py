@@ -10,12 +10,17 @@ from typing import Any
 import numpy as np
 
 from runstep.errors import InvalidArgumentError
+from runstep.kernels import blas
 from runstep.kernels.numpy import windows
 from runstep.kernels.numpy.conv import Columns, Spec
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 from runstep.ops.windows import split
 
 Array = Any
+
+_MEMO = 64
+_FEW = 4
+"""How many times more channels a gradient has than the input before columns of it cost more than the sum of shares."""
 
 
 def _check(op: str, x_shape: Sequence[int], w_shape: Sequence[int], g_shape: Sequence[int], out: Sequence[int]) -> int:
@@ -44,13 +49,63 @@ def _check(op: str, x_shape: Sequence[int], w_shape: Sequence[int], g_shape: Seq
     return max(1, groups)
 
 
+class _Phase:
+    """One phase of the input: the places `[first, first + stride, ...]` along each axis, which only the taps of the same
+    phase reach. In them the gradient is a convolution of stride 1 of `g`, with those taps in reverse order.
+    """
+
+    def __init__(
+        self, of: Sequence[tuple[int, ...]], spec: Spec, placed: windows.Windows, sizes: Sequence[int]
+    ) -> None:
+        self.taps, self.into, self.taken, pads = [], [slice(None)], [slice(None)], []
+        self.counts = []
+        for (phase, tap), stride, dilation, before, out, size in zip(
+            of, spec.strides, spec.dilations, placed.before, placed.out, sizes, strict=True
+        ):
+            start = -(-(before - phase) // stride)
+            count = max(0, (before + size - 1 - phase) // stride + 1 - start)
+            self.counts.append(count)
+            taps = len(range(phase, tap, stride))
+            ahead = (taps - 1) * dilation - start
+            behind = count + (taps - 1) * dilation - out - ahead
+            first = start * stride + phase - before
+            self.taps.append((slice(phase, tap, stride), taps))
+            self.into.append(slice(first, None, stride))
+            self.taken.append(slice(max(0, -ahead), out - max(0, -behind)))
+            pads += [max(0, ahead), max(0, behind)]
+        self.is_empty = not all(self.counts) or not all(taps for _, taps in self.taps)
+        ones, rank = [1] * (len(sizes) + 2), len(sizes) + 2
+        attrs = {
+            "strides": ones,
+            "dilations": [1, *spec.dilations, 1],
+            "padding": b"EXPLICIT",
+            "explicit_paddings": [0, 0, *pads, 0, 0],
+        }
+        self.spec = Spec(attrs, rank)
+        self.columns: Columns | None = None
+
+    def __call__(self, w: Array, g: Array, dtype: Any) -> Array:
+        part = g[tuple(self.taken)]
+        chosen = w[tuple(slice_ for slice_, _ in self.taps)]
+        back = (slice(None, None, -1),) * len(self.taps)
+        matrix = np.ascontiguousarray(chosen[back].swapaxes(-1, -2)).reshape(-1, w.shape[-2])
+        if self.columns is None:
+            self.columns = Columns(self.spec, part.shape, tuple(taps for _, taps in self.taps), dtype)
+        columns = self.columns
+        dx = np.empty((columns.positions, w.shape[-2]), dtype)
+        for block, start, end in columns.each(part):
+            blas.matmul(block, matrix, dx[start:end])
+        return dx.reshape(g.shape[0], *self.counts, w.shape[-2])
+
+
 class InputGradient:
-    """`(w, gradient, x_shape) -> dx`, channels last: every output position's share is added where its window lies."""
+    """`(w, gradient, x_shape) -> dx`, channels last: a convolution of the gradient, phase by phase of the stride."""
 
     def __init__(self, op: str, spec: Spec, dtype: Any) -> None:
         self.op = op
         self.spec = spec
         self.compute = windows.compute_type(dtype)
+        self.memo: dict[Any, list[_Phase]] = {}
 
     def __call__(self, w: Array, g: Array, x_shape: tuple[int, ...]) -> Array:
         spec, sizes, taps = self.spec, x_shape[1:-1], w.shape[:-2]
@@ -75,15 +130,41 @@ class InputGradient:
     def of_group(self, w: Array, g: Array, x_shape: tuple[int, ...], placed: windows.Windows) -> Array:
         spec, sizes, taps = self.spec, x_shape[1:-1], w.shape[:-2]
         batch, channels = x_shape[0], x_shape[-1]
-        matrix = np.ascontiguousarray(w).reshape(-1, w.shape[-1]).T
-        flat = np.ascontiguousarray(g).reshape(-1, g.shape[-1])
-        apart = taps == spec.strides and not placed.is_padded and set(spec.dilations) == {1}
+        dilated, strided = set(spec.dilations) != {1}, set(spec.strides) != {1}
+        apart = taps == spec.strides and not placed.is_padded and not dilated
         if apart and len(taps) == 2 and tuple(o * s for o, s in zip(placed.out, spec.strides, strict=True)) == sizes:
             # Windows that tile the input: each share goes to a place of its own.
-            shares = np.matmul(flat, matrix)
+            shares = np.matmul(np.ascontiguousarray(g).reshape(-1, g.shape[-1]), _transposed(w))
             run = np.dtype((np.void, taps[1] * channels * shares.itemsize))
             tiles = shares.view(run).reshape(batch, placed.out[0], placed.out[1], taps[0])
             return np.ascontiguousarray(tiles.swapaxes(2, 3)).view(shares.dtype).reshape(x_shape)
+        if (dilated and strided) or channels * _FEW < g.shape[-1]:
+            return self.tap_by_tap(w, g, x_shape, placed)
+        phases = self.phases(x_shape, w.shape, placed)
+        if len(phases) == 1 and not phases[0].is_empty and not strided:
+            return phases[0](w, g, self.compute)
+        dx = np.empty(x_shape, self.compute)
+        for phase in phases:
+            dx[tuple(phase.into)] = 0 if phase.is_empty else phase(w, g, self.compute)
+        return dx
+
+    def phases(self, x_shape: tuple[int, ...], w_shape: tuple[int, ...], placed: windows.Windows) -> list[_Phase]:
+        found = self.memo.get((x_shape, w_shape))
+        if found is None:
+            if len(self.memo) >= _MEMO:
+                self.memo.clear()
+            each = itertools.product(*map(range, self.spec.strides))
+            found = self.memo[x_shape, w_shape] = [
+                _Phase(tuple(zip(of, w_shape[:-2], strict=True)), self.spec, placed, x_shape[1:-1]) for of in each
+            ]
+        return found
+
+    def tap_by_tap(self, w: Array, g: Array, x_shape: tuple[int, ...], placed: windows.Windows) -> Array:
+        """Every output position's share is added where its window lies: best where little goes back to each place."""
+        spec, sizes, taps = self.spec, x_shape[1:-1], w.shape[:-2]
+        batch, channels = x_shape[0], x_shape[-1]
+        matrix = _transposed(w)
+        flat = np.ascontiguousarray(g).reshape(-1, g.shape[-1])
         padded = [s + b + a for s, b, a in zip(sizes, placed.before, placed.after, strict=True)]
         dx = np.zeros((batch, *padded, channels), self.compute)
         for index, tap in enumerate(itertools.product(*map(range, taps))):
@@ -92,6 +173,11 @@ class InputGradient:
                 batch, *placed.out, channels
             )
         return windows.crop(dx, placed.before, sizes)
+
+
+def _transposed(w: Array) -> Array:
+    """The filter as a matrix `[out channels, taps * channels]`."""
+    return np.ascontiguousarray(w).reshape(-1, w.shape[-1]).T
 
 
 class FilterGradient:

@@ -197,19 +197,57 @@ def _taps(w_shape: Sequence[int]) -> list[tuple[int, int]]:
     return [(row, column) for row in range(w_shape[0]) for column in range(w_shape[1])]
 
 
+def _reversed(
+    spec: Spec, x_shape: tuple[int, ...], w_shape: tuple[int, ...], placed: windows.Windows, dtype: Any
+) -> Depthwise | None:
+    """With stride 1 and one output per channel the gradient is a convolution by the taps in reverse; None else."""
+    if set(spec.strides) != {1} or w_shape[3] != 1:
+        return None
+    pads = []
+    for size, tap, dilation, before, out in zip(
+        x_shape[1:3], w_shape[:2], spec.dilations, placed.before, placed.out, strict=True
+    ):
+        ahead = (tap - 1) * dilation - before
+        pads += [ahead, size + (tap - 1) * dilation - out - ahead]
+    if min(pads) < 0:
+        return None
+    attrs = {
+        "strides": (1, 1, 1, 1),
+        "dilations": (1, *spec.dilations, 1),
+        "padding": b"EXPLICIT",
+        "explicit_paddings": (0, 0, *pads, 0, 0),
+    }
+    return Depthwise(attrs, dtype, None, None)
+
+
 @numpy_kernel.make("DepthwiseConv2dNativeBackpropInput")
 def depthwise_input_gradient(node: Node) -> Kernel:
     spec = Spec(node.attrs, 4)
     compute = windows.compute_type(node.output_types[0])
     dtype = node.output_types[0].np
+    memo: dict[Any, Depthwise | None] = {}
+
+    def reversed_convolution(
+        x_shape: tuple[int, ...], w_shape: tuple[int, ...], placed: windows.Windows
+    ) -> Depthwise | None:
+        key = x_shape, w_shape
+        if key not in memo:
+            if len(memo) >= _MEMO:
+                memo.clear()
+            memo[key] = _reversed(spec, x_shape, w_shape, placed, node.output_types[0])
+        return memo[key]
 
     def kernel(sizes: Array, w: Array, gradient: Array) -> Array:
         batch, channels, spatial = split(_sizes(sizes, "input_sizes"), spec.first)
         x_shape = (batch, *spatial, channels)
         g = windows.to_last(gradient, spec.first).astype(compute, copy=False)
         placed = _checked(spec, x_shape, w.shape, g.shape)
-        g = np.ascontiguousarray(g).reshape(*g.shape[:3], channels, w.shape[3])
         w = w.astype(compute, copy=False)
+        back = reversed_convolution(x_shape, w.shape, placed)
+        if back is not None and g.size and w.size:
+            dx = back(g, w[::-1, ::-1])
+            return windows.to_first(dx.astype(dtype, copy=False), spec.first)
+        g = np.ascontiguousarray(g).reshape(*g.shape[:3], channels, w.shape[3])
         padded = [s + b + a for s, b, a in zip(spatial, placed.before, placed.after, strict=True)]
         dx = np.zeros((batch, *padded, channels), compute)
         if g.size:

@@ -59,7 +59,7 @@ def reach(size: int, tap: int, stride: int, before: int, out: int) -> tuple[int,
     return low, max(low, high), low * stride + tap - before
 
 
-def _along(ufunc: Any, identity: Any, x: Array, axis: int, taps: int, stride: int, before: int, out: int) -> Array:
+def along(ufunc: Any, identity: Any, x: Array, axis: int, taps: int, stride: int, before: int, out: int) -> Array:
     """`ufunc` over the windows along one axis; what lies outside the input does not count."""
     lead = (slice(None),) * axis
     size = x.shape[axis]
@@ -124,7 +124,7 @@ def _average(pool: Pool, dtype: Any) -> Kernel:
             return windows.to_first(np.zeros((x.shape[0], *placed.out, x.shape[-1]), dtype.np), pool.first)
         y = x.astype(compute) if x.dtype != compute else x
         for axis in range(len(placed.out)):
-            y = _along(
+            y = along(
                 np.add, 0, y, axis + 1, pool.taps[axis], pool.strides[axis], placed.before[axis], placed.out[axis]
             )
         y = np.divide(y, counts) if y is x else np.divide(y, counts, out=y)
@@ -171,7 +171,7 @@ def maximum(pool: Pool, dtype: Any) -> Kernel:
             return windows.to_first(np.zeros((x.shape[0], *placed.out, x.shape[-1]), dtype.np), pool.first)
         y = x.astype(compute) if x.dtype != compute else x
         for axis in range(len(placed.out)):
-            y = _along(
+            y = along(
                 ufunc, least, y, axis + 1, pool.taps[axis], pool.strides[axis], placed.before[axis], placed.out[axis]
             )
         if compute.kind == "f":

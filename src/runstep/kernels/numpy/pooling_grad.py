@@ -8,7 +8,7 @@ import numpy as np
 
 from runstep.errors import InvalidArgumentError
 from runstep.kernels.numpy import windows
-from runstep.kernels.numpy.pooling import Pool, lowest, served
+from runstep.kernels.numpy.pooling import Pool, along, lowest, served
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 Array = Any
@@ -25,6 +25,29 @@ def winners(x: Array, pool: Pool, placed: windows.Windows) -> tuple[Array, Array
         best[outs] = np.where(better, part, now)
         chosen[outs] = np.where(better, index, chosen[outs])
     return chosen, best
+
+
+def chosen_by(x: Array, pool: Pool, placed: windows.Windows) -> Any:
+    """Per tap: the outputs it serves and the elements it reads, as slices, and for which of these outputs it holds the
+    largest element, or the first of several.
+    """
+    least = x.dtype.type(-np.inf) if x.dtype.kind == "f" else lowest(x.dtype)
+    best = x
+    for axis in range(len(placed.out)):
+        place = (pool.taps[axis], pool.strides[axis], placed.before[axis], placed.out[axis])
+        best = along(np.maximum, least, best, axis + 1, *place)
+    if x.dtype.kind == "f" and np.isnan(best).any():  # among NaNs it is not the largest that counts
+        chosen, _ = winners(x, pool, placed)
+        for index, outs, ins in served(x.shape, pool, placed):
+            yield outs, ins, chosen[outs] == index
+        return
+    left = np.ones(best.shape, bool)
+    for _, outs, ins in served(x.shape, pool, placed):
+        here = np.equal(x[ins], best[outs])
+        free = left[outs]
+        np.logical_and(here, free, out=here)
+        np.logical_xor(free, here, out=free)
+        yield outs, ins, here
 
 
 def _pool(node: Node, rank: int, ksize: Array | None = None, strides: Array | None = None) -> Pool:
@@ -52,11 +75,20 @@ def _gradient(node: Node, rank: int) -> Kernel:
         wanted = (x.shape[0], *placed.out, x.shape[-1])
         _checked("orig_output", y.shape, wanted)
         _checked("grad", g.shape, wanted)
+        if not (x.size and g.size):
+            return windows.to_first(np.zeros(x.shape, dtype.np), pool.first)
+        g = g.astype(compute, copy=False)
+        tiles = pool.taps == pool.strides and not placed.is_padded
         dx = np.zeros(x.shape, compute)
-        if x.size and g.size:
-            chosen, _ = winners(x.astype(compute, copy=False), pool, placed)
-            for index, outs, ins in served(x.shape, pool, placed):
-                dx[ins] += np.where(chosen[outs] == index, g[outs], g.dtype.type(0))
+        # Times one or zero is three times as fast as a masked copy, but makes NaN of infinity.
+        finite = compute.kind != "f" or bool(np.isfinite(g).all())
+        for outs, ins, here in chosen_by(x.astype(compute, copy=False), pool, placed):
+            if not finite:
+                np.add(dx[ins], g[outs], out=dx[ins], where=here)
+            elif tiles:
+                np.multiply(g[outs], here, out=dx[ins])
+            else:
+                dx[ins] += g[outs] * here
         return windows.to_first(dx.astype(dtype.np, copy=False), pool.first)
 
     return kernel
@@ -74,9 +106,8 @@ def _second_gradient(node: Node, rank: int) -> Kernel:
         _checked("grad", g.shape, x.shape)
         result = np.zeros(y.shape, dtype.np)
         if x.size and y.size:
-            chosen, _ = winners(x.astype(compute, copy=False), pool, placed)
-            for index, outs, ins in served(x.shape, pool, placed):
-                result[outs] = np.where(chosen[outs] == index, g[ins], result[outs])
+            for outs, ins, here in chosen_by(x.astype(compute, copy=False), pool, placed):
+                np.copyto(result[outs], g[ins], where=here)
         return windows.to_first(result, pool.first)
 
     return kernel
