@@ -50,8 +50,8 @@ def _check(op: str, x_shape: Sequence[int], w_shape: Sequence[int], g_shape: Seq
 
 
 class _Phase:
-    """One phase of the input: the places `[first, first + stride, ...]` along each axis, which only the taps of the same
-    phase reach. In them the gradient is a convolution of stride 1 of `g`, with those taps in reverse order.
+    """One phase of the input: the places `[first, first + stride, ...]` along each axis, which only the taps of the
+    same phase reach. In them the gradient is a convolution of stride 1 of `g`, with those taps in reverse order.
     """
 
     def __init__(
