@@ -627,6 +627,7 @@ from runstep.variables.scope import (
 from runstep.variables.slices import (
     batch_scatter_update,
 )
+from runstep.variables.template import make_template
 from runstep.variables.variable import (
     Variable,
 )
@@ -877,6 +878,7 @@ __all__ = [
     "lookup",
     "losses",
     "make_ndarray",
+    "make_template",
     "manip",
     "map_fn",
     "matching_files",

@@ -80,6 +80,7 @@ from runstep.ops.nn_pooling import (
     max_pool_with_argmax,
     pool,
 )
+from runstep.ops.nn_sampled import nce_loss, sampled_softmax_loss
 from runstep.ops.nn_statistics import (
     batch_norm_with_global_normalization,
     batch_normalization,
@@ -179,6 +180,7 @@ __all__ = [
     "max_pool_v2",
     "max_pool_with_argmax",
     "moments",
+    "nce_loss",
     "normalize_moments",
     "pool",
     "raw_rnn",
@@ -187,6 +189,7 @@ __all__ = [
     "relu_layer",
     "rnn_cell",
     "safe_embedding_lookup_sparse",
+    "sampled_softmax_loss",
     "selu",
     "separable_conv2d",
     "sigmoid",
