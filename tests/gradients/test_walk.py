@@ -139,6 +139,14 @@ def rows_of_embeddings(tf: Any, put: Any) -> Any:
 
 
 @program
+def rows_of_tables_put_together(tf: Any, put: Any) -> Any:
+    tables = [put(np.ones((rows, 2)), (rows, 2) if rows != 3 else None) for rows in (2, 3, 1)]
+    i = put([5, 0, 3, 1, 3], dtype=np.int32)
+    whole, known = tf.concat(tables, 0), tf.concat([tables[2], tables[0]], -2)
+    return tf.gradients(tf.gather(known, i[1:2]) * 2.0, tables) + tf.gradients(tf.gather(whole, i), tables)
+
+
+@program
 def samples_move_with_their_parameter(tf: Any, put: Any) -> Any:
     alpha, seed = put([0.5, 2.0, 9.0], dtype=np.float64), put([1, 2], dtype=np.int32)
     drawn = tf.random.gamma([2, 4], alpha, dtype=tf.float64, seed=3)
@@ -224,6 +232,7 @@ def the_default_graph_does_not_matter(tf: Any, put: Any) -> Any:
 
 OTHER_NAMES = {
     "rows_of_embeddings": "reshapes that change nothing are left out",
+    "rows_of_tables_put_together": "as are other nodes",
     "samples_move_with_their_parameter": "as are other nodes",
 }
 

@@ -9,6 +9,7 @@ from runstep.gradients.broadcasting import is_full, sizes_of
 from runstep.gradients.registry import gradient
 from runstep.graph import dtypes
 from runstep.graph.apply import apply
+from runstep.graph.composite import IndexedSlices
 from runstep.graph.constant_value import known_value
 from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
@@ -17,6 +18,8 @@ from runstep.graph.tensor import Tensor
 def _parts(values: Sequence[Tensor], axis: Tensor, grad: Any) -> list[Any]:
     """The parts of the gradient of a concatenation."""
     along, rank = known_value(axis), values[0].raw_shape and len(values[0].raw_shape)
+    if isinstance(grad, IndexedSlices) and along is not None and rank and int(along) % rank == 0:
+        return _rows(values, grad)
     if along is not None and rank:
         sizes = [None if value.raw_shape is None else value.raw_shape[int(along) % rank] for value in values]
         if None not in sizes:
@@ -26,6 +29,23 @@ def _parts(values: Sequence[Tensor], axis: Tensor, grad: Any) -> list[Any]:
     axis = apply("FloorMod", apply("Cast", axis, DstT=dtypes.int32), apply("Rank", values[0]))
     starts = apply("ConcatOffset", axis, shapes)
     return [apply("Slice", grad, start, shape) for start, shape in zip(starts, shapes, strict=True)]
+
+
+def _rows(values: Sequence[Tensor], grad: IndexedSlices) -> list[IndexedSlices]:
+    """The rows that fall into each of the values that were put one under the other."""
+    found = []
+    kind = grad.indices.dtype.base_dtype
+    start: Any = 0
+    for value in values:
+        known = value.raw_shape is not None and value.raw_shape[0] is not None
+        rows: Any = value.raw_shape[0] if known else apply("Cast", apply("Shape", value)[0], DstT=kind)  # type: ignore[index]
+        end = start + rows
+        inside = apply("LogicalAnd", apply("GreaterEqual", grad.indices, start), apply("Less", grad.indices, end))
+        places = apply("Reshape", apply("Where", inside), [-1])
+        indices = apply("GatherV2", grad.indices, places, 0) - start
+        found.append(IndexedSlices(apply("GatherV2", grad.values, places, 0), indices, apply("Shape", value)))
+        start = end
+    return found
 
 
 @gradient("ConcatV2")
