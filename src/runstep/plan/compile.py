@@ -48,6 +48,7 @@ from runstep.plan.simplify import simplify
 from runstep.plan.stacks import find_stacks
 from runstep.plan.stages import Stages, needs
 from runstep.plan.tasks import Parts, Task, cut, devices_of, readers
+from runstep.plan.turn_sums import sum_after_loops
 from runstep.plan.weigh import Scales
 
 _STRUCTURE = ENTERS | EXITS | MERGES | NEXTS | SWITCHES
@@ -392,6 +393,11 @@ class _Work:
         if self._rules.simplify:
             live = simplify(live, ends)
             self._find_kept(set(live))
+        if self._rules.fold and self._pruned.has_control_flow:
+            live, sums, collected = sum_after_loops(live)
+            self._rewriter.replace(sums)
+            self._keep(collected)
+            ends = [(sums.get(node, node), output) for node, output in ends]
         if self._rules.remap:
             live = remap(live, ends)
         if self._rules.fuse:
@@ -530,8 +536,11 @@ class _Work:
         keepers = [
             node for node in live if node.op is not None and not node.is_pure and node.type not in _STRUCTURE
         ]
-        kept: set[PlanNode] = set()
-        stack = [source for node in keepers for source, _ in node.inputs]
+        self._kept = set()
+        self._keep([source for node in keepers for source, _ in node.inputs])
+
+    def _keep(self, stack: list[PlanNode]) -> None:
+        kept = self._kept
         while stack:
             node = stack.pop()
             if node in kept:
@@ -541,7 +550,6 @@ class _Work:
                 node.type in _STRUCTURE or node.kernel is PASS or (node.row is not None and node.row.view)
             ):
                 stack.extend(source for source, _ in node.inputs)
-        self._kept = kept
 
     def retained_feeds(self) -> frozenset[int]:
         return frozenset(node.feed for node in self._kept if node.feed >= 0)

@@ -3,6 +3,7 @@ skipped."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -66,6 +67,13 @@ class Rewriter:
                 return True
         others.append(node)
         return False
+
+    def replace(self, others: Mapping[PlanNode, PlanNode]) -> None:
+        """Says of nodes what stands for them from now on."""
+        if others:
+            for node, other in self.replaced.items():
+                self.replaced[node] = others.get(other, other)
+            self.replaced.update(others)
 
     def passes(self, node: PlanNode) -> bool:
         """Whether a node only passes its input on; consumers then take the input itself."""

@@ -117,8 +117,22 @@ def _reciprocal_grad(y: Any, dy: Any) -> Any:
     return np.negative(dy) * np.square(y)
 
 
-numpy_kernel("SigmoidGrad")(lambda y, dy: dy * y * (y.dtype.type(1) - y))
-numpy_kernel("TanhGrad")(lambda y, dy: dy * (y.dtype.type(1) - np.square(y)))
+@numpy_kernel("SigmoidGrad")
+def _sigmoid_grad(y: Any, dy: Any) -> Any:
+    found = dy * y
+    rest = y.dtype.type(1) - y
+    return np.multiply(found, rest, out=found) if type(found) is np.ndarray else found * rest
+
+
+@numpy_kernel("TanhGrad")
+def _tanh_grad(y: Any, dy: Any) -> Any:
+    found = np.square(y)
+    if type(found) is not np.ndarray or found.shape != dy.shape:
+        return dy * (y.dtype.type(1) - found)
+    np.subtract(y.dtype.type(1), found, out=found)
+    return np.multiply(dy, found, out=found)
+
+
 _conjugating("SqrtGrad", lambda y, dy: dy * y.dtype.type(0.5) / y)
 _conjugating("RsqrtGrad", lambda y, dy: dy * y.dtype.type(-0.5) * y * np.square(y))
 _conjugating("ReciprocalGrad", _reciprocal_grad)
