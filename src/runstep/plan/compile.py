@@ -393,7 +393,7 @@ class _Work:
         if self._rules.simplify:
             live = simplify(live, ends)
             self._find_kept(set(live))
-        if self._rules.fold and self._pruned.has_control_flow:
+        if self._rules.fuse and self._pruned.has_control_flow:
             live, sums, collected = sum_after_loops(live)
             self._rewriter.replace(sums)
             self._keep(collected)
