@@ -28,7 +28,7 @@ def turns(n: Any, body: Callable[..., Any], *start: Any) -> Any:
 def dense(n: Any = 5, dtype: Any = np.float32) -> list[Any]:
     x, w, b = put(X.astype(dtype), "x"), put(W.astype(dtype), "w"), put(B.astype(dtype), "b")
     (y,) = turns(n, lambda s: [tf.tanh(tf.matmul(s, w) + b)], x)
-    return tf.gradients(y, [w, b, x])  # type: ignore[no-any-return]
+    return tf.gradients(y, [w, b, x])
 
 
 def no_turn() -> list[Any]:
@@ -46,7 +46,7 @@ def as_many_turns_as_fed() -> list[Any]:
 def in_an_inner_loop() -> list[Any]:
     x, w = put(X, "x"), put(W, "w")
     (y,) = turns(3, lambda s: turns(2, lambda t: [tf.tanh(tf.matmul(t, w) + s)], s), x)
-    return tf.gradients(y, [w, x])  # type: ignore[no-any-return]
+    return tf.gradients(y, [w, x])
 
 
 def on_the_way_forward() -> list[Any]:

@@ -536,7 +536,7 @@ class _Work:
         keepers = [
             node for node in live if node.op is not None and not node.is_pure and node.type not in _STRUCTURE
         ]
-        self._kept = set()
+        self._kept: set[PlanNode] = set()
         self._keep([source for node in keepers for source, _ in node.inputs])
 
     def _keep(self, stack: list[PlanNode]) -> None:

@@ -89,9 +89,11 @@ def _variable(
     if len(merge.inputs) != 2 or merge.inputs[0][0].type not in ENTERS or merge.inputs[1][0].type not in NEXTS:
         return None
     enter, again = merge.inputs[0][0], merge.inputs[1][0]
-    (gate,) = users.get(merge, ()) if len(users.get(merge, ())) == 1 else (None,)
-    total = again.inputs[0][0]
-    if gate is None or gate.type != "Switch" or gate.inputs[0] != (merge, 0):
+    gates, total = users.get(merge, []), again.inputs[0][0]
+    if len(gates) != 1:
+        return None
+    gate = gates[0]
+    if gate.type != "Switch" or gate.inputs[0] != (merge, 0):
         return None
     if total.type not in ("Add", "AddV2") or total.kernel is not None or users.get(total) != [again]:
         return None
