@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from runstep.graph.apply import apply
+from runstep.graph.graph import Graph
 
 RNG = np.random.default_rng(11)
 
@@ -75,6 +76,29 @@ def test_depthwise(sides: Any, x: Any, taps: Any, stride: int, dilation: int, pa
     attrs: Any = {"strides": pair(stride), "dilations": pair(dilation), "padding": pads}
     sides.check(lambda x: apply("DepthwiseConv2dNative", x, weights, **attrs), real(*x))
     assert sides.programs[-1] is not None
+
+
+@pytest.mark.parametrize("kind", ["Conv2D", "DepthwiseConv2dNative"])
+@pytest.mark.parametrize("geometry", [g for g in GEOMETRIES if isinstance(g[4], str)], ids=str)
+def test_gradients(sides: Any, geometry: Any, kind: str) -> None:
+    x, w, strides, dilations, pads = geometry
+    if kind != "Conv2D":
+        w = (*w[:2], x[3], 2)
+        if strides != 1 and dilations != 1:
+            pytest.skip("TensorFlow has no such depthwise convolution")
+    attrs: Any = {"strides": pair(strides), "dilations": pair(dilations), "padding": pads}
+    with Graph().as_default():
+        y_shape = apply(kind, np.zeros(x, np.float32), np.zeros(w, np.float32), **attrs).shape.as_list()
+    x_sizes, w_sizes = np.array(x, np.int32), np.array(w, np.int32)
+
+    def build(x: Any, w: Any, g: Any) -> Any:
+        return [
+            apply(f"{kind}BackpropInput", x_sizes, w, g, **attrs),
+            apply(f"{kind}BackpropFilter", x, w_sizes, g, **attrs),
+        ]
+
+    sides.check(build, real(*x), real(*w), real(*y_shape), tolerance=1e-4)
+    assert all(program is not None for program in sides.programs)
 
 
 @pytest.mark.parametrize(("stride", "pads"), list(itertools.product((1, 2, 3), ("SAME", "VALID"))))

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from runstep.plan.frames import Frame, Item
-from runstep.plan.node import PlanNode, root
+from runstep.plan.node import PASS, PlanNode, root
 from runstep.plan.sizes import Sizes
 
 HEAVY = 300.0
@@ -100,7 +100,7 @@ _RULES: dict[str, Callable[[PlanNode, Sizes], float]] = {
 def cost_of(node: PlanNode, sizes: Sizes) -> float:
     """Microseconds of one call."""
     op = node.op
-    if op is None or node.known is not None or node.kernel is None:
+    if op is None or node.known is not None or node.kernel is None or node.kernel is PASS:
         return 0.0
     moved = 0
     if not (node.row is not None and node.row.view):

@@ -10,7 +10,7 @@ import numpy as np
 
 from runstep.kernels.numpy.conv import Spec
 from runstep.kernels.onednn import api as c
-from runstep.kernels.onednn.api import MemoryDesc, Unsupported
+from runstep.kernels.onednn.api import MemoryDesc, Primitive, Unsupported
 from runstep.kernels.onednn.elementwise import finish, per_channel
 from runstep.kernels.onednn.lowering import Lowering, Post, lowers
 from runstep.kernels.onednn.program import Builder, Value, channels_second, constant, strides_of
@@ -188,7 +188,7 @@ def convolution(lowering: Lowering, node: Any, inputs: list[Value]) -> Value:
     return forward(lowering, node, *inputs)
 
 
-@lowers("Conv2DBackpropInput")
+@lowers("Conv2DBackpropInput", "DepthwiseConv2dNativeBackpropInput")
 def transposed(lowering: Lowering, node: Any, inputs: list[Value]) -> Value:
     """The gradient with respect to the input, which is also the transposed convolution, with what follows it."""
     sizes, w, g = inputs
@@ -196,8 +196,10 @@ def transposed(lowering: Lowering, node: Any, inputs: list[Value]) -> Value:
         raise Unsupported("sizes")
     x_shape = tuple(sizes.array.tolist())
     shape = _geometry(node, x_shape, w.shape)
-    if shape.out != g.shape or shape.groups != 1:
+    if shape.out != g.shape:
         raise Unsupported("sizes")
+    if shape.groups != 1 or shape.depthwise:
+        return _input_gradient(lowering, w, g, shape, x_shape)
     b = lowering.b
     b.sized(shape.work)
     posts = lowering.tail(node, x_shape)
@@ -305,4 +307,90 @@ def _tiles(
     placed = c.strided(b.api, sizes, (width * tile, row, width * row, 1))
     b.reorder(product.home, made, result.home, placed)
     finish(lowering, node, last, result)
+    return result
+
+
+def _forward_hint(b: Builder, shape: _Geometry, x: MemoryDesc, y: MemoryDesc) -> Primitive:
+    """The convolution that a gradient belongs to, which the library wants to see."""
+    return b.primitive(
+        "convolution_forward",
+        c.FORWARD_TRAINING,
+        c.CONVOLUTION_DIRECT,
+        x,
+        b.any(shape.weights),
+        None,
+        y,
+        shape.strides,
+        shape.dilations,
+        shape.before,
+        shape.after,
+        c.Attributes(b.api),
+    )
+
+
+def _input_gradient(lowering: Lowering, w: Value, g: Value, shape: _Geometry, x_shape: Sequence[int]) -> Value:
+    """The gradient of a convolution in groups with respect to its input."""
+    b = lowering.b
+    result = b.new(x_shape)
+    target, source = b.desc(result), b.desc(g)
+    hint = _forward_hint(b, shape, target, source)
+    primitive = b.primitive(
+        "convolution_backward_data",
+        c.CONVOLUTION_DIRECT,
+        target,
+        b.any(shape.weights),
+        source,
+        shape.strides,
+        shape.dilations,
+        shape.before,
+        shape.after,
+        hint.desc,
+        c.Attributes(b.api),
+    )
+    chosen = primitive.layout(c.QUERY_WEIGHTS, shape.weights)
+    w_home = b.arranged(w, shape.plain(b), chosen)
+    b.run(
+        primitive,
+        [(c.ARG_DIFF_DST, g.home, source), (c.ARG_WEIGHTS, w_home, chosen), (c.ARG_DIFF_SRC, result.home, target)],
+    )
+    return result
+
+
+@lowers("Conv2DBackpropFilter", "DepthwiseConv2dNativeBackpropFilter")
+def filter_gradient(lowering: Lowering, node: Any, inputs: list[Value]) -> Value:
+    """The gradient with respect to the filter: computed in the library's layout, then put into TensorFlow's."""
+    x, sizes, g = inputs
+    if sizes.array is None or sizes.array.size != 4 or len(x.shape) != 4:
+        raise Unsupported("sizes")
+    w_shape = tuple(sizes.array.tolist())
+    shape = _geometry(node, x.shape, w_shape)
+    if shape.out != g.shape:
+        raise Unsupported("sizes")
+    b = lowering.b
+    b.sized(shape.work)
+    source, gradient = b.desc(x), b.desc(g)
+    hint = _forward_hint(b, shape, source, gradient)
+    primitive = b.primitive(
+        "convolution_backward_weights",
+        c.CONVOLUTION_DIRECT,
+        source,
+        b.any(shape.weights),
+        None,
+        gradient,
+        shape.strides,
+        shape.dilations,
+        shape.before,
+        shape.after,
+        hint.desc,
+        c.Attributes(b.api),
+    )
+    chosen = primitive.layout(c.QUERY_DIFF_WEIGHTS, shape.weights)
+    result, plain = b.new(w_shape), shape.plain(b)
+    home = result.home if chosen == plain else b.block(chosen.nbytes)
+    b.run(
+        primitive,
+        [(c.ARG_SRC, x.home, source), (c.ARG_DIFF_DST, g.home, gradient), (c.ARG_DIFF_WEIGHTS, home, chosen)],
+    )
+    if home is not result.home:
+        b.reorder(home, chosen, result.home, plain)
     return result

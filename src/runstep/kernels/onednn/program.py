@@ -126,6 +126,12 @@ class Builder:
         self._homes.append(home)
         return Value(shape, home)
 
+    def block(self, nbytes: int) -> Home:
+        """Memory for a value in a layout of the library's."""
+        home = Home("arena", nbytes)
+        self._homes.append(home)
+        return home
+
     def desc(self, value: Value, rank: int | None = None) -> MemoryDesc:
         """The value as oneDNN sees it, with axes of size 1 put before it up to `rank`."""
         shape = value.shape
@@ -183,8 +189,7 @@ class Builder:
         if plain == wanted:
             return value.home
         if value.array is None:
-            home = Home("arena", wanted.nbytes)
-            self._homes.append(home)
+            home = self.block(wanted.nbytes)
             self.reorder(value.home, plain, home, wanted)
             return home
         array = aligned(wanted.nbytes)

@@ -13,7 +13,10 @@ from runstep.kernels.onednn.lowering import table
 from runstep.kernels.onednn.region import Region
 from runstep.kernels.registry import Kernel
 
-_HEAVY = frozenset(("Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput"))
+_HEAVY = frozenset(
+    "Conv2D Conv3D DepthwiseConv2dNative Conv2DBackpropInput Conv2DBackpropFilter DepthwiseConv2dNativeBackpropInput "
+    "DepthwiseConv2dNativeBackpropFilter".split()
+)
 """Ops that oneDNN computes so much faster that they are worth a region, however small they are."""
 
 _SIZES = frozenset(
