@@ -19,7 +19,7 @@ GAPS = {
 }
 """Ops that TensorFlow differentiates and we do not, with the reason."""
 
-LATER = re.compile("Ragged|Optional|LSTM|Patches|PyFunc|Isotonic")
+LATER = re.compile("Ragged|Optional|PyFunc|Isotonic")
 """Families whose gradients are still being written."""
 
 

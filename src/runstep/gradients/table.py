@@ -25,10 +25,12 @@ import runstep.gradients.matmul
 import runstep.gradients.matrix_diag
 import runstep.gradients.nondifferentiable
 import runstep.gradients.normalization
+import runstep.gradients.patches
 import runstep.gradients.pooling
 import runstep.gradients.quantization
 import runstep.gradients.random
 import runstep.gradients.rearranging
+import runstep.gradients.recurrent
 import runstep.gradients.reduction
 import runstep.gradients.segment
 import runstep.gradients.selecting
