@@ -39,7 +39,13 @@ class Loop:
             else:
                 future.set_result(result)
 
-        self.post(lambda: self._nursery.start_soon(run))
+        def start() -> None:
+            try:
+                self._nursery.start_soon(run)
+            except RuntimeError as error:  # the nursery that took the actors in has been left
+                future.set_exception(error)
+
+        self.post(start)
         return future
 
     @property

@@ -19,6 +19,7 @@ import trio
 import trio.testing
 
 import runstep
+from runstep.actors.loop import loop_thread
 from runstep.session.durable import _parsed, _write
 
 
@@ -413,3 +414,33 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(OSError, match="the disk is full"):
         _write(tmp_path / "p", b"new")
     assert os.listdir(tmp_path) == ["p"] and (tmp_path / "p").read_bytes() == b"old"
+
+
+# ---------------------------------------------------------------------- closing
+
+
+def test_closing_before_the_actors_have_taken_a_step_over(graph: Chain) -> None:
+    """S158: who waits for it is told, though its driver never begins."""
+    session = runstep.Session()
+    session.run(graph.queue.enqueue(1.0))
+    first = session.pipeline([graph.taken], graph.feeds)
+    assert first(graph.taken, {graph.a: 1}) == 1  # the actors serve this session
+    session.pipeline([graph.taken], graph.feeds).close()
+    gate, caught = threading.Event(), list[BaseException]()
+    loop_thread().post(gate.wait)
+    p = session.pipeline([graph.taken], graph.feeds)
+
+    def work() -> None:
+        try:
+            p(graph.taken, {graph.a: 1})
+        except (runstep.errors.CancelledError, RuntimeError) as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while not p._run.step._mailbox._tickets:
+        threading.Event().wait(0.001)
+    session.close()
+    gate.set()
+    thread.join(60)
+    assert not thread.is_alive() and len(caught) == 1

@@ -263,7 +263,17 @@ class DrivenStep:
             self.context.waiting[waiter] = None  # the actors take it out
         self._mailbox = _Mailbox(self._step, loop.post)
         self.engine.inbox(self.context, self._mailbox.post)
-        loop.submit(self.engine.driven, self._step, values, parked, self._mailbox.open)
+        driven = loop.submit(self.engine.driven, self._step, values, parked, self._mailbox.open)
+        driven.add_done_callback(self._undriven)
+
+    def _undriven(self, driven: Future[Any]) -> None:
+        """The driver has ended; in the loop."""
+        failed = driven.exception()
+        if failed is not None and not self._step.over:  # the devices were closed before it could begin, say
+            closed = self.engine.closed
+            self._broken = errors.CancelledError(None, None, "Session has been closed.") if closed else failed
+            self._step.over = True
+        self._mailbox.close()  # type: ignore[union-attr]
 
     def check(self, wanted: int) -> None:
         """As of PlainStep."""
@@ -334,9 +344,26 @@ class _Mailbox:
         self._post = post
         self._early: list[Event] = []
         self._inbox: Callable[[Event], None] | None = None
+        self._closed = False
+        self._tickets: set[Callable[[], None]] = set()
 
     def post(self, event: Event) -> None:
+        """Sends an event. The ticket of a Wanted is called in any case: at the latest when the driver has ended."""
+        if isinstance(event, Wanted):
+
+            def ticket(wanted: Wanted = event) -> None:
+                self._tickets.discard(ticket)
+                wanted.ticket()
+
+            self._tickets.add(ticket)
+            event = Wanted(ticket, event.tasks)
         self._post(self._arrive, event)
+
+    def close(self) -> None:
+        """The driver has ended; in the loop."""
+        self._closed = True
+        for ticket in list(self._tickets):
+            ticket()
 
     def open(self, inbox: Callable[[Event], None]) -> None:
         """The driver has begun; in the loop, as everything below."""
@@ -346,11 +373,11 @@ class _Mailbox:
         self._early.clear()
 
     def _arrive(self, event: Event) -> None:
-        if self._inbox is None:
+        if self._inbox is None and not self._closed:
             self._early.append(event)
-        elif not self._step.over:
+        elif not self._step.over and self._inbox is not None:
             self._inbox(event)
-        elif isinstance(event, Wanted):
+        elif isinstance(event, Wanted) and event.ticket in self._tickets:
             event.ticket()
 
 
