@@ -29,6 +29,7 @@ from runstep.plan.fold import NO_REWRITES, Rewriter, Rewrites, resolve
 from runstep.plan.frames import NEVER, ControlFlow, Item
 from runstep.plan.fuse import fuse
 from runstep.plan.idioms import idioms, through
+from runstep.plan.idle import drop_idle
 from runstep.plan.node import (
     ALWAYS,
     ENTERS,
@@ -193,7 +194,7 @@ class Compiler:
         if not staged:  # there, the placeholder says so when it runs (S149)
             self._check_placeholders(pruned, feeds, fetches)
         work = _Work(self, pruned, NO_REWRITES if trace else self._rewrites)
-        work.prepare([tensor for tensor in fetches], targets)
+        work.prepare([tensor for tensor in fetches], targets, staged)
         results = _apart([(work.ref(tensor), *work.leaving(tensor)) for tensor in fetches])
         ends = [ref[0] for ref, _, _ in results] + [work.node(op) for op in targets]
         limits, fed = limits_of(feeds, given)
@@ -379,7 +380,7 @@ class _Work:
         self.items: list[Item] = []
         self.nodes: list[PlanNode] = []
 
-    def prepare(self, fetches: Sequence[Tensor], targets: Sequence[Operation]) -> None:
+    def prepare(self, fetches: Sequence[Tensor], targets: Sequence[Operation], staged: bool = False) -> None:
         """Rewrites, places, orders, and makes the kernels of what is left."""
         for number, node in enumerate(self._pruned.nodes):
             node.number = number
@@ -392,6 +393,8 @@ class _Work:
             live = self._live(fetches, targets)
         if self._rules.simplify:
             live = simplify(live, ends)
+            if not staged:  # there, what waits for an idle node waits for its feeds
+                live = drop_idle(live, ends, self._pruned.has_control_flow)
             self._find_kept(set(live))
         if self._rules.fuse and self._pruned.has_control_flow:
             live, sums, collected = sum_after_loops(live)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from runstep import errors
+from runstep.kernels import parallel
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 from runstep.kernels.resources import VARIABLE, ResourceVariable, Variable, resource_of, uninitialized
 from runstep.kernels.texts import invalid, shape_text, type_text
@@ -259,6 +260,7 @@ _UPDATES: dict[str, Update] = {
 
 
 _TILE = 16384  # elements: the temporaries of one tile stay in the cache
+_SPLIT = 8  # tiles from which an update is worth a second thread
 
 
 def _refs(inputs: Sequence[Any], dtype: Any) -> list[Variable]:
@@ -286,6 +288,15 @@ def _resources(inputs: Sequence[Any], dtype: Any) -> list[Variable]:
 
 def _locked(variables: list[Variable], mutate: Callable[[list[np.ndarray]], None]) -> None:
     """`mutate` on the own arrays of the variables, under the locks of all."""
+    if len(variables) == 1:
+        (variable,) = variables
+        with variable.lock:
+            value = variable.take()
+            try:
+                mutate([value])
+            finally:
+                variable.value = value
+        return
     ordered = sorted({id(variable): variable for variable in variables}.items())  # one order for all: no deadlock
     held: list[Variable] = []
     taken: dict[int, np.ndarray] = {}
@@ -329,9 +340,17 @@ def _dense(slots: list[str], rest: list[str], update: Update) -> Callable[..., N
             return
         before, after = values[:grad_at], values[grad_at + 1 :]
         flat = [array.reshape(-1) for array in (*arrays, values[grad_at])]
-        for start in range(0, size, _TILE):
-            *parts, grad = [array[start : start + _TILE] for array in flat]
-            update(*parts, *before, grad, *after)
+
+        def work(first: int, last: int) -> None:
+            for start in range(first * _TILE, min(last * _TILE, size), _TILE):
+                *parts, grad = [array[start : start + _TILE] for array in flat]
+                update(*parts, *before, grad, *after)
+
+        tiles = -(-size // _TILE)
+        if tiles < _SPLIT:
+            work(0, tiles)
+        else:
+            parallel.split(tiles, work)
 
     return mutate
 
