@@ -98,7 +98,8 @@ def with_lengths(tf: Any, put: Any) -> Any:
         h = tf.cond(t < tf.reduce_max(length), go, lambda: h)
         return t + 1, h, out.write(t, h)
 
-    _, last, out = tf.while_loop(lambda t, *_: t < 3, step, (tf.constant(0), tf.zeros([2]), tf.TensorArray(tf.float32, 3)))
+    start = tf.constant(0), tf.zeros([2]), tf.TensorArray(tf.float32, 3)
+    _, last, out = tf.while_loop(lambda t, *_: t < 3, step, start)
     return tf.gradients([out.stack(), last], [x, w])
 
 
