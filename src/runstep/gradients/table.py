@@ -28,6 +28,7 @@ import runstep.gradients.normalization
 import runstep.gradients.patches
 import runstep.gradients.pooling
 import runstep.gradients.quantization
+import runstep.gradients.ragged
 import runstep.gradients.random
 import runstep.gradients.rearranging
 import runstep.gradients.recurrent
