@@ -178,12 +178,21 @@ class Soak:
 
     async def in_trio(self, seed: int) -> None:
         async def cancel(function: Any, *args: Any) -> None:
-            with trio.CancelScope() as scope:
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(function, *args)
-                    for _ in range(3):
-                        await trio.lowlevel.checkpoint()
-                    scope.cancel()
+            failures: list[Exception] = []
+
+            async def run() -> None:
+                try:
+                    await function(*args)
+                except Exception as error:
+                    failures.append(error)
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(run)
+                for _ in range(3):
+                    await trio.lowlevel.checkpoint()
+                nursery.cancel_scope.cancel()
+            if failures:
+                raise failures[0]
 
         async with trio.open_nursery() as nursery:
             for number in range(4):
