@@ -66,6 +66,26 @@ def test_op_between_convolutions(sides: Any, name: str) -> None:
     assert sides.programs[-1] is not None
 
 
+@pytest.mark.parametrize("kind", ["MaxPool", "AvgPool"])
+@pytest.mark.parametrize(
+    ("taps", "stride", "padding"), [(2, 2, "SAME"), (3, 2, "SAME"), (3, 1, "VALID"), (2, 3, "SAME")]
+)
+def test_gradients_of_pooling(sides: Any, kind: str, taps: int, stride: int, padding: str) -> None:
+    """Of several equal maxima (after a Relu, zeros) the first one gets the gradient."""
+    attrs: Any = {"ksize": [1, taps, taps, 1], "strides": [1, stride, stride, 1], "padding": padding}
+
+    def build(x: Any) -> Any:
+        y = apply("Relu", conv(x))
+        pooled = apply(kind, y, **attrs)
+        g = apply("Mul", apply("Tanh", pooled), np.float32(3))
+        if kind == "MaxPool":
+            return [apply("MaxPoolGrad", y, pooled, g, **attrs), g]
+        return [apply("AvgPoolGrad", ints(2, 7, 8, 4), g, **attrs), g]
+
+    sides.check(build, real(2, 7, 8, 4))
+    assert "numpy" not in sides.steps()
+
+
 def test_sizes_come_from_shapes(sides: Any) -> None:
     """What depends on nothing but shapes is worked out once for each shape, inside of the region."""
 

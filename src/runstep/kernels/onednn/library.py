@@ -8,7 +8,6 @@ that is merely lying around and doesn't fit is passed over.
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import functools
 import os
 import sys
@@ -76,9 +75,7 @@ def _places() -> Iterator[str]:
     for folder in dict.fromkeys(folders):
         if (folder / name).is_file():
             yield str(folder / name)
-    system = ctypes.util.find_library("dnnl")
-    if system:
-        yield system
+    yield name  # wherever the system's loader looks
 
 
 def open_named(path: str) -> ctypes.CDLL:

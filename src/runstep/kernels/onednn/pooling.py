@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from runstep.kernels.numpy.pooling import Pool
 from runstep.kernels.onednn import api as c
 from runstep.kernels.onednn.api import Unsupported
@@ -68,6 +66,44 @@ def _pooled(
     b.run(primitive, [(c.ARG_SRC, x.home, source), (c.ARG_DST, result.home, target), *arguments])
     result = reshaped(result, shape)
     finish(lowering, node, last, result)
+    return result
+
+
+@lowers("MaxPoolGrad", "AvgPoolGrad")
+def pool_gradient(lowering: Lowering, node: Any, inputs: list[Value]) -> Value:
+    """The gradient of pooling. Where the maxima were, a forward pass tells again: it costs less than keeping it."""
+    g = inputs[-1]
+    b = lowering.b
+    made = Pool(node.attrs, 4, node.attrs["ksize"], node.attrs["strides"])
+    if made.first or made.depth_taps != 1 or made.depth_stride != 1 or made.padding == b"EXPLICIT":
+        raise Unsupported("pool")
+    x = inputs[0]
+    is_max = node.type == "MaxPoolGrad"
+    if not is_max and x.array is None:
+        raise Unsupported("pool")
+    x_shape = x.shape if is_max else tuple(x.array.tolist())
+    placed = made.place(x_shape)
+    shape = (x_shape[0], *placed.out, x_shape[3])
+    if g.shape != shape or not math.prod(shape) or any(b >= t for b, t in zip(placed.before, made.taps, strict=True)):
+        raise Unsupported("pool")
+    kind = c.POOLING_MAX if is_max else c.POOLING_AVG_EXCLUDE
+    b.sized(32 * math.prod(x_shape) + 16 * math.prod(shape) * math.prod(made.taps))
+    result = b.new(x_shape)
+    target, source = b.desc(result), b.desc(g)
+    window = [c.dims(sizes) for sizes in (made.strides, made.taps, (0, 0), placed.before, placed.after)]
+    attributes = c.Attributes(b.api)
+    forward = b.primitive("pooling_forward", c.FORWARD_TRAINING, kind, target, source, *window, attributes)
+    backward = b.primitive("pooling_backward", kind, target, source, *window, forward.desc, attributes)
+    arguments = [(c.ARG_DIFF_DST, g.home, source), (c.ARG_DIFF_SRC, result.home, target)]
+    if is_max:
+        places = forward.layout(c.QUERY_WORKSPACE, ())
+        home, again = b.block(places.nbytes), b.new(shape)
+        b.run(
+            forward,
+            [(c.ARG_SRC, x.home, target), (c.ARG_DST, again.home, source), (c.ARG_WORKSPACE, home, places)],
+        )
+        arguments.append((c.ARG_WORKSPACE, home, places))
+    b.run(backward, arguments)
     return result
 
 
@@ -135,6 +171,3 @@ def softmax(lowering: Lowering, node: Any, inputs: list[Value]) -> Value:
     primitive = b.primitive("softmax_forward", c.FORWARD_INFERENCE, kind, desc, desc, 1, c.Attributes(b.api))
     b.run(primitive, [(c.ARG_SRC, rows.home, desc), (c.ARG_DST, result.home, desc)])
     return reshaped(result, x.shape)
-
-
-_ = np

@@ -15,7 +15,7 @@ from runstep.kernels.registry import Kernel
 
 _HEAVY = frozenset(
     "Conv2D Conv3D DepthwiseConv2dNative Conv2DBackpropInput Conv2DBackpropFilter DepthwiseConv2dNativeBackpropInput "
-    "DepthwiseConv2dNativeBackpropFilter".split()
+    "DepthwiseConv2dNativeBackpropFilter MaxPoolGrad".split()
 )
 """Ops that oneDNN computes so much faster that they are worth a region, however small they are."""
 
