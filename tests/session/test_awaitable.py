@@ -435,3 +435,40 @@ def test_one_session_for_all(graph: Waiting, session: Any) -> None:
     for thread in threads:
         thread.join(60)
     assert sorted(found) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("loop", ["trio", "asyncio"])
+def test_runs_inside_of_runs(graph: Waiting, session: Any, loop: str) -> None:
+    """A function of the graph awaits a step of the same session; cancelling the outer one ends both."""
+
+    async def plain(value: Any) -> Any:
+        return await session.arun(graph.plain, {graph.x: value})
+
+    async def waits(value: Any) -> Any:
+        return await session.arun(graph.product, {graph.x: value})
+
+    outer = runstep.py_func(plain, [graph.x], runstep.float32) * 10
+    stuck = runstep.py_func(waits, [graph.x], runstep.float32)
+
+    async def program() -> None:
+        assert await session.arun(outer, {graph.x: 1}) == 20
+        assert [out async for out in session.stream(outer, range(3), 2, key=graph.x)] == [10, 20, 30]
+        if loop == "trio":
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(session.arun, stuck, {graph.x: 1})
+                await blocked()
+                nursery.cancel_scope.cancel()
+        else:
+            task = asyncio.create_task(session.arun(stuck, {graph.x: 1}))
+            await until(lambda: session.statistics().waiting > 0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert session.statistics().in_flight == 0
+
+    if loop == "trio":
+        trio.run(program)
+    else:
+        in_asyncio(program)
+    session.run(graph.put, {graph.x: 1})
+    assert session.run(graph.size) == 1
