@@ -15,8 +15,8 @@ import pytest
 import runstep as tf
 
 NAMESPACES = (
-    "bitwise debugging image initializers io layers linalg lookup losses manip math metrics nn queue random signal "
-    "sparse spectral strings summary test"
+    "bitwise debugging graph_util image initializers io layers linalg lookup losses manip math metrics nn python_io "
+    "queue random saved_model signal sparse spectral strings summary test train"
 ).split()
 
 # Where our signature says more than TensorFlow's, which hides its own behind a decorator.
@@ -29,8 +29,9 @@ OTHER_SIGNATURES = {
 
 
 def public(module: ModuleType) -> Iterator[tuple[str, Any]]:
-    for name, value in sorted(vars(module).items()):
-        if not name.startswith("_") and callable(value) and not inspect.ismodule(value):
+    for name in sorted(module.__all__):
+        value = getattr(module, name)
+        if callable(value) and not inspect.ismodule(value):
             yield name, value
 
 
@@ -42,7 +43,8 @@ def functions() -> list[tuple[str, Any]]:
         if value.__module__.startswith(here)
     ]
     for namespace in NAMESPACES:
-        module = importlib.import_module("runstep.io.namespace" if namespace == "io" else f"runstep.{namespace}")
+        inner = ".namespace" if namespace in ("io", "train") else ""
+        module = importlib.import_module(f"runstep.{namespace}{inner}")
         found.extend(
             (f"{namespace}.{name}", value) for name, value in public(module) if inspect.getmodule(value) is not None
         )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from runstep import logging as _log
 from runstep.graph.dtypes import as_dtype
 from runstep.graph.importer import as_message, import_graph_def
 from runstep.protos.graph_pb2 import GraphDef
@@ -20,7 +20,6 @@ __all__ = [
     "tensor_shape_from_node_def_name",
 ]
 
-_log = logging.getLogger("runstep")
 _REFS = ("Variable", "VariableV2")
 
 

@@ -9,8 +9,18 @@ from runstep.ops.summary import (
     tensor_summary,
     text_summary as text,
 )
+from runstep.protos.event_pb2 import Event, SessionLog, TaggedRunMetadata
+from runstep.protos.summary_pb2 import Summary, SummaryDescription
+from runstep.train.summary_io import FileWriter, FileWriterCache
 
 __all__ = [
+    "Event",
+    "FileWriter",
+    "FileWriterCache",
+    "SessionLog",
+    "Summary",
+    "SummaryDescription",
+    "TaggedRunMetadata",
     "histogram",
     "image",
     "merge",

@@ -104,6 +104,18 @@ def test_one_optimizer_in_two_graphs(same: Same) -> None:
     same(program)
 
 
+def test_a_name_scope_of_its_own(same: Same) -> None:
+    def program(tf: Any, log: Any) -> None:
+        v = tf.Variable([1.0], name="v")
+        with tf.name_scope("outer"):
+            for _ in range(2):
+                optimizer = tf.train.AdamOptimizer(name="Mine", use_own_namescope_for_non_slot_vars=True)
+                optimizer.apply_gradients([([2.0], v)])
+                log(optimizer.variables())
+
+    same(program, graph=False)
+
+
 def test_variables_of_unknown_shape(same: Same) -> None:
     makers = ("adagrad", "rmsprop, centered", "adam", "momentum")
 

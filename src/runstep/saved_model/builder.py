@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from runstep import logging as _log
 from runstep.graph import dtypes
 from runstep.graph.constant_value import constant_value
 from runstep.graph.graph import get_default_graph
@@ -22,7 +22,6 @@ from runstep.train.saver import Saver, everything
 
 __all__ = ["SavedModelBuilder", "simple_save"]
 
-_log = logging.getLogger("runstep")
 
 
 class SavedModelBuilder:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterable
 from typing import Any
 
+from runstep import logging as _log
 from runstep.protos.meta_graph_pb2 import AssetFileDef
 from runstep.protos.saved_model_pb2 import SavedModel
 from runstep.saved_model import constants
@@ -17,7 +17,6 @@ from runstep.variables.facts import with_scope
 
 __all__ = ["load", "maybe_saved_model_directory"]
 
-_log = logging.getLogger("runstep")
 
 
 def maybe_saved_model_directory(export_dir: str) -> bool:

@@ -28,8 +28,8 @@ class ApplyOptimizer(Optimizer):
     _kind: str
     _slot_order: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, use_locking: bool, name: str) -> None:
-        super().__init__(use_locking, name)
+    def __init__(self, use_locking: bool, name: str, use_own_namescope_for_non_slot_vars: bool = False) -> None:
+        super().__init__(use_locking, name, use_own_namescope_for_non_slot_vars)
         self._tensors: dict[str, Any] = {}
 
     def _hyperparameters(self) -> Mapping[str, tuple[Any, str]]:

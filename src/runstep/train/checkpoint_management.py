@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import glob
-import logging
 import os
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from runstep import errors, gfile
+from runstep import errors, gfile, logging as _log
 from runstep.protos.saver_pb2 import SaverDef
 from runstep.train.graph_io import write_message
 
@@ -22,8 +21,6 @@ __all__ = [
     "remove_checkpoint",
     "update_checkpoint_state",
 ]
-
-_log = logging.getLogger("runstep")
 
 
 def generate_checkpoint_state_proto(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import sys
 import threading
 import time
@@ -11,11 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
-from runstep import errors
+from runstep import errors, logging as _log
 
 __all__ = ["Coordinator", "LooperThread"]
 
-_log = logging.getLogger("runstep")
 
 Info = tuple[type[BaseException], BaseException, TracebackType | None]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from runstep import logging as _log
 from runstep.compat import as_bytes
 from runstep.graph.collections import GraphKeys
 from runstep.graph.control_flow import CondContext, WhileContext
@@ -28,7 +28,6 @@ FOLLOWED_VERSION = "2.21.0"
 """TensorFlow's version whose meta graphs we write."""
 
 _UNBOUND = "$unbound_inputs_"
-_log = logging.getLogger("runstep")
 
 # --- collections --------------------------------------------------------------------------------------------------
 

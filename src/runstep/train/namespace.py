@@ -1,5 +1,28 @@
 """`tf.train`: what it names."""
 
+from runstep.protos.cluster_pb2 import (
+    ClusterDef,
+    JobDef,
+)
+from runstep.protos.example_pb2 import (
+    Example,
+    SequenceExample,
+)
+from runstep.protos.feature_pb2 import (
+    BytesList,
+    Feature,
+    FeatureList,
+    FeatureLists,
+    Features,
+    FloatList,
+    Int64List,
+)
+from runstep.protos.saver_pb2 import (
+    SaverDef,
+)
+from runstep.protos.tensorflow_server_pb2 import (
+    ServerDef,
+)
 from runstep.train.adagrad import (
     AdagradDAOptimizer,
     AdagradOptimizer,
@@ -11,6 +34,21 @@ from runstep.train.adam import (
 from runstep.train.adaptive import (
     AdadeltaOptimizer,
     RMSPropOptimizer,
+)
+from runstep.train.basic_session_run_hooks import (
+    CheckpointSaverHook,
+    CheckpointSaverListener,
+    FeedFnHook,
+    FinalOpsHook,
+    GlobalStepWaiterHook,
+    LoggingTensorHook,
+    NanLossDuringTrainingError,
+    NanTensorHook,
+    ProfilerHook,
+    SecondOrStepTimer,
+    StepCounterHook,
+    StopAtStepHook,
+    SummarySaverHook,
 )
 from runstep.train.checkpoint_management import (
     checkpoint_exists,
@@ -62,6 +100,14 @@ from runstep.train.meta_graph import (
 from runstep.train.momentum import (
     MomentumOptimizer,
 )
+from runstep.train.monitored_session import (
+    ChiefSessionCreator,
+    MonitoredSession,
+    MonitoredTrainingSession,
+    SessionCreator,
+    SingularMonitoredSession,
+    WorkerSessionCreator,
+)
 from runstep.train.optimizer import (
     Optimizer,
 )
@@ -72,6 +118,21 @@ from runstep.train.queue_runner import (
 )
 from runstep.train.saver import (
     Saver,
+)
+from runstep.train.scaffold import (
+    Scaffold,
+)
+from runstep.train.session_manager import (
+    SessionManager,
+)
+from runstep.train.session_run_hook import (
+    SessionRunArgs,
+    SessionRunContext,
+    SessionRunHook,
+    SessionRunValues,
+)
+from runstep.train.summary_io import (
+    summary_iterator,
 )
 from runstep.variables.global_step import (
     assert_global_step,
@@ -89,19 +150,57 @@ __all__ = [
     "AdagradDAOptimizer",
     "AdagradOptimizer",
     "AdamOptimizer",
+    "BytesList",
+    "CheckpointSaverHook",
+    "CheckpointSaverListener",
+    "ChiefSessionCreator",
+    "ClusterDef",
     "Coordinator",
+    "Example",
     "ExponentialMovingAverage",
+    "Feature",
+    "FeatureList",
+    "FeatureLists",
+    "Features",
+    "FeedFnHook",
+    "FinalOpsHook",
+    "FloatList",
     "FtrlOptimizer",
+    "GlobalStepWaiterHook",
     "GradientDescentOptimizer",
+    "Int64List",
+    "JobDef",
+    "LoggingTensorHook",
     "LooperThread",
     "MomentumOptimizer",
+    "MonitoredSession",
+    "MonitoredTrainingSession",
+    "NanLossDuringTrainingError",
+    "NanTensorHook",
     "NewCheckpointReader",
     "Optimizer",
+    "ProfilerHook",
     "ProximalAdagradOptimizer",
     "ProximalGradientDescentOptimizer",
     "QueueRunner",
     "RMSPropOptimizer",
     "Saver",
+    "SaverDef",
+    "Scaffold",
+    "SecondOrStepTimer",
+    "SequenceExample",
+    "ServerDef",
+    "SessionCreator",
+    "SessionManager",
+    "SessionRunArgs",
+    "SessionRunContext",
+    "SessionRunHook",
+    "SessionRunValues",
+    "SingularMonitoredSession",
+    "StepCounterHook",
+    "StopAtStepHook",
+    "SummarySaverHook",
+    "WorkerSessionCreator",
     "add_queue_runner",
     "assert_global_step",
     "checkpoint_exists",
@@ -132,6 +231,7 @@ __all__ = [
     "polynomial_decay",
     "remove_checkpoint",
     "start_queue_runners",
+    "summary_iterator",
     "update_checkpoint_state",
     "write_graph",
 ]

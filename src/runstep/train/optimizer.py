@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from runstep.graph import dtypes
@@ -39,6 +40,7 @@ class Optimizer:
 
     Args:
       use_locking: updates exclude each other. name: of the update and of slots.
+      use_own_namescope_for_non_slot_vars: variables that are no slots are in a name scope of the optimizer's own.
 
     Raises:
       ValueError: `name` is empty.
@@ -51,9 +53,10 @@ class Optimizer:
     GATE_GRAPH = 2
     """All gradients are there before one of them is used."""
 
-    def __init__(self, use_locking: bool, name: str) -> None:
+    def __init__(self, use_locking: bool, name: str, use_own_namescope_for_non_slot_vars: bool = False) -> None:
         if not name:
             raise ValueError("Must specify the optimizer name")
+        self._own_scopes: dict[Any, str] | None = {} if use_own_namescope_for_non_slot_vars else None
         self._use_locking = use_locking
         self._name = name
         self._slots: dict[str, dict[Any, Any]] = {}
@@ -244,11 +247,23 @@ class Optimizer:
         """A variable of the optimizer's own, one for each graph."""
         key = (name, colocate_with.graph)
         if key not in self._non_slot_dict:
-            with get_default_graph().colocate_with(colocate_with):
+            with get_default_graph().colocate_with(colocate_with), self._non_slot_scope():
                 self._non_slot_dict[key] = Variable(
                     initial_value, name=name, trainable=False, use_resource=isinstance(colocate_with, ResourceVariable)
                 )
         return self._non_slot_dict[key]
+
+    @contextlib.contextmanager
+    def _non_slot_scope(self) -> Iterator[None]:
+        """The name scope of variables that are no slots: where the program is, or one of the optimizer's own."""
+        if self._own_scopes is None:
+            yield
+            return
+        graph = get_default_graph()
+        with graph.name_scope(None):
+            with graph.name_scope(self._own_scopes.get(graph, self._name)) as scope:
+                self._own_scopes[graph] = scope
+                yield
 
     def _get_non_slot_variable(self, name: str, graph: Any = None) -> Any:
         return self._non_slot_dict.get((name, graph))

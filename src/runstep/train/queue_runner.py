@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from runstep import errors
+from runstep import errors, logging as _log
 from runstep.graph.collections import GraphKeys
 from runstep.graph.graph import get_default_graph
 from runstep.session.default import get_default_session
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from runstep.ops.data_flow import QueueBase
 
 __all__ = ["QueueRunner", "add_queue_runner", "start_queue_runners"]
-
-_log = logging.getLogger("runstep")
 
 
 class QueueRunner:
@@ -232,6 +229,10 @@ def start_queue_runners(
                 "explicit session to tf.start_queue_runners(sess=sess)"
             )
     if not isinstance(sess, BaseSession):
+        from runstep.train.monitored_session import MonitoredSession
+
+        if isinstance(sess, MonitoredSession):
+            return []  # it has started them
         raise TypeError(f"sess must be a `tf.Session` object. Given class: {type(sess)}")
     runners = sess.graph.get_collection(collection)
     if not runners:

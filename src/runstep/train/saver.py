@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from runstep import errors
+from runstep import errors, logging as _log
 from runstep.compat import as_str, integral_types
 from runstep.graph.collections import GraphKeys
 from runstep.graph.graph import get_default_graph
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from runstep.session.session import Session
 
 __all__ = ["Saver"]
-
-_log = logging.getLogger("runstep")
 
 
 class BaseSaverBuilder:
