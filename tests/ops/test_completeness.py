@@ -47,6 +47,7 @@ BY_HAND: dict[str, str] = {
     **dict.fromkeys(_named("Barrier"), "needs a barrier: tests/ops/test_barriers.py"),
     **dict.fromkeys(_named("^(Ordered)?Map|^(Uns|S)tage"), "needs a staging area: tests/ops/test_staging.py"),
     **dict.fromkeys(_named("Session(Handle|Tensor)"), "needs a session's store: tests/ops/test_session_store.py"),
+    **dict.fromkeys(_named("^Encode(Png|Jpeg)"), "files differ, pixels do not: tests/ops/test_image_codecs.py"),
     **dict.fromkeys(_named("PyFunc"), "needs a Python function: tests/ops/test_script.py"),
     **dict.fromkeys(
         _named("^(Save|Restore)|Sharded|MergeV2Ch|VocabRemapping|RemapMatrix"), "files: tests/ops/test_checkpoint.py"

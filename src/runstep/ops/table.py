@@ -26,6 +26,7 @@ from runstep.ops import (  # noqa: F401
     hashing,
     histogram,
     image_boxes,
+    image_codecs,
     image_color,
     image_resize,
     indexing,

@@ -28,6 +28,7 @@ from runstep.kernels.numpy import (  # noqa: F401
     hashing,
     histogram,
     image_boxes,
+    image_codecs,
     image_color,
     image_resize,
     indexing,
