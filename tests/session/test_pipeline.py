@@ -119,7 +119,7 @@ def test_statistics(graph: Chain, session: Any) -> None:
 
 
 def test_thousands_of_handles(graph: Chain, session: Any) -> None:
-    """Kilobytes each: 2.1 kB measured, for three feeds and two fetches."""
+    """Kilobytes each: 1.2 kB measured, for three feeds and two fetches. (20 kB where a kernel waits.)"""
     p = session.pipeline([graph.r1, graph.r2], graph.feeds)
     p(graph.r1, {graph.a: 1, graph.b: 2})
     gc.collect()
@@ -129,7 +129,7 @@ def test_thousands_of_handles(graph: Chain, session: Any) -> None:
     handles += [session.pipeline([graph.r1, graph.r2], graph.feeds) for _ in range(1000)]
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-    assert grown / 2000 < 4000
+    assert grown / 2000 < 2500
     assert [handle(graph.r2, {graph.c: n}) for n, handle in enumerate(handles[:3])] == [0, 3, 6]
 
 
