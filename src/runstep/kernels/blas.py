@@ -33,6 +33,12 @@ OPS = frozenset(
 )
 """The ops whose kernels call BLAS."""
 
+
+def is_called_by(op: str) -> bool:
+    """Whether the kernel of a node calls BLAS: by its op, or the op that a chain begins with (`_Conv2DChain`)."""
+    return op in OPS or (op.endswith("Chain") and op[1:-5] in OPS)
+
+
 # OpenBLAS under the names that numpy's wheels, conda and distributions give it.
 _NAMES = (
     "scipy_openblas_{}_num_threads64_",

@@ -168,7 +168,7 @@ class Emitter:
         exec(compile(source, filename, "exec"), self._globals)  # noqa: S102 - the source is ours
         node_of_line[filename] = self._line_nodes
         run = self._globals[name]
-        if not self._is_async and any(node.type in blas.OPS for node in self._nodes):
+        if not self._is_async and any(blas.is_called_by(node.type) for node in self._nodes):
             run = blas.limited(run)
         return Segment(run, self._is_async, source, filename, self._nodes)
 
