@@ -66,6 +66,9 @@ from runstep.gradients.registry import (
 )
 from runstep.graph.constant_value import constant_value as get_static_value
 from runstep.graph.tensor_proto import MakeNdarray as make_ndarray
+from runstep.graph.tracing import (
+    function,
+)
 from runstep.ops.accumulators import (
     ConditionalAccumulator,
     ConditionalAccumulatorBase,
@@ -812,6 +815,7 @@ __all__ = [
     "floormod",
     "foldl",
     "foldr",
+    "function",
     "gather",
     "gather_nd",
     "get_default_session",

@@ -41,7 +41,8 @@ class FunctionGraph(Graph):
         """A further argument of the function."""
         from runstep.ops import registry
 
-        with self.as_default(), self._in(controllers=(), name=""):
+        outside: dict[str, Any] = {"controllers": (), "control_flow_context": None, "device": ""}
+        with self.as_default(), self._in(name="", device_functions=(), **outside):
             attrs = {"dtype": dtype, "shape": shape}
             op = self._create(registry.get("Placeholder"), "Placeholder", (), attrs, name)
         self.inputs.append(op.outputs[0])

@@ -273,7 +273,7 @@ class UnreadVariable(ResourceVariable):
         self._synchronization, self._aggregation = variable._synchronization, variable._aggregation
         self._save_slice_info = variable._save_slice_info
         self._parent_op = parent_op
-        with self.graph.control_dependencies([parent_op]):
+        with parent_op.graph.control_dependencies([parent_op]):
             self._graph_element = self._read()
 
     @property
@@ -286,31 +286,31 @@ class UnreadVariable(ResourceVariable):
         return self._parent_op
 
     def value(self) -> Tensor:
-        with self.graph.control_dependencies([self._parent_op]):
+        with self._parent_op.graph.control_dependencies([self._parent_op]):
             return super().value()
 
     def read_value(self) -> Tensor:
-        with self.graph.control_dependencies([self._parent_op]):
+        with self._parent_op.graph.control_dependencies([self._parent_op]):
             return self._read()
 
     def assign(
         self, value: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True
     ) -> Any:
-        with self.graph.control_dependencies([self._parent_op]):
+        with self._parent_op.graph.control_dependencies([self._parent_op]):
             return super().assign(value, use_locking, name, read_value)
 
     def assign_add(
         self, delta: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True
     ) -> Any:
-        with self.graph.control_dependencies([self._parent_op]):
+        with self._parent_op.graph.control_dependencies([self._parent_op]):
             return super().assign_add(delta, use_locking, name, read_value)
 
     def assign_sub(
         self, delta: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True
     ) -> Any:
-        with self.graph.control_dependencies([self._parent_op]):
+        with self._parent_op.graph.control_dependencies([self._parent_op]):
             return super().assign_sub(delta, use_locking, name, read_value)
 
     def _scatter(self, kind: str, indices: Any, updates: Any, use_locking: bool | None, name: str | None) -> Any:
-        with self.graph.control_dependencies([self._parent_op]):
+        with self._parent_op.graph.control_dependencies([self._parent_op]):
             return super()._scatter(kind, indices, updates, use_locking, name)
