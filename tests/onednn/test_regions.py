@@ -15,7 +15,7 @@ import pytest
 import runstep as tf
 from runstep import errors
 from runstep.graph.apply import apply
-from runstep.kernels.onednn import library, provider
+from runstep.kernels.onednn import api, library, provider
 from runstep.plan import regions
 
 RNG = np.random.default_rng(5)
@@ -181,6 +181,20 @@ def test_threads_at_once(sides: Any) -> None:
         for thread in threads:
             thread.join()
     assert found == dict.fromkeys(range(4), True)
+
+
+def test_the_threads_setting_of_the_caller_stays(sides: Any) -> None:
+    found = api.get()
+    if found is None or found.threads is None:
+        pytest.skip("this library has no OpenMP")
+    before = found.max_threads()
+    try:
+        for count in (1, 3):
+            found.threads(count)
+            sides.run(conv, real(1, 60, 60, 4))
+            assert found.max_threads() == count
+    finally:
+        found.threads(before)
 
 
 def test_options_turn_it_off(sides: Any) -> None:

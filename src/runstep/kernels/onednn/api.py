@@ -142,7 +142,7 @@ class Api:
         self.set_data_handle = self._functions["memory_set_data_handle"]
         self.engine = c_void_p()
         self.call("engine_create", byref(self.engine), _CPU, 0)
-        self.threads = _threads_of(opened)
+        self.threads, self.max_threads = _threads_of(opened)
 
     def call(self, name: str, *args: Any) -> Any:
         """Calls a function; raises `Unsupported` or InternalError unless it succeeds. Returns what isn't a status."""
@@ -165,16 +165,16 @@ class Api:
         return self.make("stream_create", self.engine, _IN_ORDER)
 
 
-def _threads_of(opened: ctypes.CDLL) -> Any:
-    """The function that sets how many threads the calling thread's primitives use; None if there is no such thing."""
-    for name in ("omp_set_num_threads",):
-        try:
-            function = getattr(opened, name)  # found in the OpenMP library that oneDNN brought along
-        except AttributeError:
-            continue
-        function.argtypes, function.restype = [c_int], None
-        return function
-    return None
+def _threads_of(opened: ctypes.CDLL) -> tuple[Any, Any]:
+    """The functions that set and tell how many threads the calling thread's primitives use; None if there are none."""
+    try:
+        # Found in the OpenMP library that oneDNN brought along.
+        setting, telling = opened.omp_set_num_threads, opened.omp_get_max_threads
+    except AttributeError:
+        return None, None
+    setting.argtypes, setting.restype = [c_int], None
+    telling.argtypes, telling.restype = [], c_int
+    return setting, telling
 
 
 @functools.cache

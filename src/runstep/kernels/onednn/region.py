@@ -60,17 +60,23 @@ class Region:
             )
         else:
             key = tuple([x.shape for x in inputs])
+        threads = None if self._api.threads is None else self._api.max_threads()
         try:
-            program = self._programs[key]
-        except KeyError:
-            program = self._build(key, inputs)
+            try:
+                program = self._programs[key]
+            except KeyError:
+                program = self._build(key, inputs)
+            if program is not None:
+                results = program.run([np.ascontiguousarray(x) for x in inputs])
+        finally:
+            if threads is not None:
+                self._api.threads(threads)  # it is a setting of the caller's thread, for all that uses OpenMP
         if program is None:
             if self._plain is None:
                 self._plain = self._make_plain()
             found: Any = self._plain(None, *inputs)
             return found[0] if self._single else found
-        found = program.run([np.ascontiguousarray(x) for x in inputs])
-        return found[0] if self._single else tuple(found)
+        return results[0] if self._single else tuple(results)
 
     def _build(self, key: Any, inputs: Sequence[Array]) -> Program | None:
         if len(self._programs) >= _MEMO:
