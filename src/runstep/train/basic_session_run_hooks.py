@@ -11,13 +11,14 @@ import numpy as np
 
 from runstep import errors, logging as _log
 from runstep.graph.collections import GraphKeys
-from runstep.graph.graph import get_default_graph
+from runstep.graph.graph import get_default_graph, name_scope
 from runstep.protos.event_pb2 import SessionLog
 from runstep.protos.summary_pb2 import Summary
 from runstep.train.graph_io import write_graph
 from runstep.train.session_run_hook import SessionRunArgs, SessionRunHook
 from runstep.train.summary_io import FileWriterCache
-from runstep.variables.global_step import get_global_step, get_or_create_global_step_read
+from runstep.variables.global_step import get_global_step
+from runstep.variables.variable import Variable
 
 __all__ = [
     "CheckpointSaverHook",
@@ -35,11 +36,25 @@ __all__ = [
     "SummarySaverHook",
 ]
 
+_READ_KEY = ("hooks", "global_step_read")  # no string: it is not exported
+
 
 def _step_read(hook: str) -> Any:
-    read = get_or_create_global_step_read()
-    if read is None:
+    """A read of the global step, one for all hooks. It comes before what a run changes: hooks' fetches come first.
+
+    Plain, not the guarded one that `increment_global_step` waits for: hooks run when the variables are there, and a
+    branch would cost each step as much as a small model.
+    """
+    graph = get_default_graph()
+    found = graph.get_collection(_READ_KEY)
+    if found:
+        return found[0]
+    step = get_global_step()
+    if step is None:
         raise RuntimeError(f"Global step should be created to use {hook}.")
+    with name_scope(None), name_scope(f"{step.op.name}/"):
+        read = (step.read_value() if isinstance(step, Variable) else step) + 0
+    graph.add_to_collection(_READ_KEY, read)
     return read
 
 
@@ -326,7 +341,7 @@ class CheckpointSaverHook(SessionRunHook):
 
     Args:
       save_secs, save_steps: how often. saver, scaffold: one of them saves; else the Saver of the graph's collection.
-      listeners: `CheckpointSaverListener`s. save_graph_def: also write the graph.
+      listeners: `CheckpointSaverListener`s. save_graph_def: also write "graph.pbtxt" and meta graphs.
 
     Raises:
       ValueError: both `saver` and `scaffold` are given.
@@ -366,8 +381,7 @@ class CheckpointSaverHook(SessionRunHook):
 
     def after_create_session(self, session: Any, coord: Any) -> None:
         step = session.run(self._global_step_tensor)
-        if self._save_graph_def:
-            self._write_graph()
+        self._write_graph()
         self._save(session, step)
         self._timer.update_last_triggered_step(step)
 
@@ -376,7 +390,8 @@ class CheckpointSaverHook(SessionRunHook):
 
         graph = get_default_graph()
         graph_def = graph.as_graph_def(add_shapes=True)
-        write_graph(graph_def, self._checkpoint_dir, "graph.pbtxt")
+        if self._save_graph_def:
+            write_graph(graph_def, self._checkpoint_dir, "graph.pbtxt")
         saver = self._get_saver()
         saver_def = saver.saver_def if saver else None
         meta_graph = export_meta_graph(graph_def=graph_def, saver_def=saver_def, graph=graph)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -238,10 +237,7 @@ class MonitoredSession:
             def run_with_hooks(*args: Any, **kwargs: Any) -> Any:
                 return session.run(*args, **kwargs)
 
-            with contextlib.suppress(StopIteration):
-                return step_fn(MonitoredSession.StepContext(session.session, run_with_hooks))
-            session.stop_requested = True
-            return None
+            return step_fn(MonitoredSession.StepContext(session.session, run_with_hooks))
 
         return self._recovering(step)
 
@@ -317,7 +313,7 @@ class MonitoredSession:
             return self._run_with_hooks_fn(*args, **kwargs)
 
         def request_stop(self) -> None:
-            """Ends `step_fn`, and makes `should_stop` true."""
+            """Ends `step_fn` and the `with` block of the session, in good order."""
             raise StopIteration("step_fn has requested the iterations to stop.")
 
 
@@ -384,8 +380,9 @@ class _HookedSession:
         if self.should_stop():
             raise RuntimeError("Run called even after should_stop requested.")
         context = SessionRunContext(SessionRunArgs(fetches, feed_dict), self.session)
-        wanted = {"caller": fetches}
+        wanted: dict[Any, Any] = {}
         feeds, options = self._before(context, wanted, feed_dict, options)
+        wanted["caller"] = fetches  # last: what hooks read is the state before what the caller changes
         if options is not None or run_metadata is not None:  # a run without them costs less
             options, run_metadata = _messages(options, run_metadata)
         results = self.session.run(wanted, feeds, options, run_metadata)
