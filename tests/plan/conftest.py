@@ -130,7 +130,7 @@ def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 def _reordered(scales: Scales, items: Any, before: Any, results: Any, device: Any) -> Any:
     """In the other order, whether it takes less or not."""
 
-    def walk(_items: Any, order: Any, _flow: Any) -> memory.Projection:
+    def walk(_items: Any, order: Any, *_: Any) -> memory.Projection:
         return memory.Projection(int(isinstance(order, range)), None, ())
 
     with pytest.MonkeyPatch.context() as patch:

@@ -34,6 +34,7 @@ class Scales:
         self._reads = reads
         self._costs = {item: item_cost(item, self.sizes) for item in items}
         self.endless = may_take_any_time(items)
+        self._total = sum(self.sizes.nbytes((node, i)) for node in nodes for i in range(len(node.op.outputs)))  # type: ignore[union-attr]
 
     def cost(self, items: Sequence[Item]) -> float:
         """Microseconds of these items one after the other."""
@@ -42,6 +43,11 @@ class Scales:
     def size(self, items: Sequence[Item], results: Set[Ref]) -> int:
         """Bytes that these items take at most, in this order."""
         return project(items, self.sizes, self._reads, results).peak
+
+    def _bound(self, items: Sequence[Item]) -> int:
+        """Bytes that these items never take more than: all outputs, and what loops and functions take inside."""
+        inner = sum(item.inner_bytes for item in items if isinstance(item, PlanNode))
+        return 2 * self._total + inner
 
     def pauses(self, items: Sequence[Item]) -> set[PlanNode]:
         """The nodes before which a step looks whether it has been cancelled: such as come after heavy work."""
@@ -57,6 +63,8 @@ class Scales:
 
     def need(self, device: PlanDevice, items: Sequence[Item], results: Set[Ref], copied: int) -> tuple[Need, ...]:
         """What a plan of one task takes of its device; nothing, when that is small. `copied` bytes leave as copies."""
+        if is_small(device, self._bound(items) + copied):
+            return ()
         found = project(items, self.sizes, self._reads, results, copied=copied)
         return () if is_small(device, found.peak) else (Need(device, found.peak, found.peak, found),)
 
@@ -88,8 +96,10 @@ class Scales:
         self, items: Sequence[Item], before: Mapping[Item, Set[Item]], results: Set[Ref], device: PlanDevice
     ) -> list[Item]:
         """The items in their own order if that fits in what the device has left, else in one that takes less."""
-        peak = self.size(items, results)
         limit = device.memory_limit
+        if self._bound(items) <= limit >> 2:
+            return list(items)
+        peak = self.size(items, results)
         if peak <= limit >> 2 or peak <= limit - device.resources.nbytes:
             return list(items)
         return reordered(items, before, self.sizes, self._reads, results)
