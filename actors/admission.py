@@ -86,8 +86,7 @@ class Admission:
         for need, size in zip(self._needs, self._sizes, strict=True):
             claim = self._claims.get(need.device)
             if claim is None:
-                held = self._held.get(need.device)
-                claim = self._ask(need, size if held is None else max(size - held.size, 0), None)
+                claim = self._ask(need, size, None)
                 if claim.state == "waiting":
                     self._context.waiting[claim.waiter] = None
                     claim.waiter.on_wake(again)
@@ -99,13 +98,13 @@ class Admission:
 
     def suspend(self, held: Mapping[Any, int]) -> None:
         """The step runs no kernel for now, and holds so many bytes of each device."""
-        for device in list(self._claims):
-            budget, size = device.budget, held.get(device, 0)
+        for device, size in held.items():
             if device in self._held:
-                budget.resize(self._held[device], size)
-            else:
-                self._held[device] = budget.hold(size)
-            budget.give_back(self._claims.pop(device))
+                device.budget.resize(self._held[device], size)
+            elif size:
+                self._held[device] = device.budget.hold(size)
+        for device in list(self._claims):
+            device.budget.give_back(self._claims.pop(device))
 
     def leave(self) -> None:
         """The step is over."""
@@ -117,10 +116,17 @@ class Admission:
                 device.budget.give_back(claim)
             claims.clear()
 
+    def __del__(self) -> None:
+        """Of a handle that nobody has any more."""
+        for claims in (self._claims, self._held):
+            for device, claim in claims.items():
+                device.budget.drop(claim)
+
     def _ask(self, need: Need, size: int, owner: int | None) -> Claim:
         budget = need.device.budget
         reason = f"memory of {need.device.name}: {readable(size)} of {readable(budget.limit)}"
-        claim: Claim = budget.ask(size, reason, owner)
+        held = self._held.get(need.device)
+        claim: Claim = budget.ask(size if held is None else max(size - held.size, 0), reason, owner)
         self._claims[need.device] = claim
         return claim
 

@@ -167,6 +167,8 @@ async def drive(
                 launch(command)
         else:
             carry_out(step.handle(event))
+    if memory is not None:
+        memory.suspend(step.held())
     while receive.statistics().current_buffer_used:  # tickets that came too late to be looked at
         late = receive.receive_nowait()
         if late is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from runstep import errors
 from runstep.plan.tasks import Task, readers
@@ -137,7 +137,7 @@ def test_feeds_that_come_one_by_one(case: tuple[Any, int], data: st.DataObject) 
     assert run.replies == [Reply(None)]
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
+@settings(max_examples=300)
 @given(plans(), st.data())
 def test_anything_may_happen_at_any_time(case: tuple[Any, int], data: st.DataObject) -> None:
     """Feeds late or never, tasks that fail, cancellations before, meanwhile and afterwards, tickets at any time."""
@@ -202,7 +202,7 @@ def taken(plan: Any, running: set[int], finished: set[int]) -> int:
     return held + sum(plan.tasks[number].size for number in running)
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(weighed_plans(), st.integers(0, 10), st.data())
 def test_steps_keep_to_their_memory(plan: Any, slack: int, data: st.DataObject) -> None:
     """Whatever finishes first: never more than the tasks take in their own order, and the slack; nothing is left

@@ -378,8 +378,11 @@ class Step:
         return [Interrupt(number) for number in sorted(self.running)]
 
     def held(self) -> dict[Any, int]:
-        """The bytes that its slots hold, by the device that made them; fed values are the caller's."""
+        """The bytes that its slots hold, by the device that made them. Fed values are the caller's, but for those of a
+        partial run, which are copies: they count as the first task's."""
         values: dict[Any, list[Any]] = {}
+        if self.plan.stages is not None and self.plan.tasks:
+            values[self.plan.tasks[0].device] = self.slots[: len(self.plan.feeds)]
         for task in self.plan.tasks:
             values.setdefault(task.device, []).extend(self.slots[slot] for slot in task.results)
         return {device: bytes_held(found) for device, found in values.items()}

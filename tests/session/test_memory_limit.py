@@ -356,3 +356,81 @@ def test_resident_memory_keeps_to_the_limit() -> None:
     assert measured(None)[0] >= 2.5 * limit
     one, ten = measured(limit)
     assert one <= limit and ten <= limit + 4 * MIB
+
+
+# ---------------------------------------------------------------------- partial runs
+
+
+def test_a_handle_holds_what_it_keeps(rs: Any) -> None:
+    """Real bytes, views once; nothing once it is spent, closed, or garbage."""
+    x, y = rs.placeholder("float32", []), rs.placeholder("float32", [])
+    kept = rs.fill([3, 1 << 18], x)
+    first = rs.reduce_max(kept)
+    total, shown = rs.reduce_sum(kept) + y, rs.reshape(kept, [-1]) * y
+    with rs.Session(memory_limit="16MiB") as session:
+        for end in ("spent", "closed", "garbage", "failed"):
+            handle = session.partial_run_setup([first, total, shown], [x, y])
+            assert memory(session).in_use == 0
+            session.partial_run(handle, first, {x: 2.0})
+            assert 3 * MIB <= memory(session).in_use <= 3 * MIB + 64, end
+            assert memory(session).reserved == 0
+            if end == "spent":
+                found = session.partial_run(handle, [total, shown], {y: 1.0})
+                assert found[0] == (6 << 18) + 1 and found[1].shape == (3 << 18,)
+                del found
+            elif end == "closed":
+                session.partial_run_close(handle)
+            elif end == "failed":
+                with pytest.raises(errors.InvalidArgumentError):
+                    session.partial_run(handle, total, {x: 1.0})
+                session.partial_run_close(handle)
+            del handle
+            assert memory(session).in_use == 0, end
+
+
+def test_what_handles_hold_is_not_there_for_others(rs: Any) -> None:
+    """And nobody waits for it: it would not come back by itself."""
+    x, y = rs.placeholder("float32", []), rs.placeholder("float32", [])
+    kept = rs.fill([6, 1 << 18], x)
+    first = rs.reduce_max(kept)
+    other = large(rs, x, 6)
+    with rs.Session(memory_limit="10MiB") as session:
+        handle = session.partial_run_setup([first, rs.reduce_sum(kept) * y], [x, y])
+        session.partial_run(handle, first, {x: 2.0})
+        with pytest.raises(errors.ResourceExhaustedError, match="of which 6 MiB"):
+            session.run(other, {x: 1.0})
+        session.partial_run_close(handle)
+        assert session.run(other, {x: 1.0}) == 6 << 18
+
+
+def test_feeds_of_handles_count(rs: Any) -> None:
+    """They are copies, and of any size."""
+    x, y = rs.placeholder("float32", [None]), rs.placeholder("float32", [])
+    ends = [rs.reduce_sum(x) * y, rs.size(x)]
+    with rs.Session(memory_limit="10MiB") as session:
+        handle = session.partial_run_setup(ends, [x, y])
+        session.partial_run(handle, [], {x: np.ones(1 << 19, np.float32)})
+        assert 2 * MIB <= memory(session).in_use <= 2 * MIB + 64
+        session.partial_run_close(handle)
+        assert memory(session).in_use == 0
+
+
+@pytest.mark.trio
+async def test_a_handle_that_waits_counts_too(rs: Any) -> None:
+    x = rs.placeholder("float32", [])
+    queue = rs.FIFOQueue(9, [rs.float32], [()])
+    kept = rs.fill([3, 1 << 18], x)
+    first = rs.reduce_max(kept)
+    total = rs.reduce_sum(kept * queue.dequeue())
+    with rs.Session(memory_limit="16MiB") as session:
+        handle = await session.apartial_run_setup([first, total], [x])
+        assert await session.apartial_run(handle, first, {x: 2.0}) == 2
+        while memory(session).reserved:
+            await trio.testing.wait_all_tasks_blocked(0.01)
+        assert 3 * MIB <= memory(session).in_use <= 3 * MIB + 64
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.apartial_run, handle, total)
+            await session.arun(queue.enqueue(1.0))
+        del handle
+        while memory(session).in_use:  # the loop thread is the last to let go of the step
+            await trio.testing.wait_all_tasks_blocked(0.01)

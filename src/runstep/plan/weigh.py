@@ -34,7 +34,10 @@ class Scales:
         self._reads = reads
         self._costs = {item: item_cost(item, self.sizes) for item in items}
         self.endless = may_take_any_time(items)
-        self._total = sum(self.sizes.nbytes((node, i)) for node in nodes for i in range(len(node.op.outputs)))  # type: ignore[union-attr]
+        self._total = 0
+        for node in nodes:
+            for index in range(len(node.op.outputs)):  # type: ignore[union-attr]
+                self._total += self.sizes.nbytes((node, index))
 
     def cost(self, items: Sequence[Item]) -> float:
         """Microseconds of these items one after the other."""

@@ -180,7 +180,7 @@ class LocalEngine:
                 timer = self.timer(context, timeout)
             if plan.estimate.needs:
                 memory = self.admission(plan, context)
-                memory.enter()  # type: ignore[union-attr]
+                memory.enter()
             if context.cancelled:
                 raise context.cause
             segment = plan.inline
@@ -231,18 +231,18 @@ class LocalEngine:
         """The threads that may work on a step; None: the caller's alone."""
         return None if context.pool < 0 else self.pools[context.pool]
 
-    def threads(self, plan: Plan, context: StepContext) -> Pool | None:
+    def threads(self, plan: Plan, context: StepContext | None) -> Pool | None:
         """The threads for a plan that must not run in an event loop's: it is heavy, nobody can say when it ends, or it
         may have to wait for memory. None: it may run there."""
         estimate = plan.estimate
         if not (estimate.is_heavy or estimate.needs):
             return None
-        pool = self.pool(context)
+        pool = self.pools[0] if context is None else self.pool(context)
         return unbounded() if estimate.endless and pool is not None else pool
 
-    def admission(self, plan: Plan, context: StepContext) -> Admission | None:
-        """What claims the memory that a step of this plan takes; None if that is little."""
-        return Admission(plan, context, refusal, self.inbox) if plan.estimate.needs else None
+    def admission(self, plan: Plan, context: StepContext) -> Admission:
+        """What claims the memory that a step of this plan takes."""
+        return Admission(plan, context, refusal, self.inbox)
 
     def _run_tasks(self, plan: Plan, values: Sequence[Any], context: StepContext, memory: Admission | None) -> Any:
         step = Step(plan, context, None if memory is None else memory.slack)

@@ -11,6 +11,7 @@ import itertools
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -284,7 +285,12 @@ class PartialRuns:
         if run.pending is not None:
             await waiting(run.pending, lambda: None)
         with _limited(session, run, options, run_metadata):
-            step, future, given = _begin(session, run, call, values)
+            threads = None if run.step is None else run.engine.threads(run.step.plan, None)
+            if threads is None:
+                step, future, given = _begin(session, run, call, values)
+            else:  # it would keep the loop waiting
+                beginning = threads.submit(partial(_begin, session, run, call, values))
+                step, future, given = await waiting(beginning, run.abandon)
             if step is not None and future is None:
                 future = step.settled()
             try:

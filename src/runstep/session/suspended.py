@@ -18,9 +18,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from runstep import errors, quiet
+from runstep.actors.admission import Admission
 from runstep.actors.driver import drive_in_place
 from runstep.kernels.resources import RefVariable
+from runstep.memory import bytes_held
 from runstep.plan.compile import Plan
+from runstep.plan.estimate import TINY
 from runstep.session.failure import WaitsForItself
 from runstep.step import Event, Fed, Step, StepContext, Wanted
 
@@ -91,6 +94,8 @@ class PlainStep:
         self.error: BaseException | None = None
         self.slots: list[Any] = [None] * plan.slots
         self._scripts = scripts
+        self._memory: Admission | None = None
+        self._is_small = not (plan.estimate.needs or plan.estimate.is_elastic)
 
     @property
     def context(self) -> StepContext:
@@ -125,6 +130,8 @@ class PlainStep:
                 due = self._scripts[key] = self._due(before, now, wanted)
             if due:
                 self._run(due, wanted)
+            elif not self._is_small:
+                self._settle(self._is_counted())
         return None
 
     def settled(self) -> Future[None] | None:
@@ -147,6 +154,16 @@ class PlainStep:
         if endless:
             context = self.context
             engine.enter(context)
+        counted = not self._is_small and self._is_counted()
+        if counted:
+            assert self._memory is not None
+            try:
+                self._memory.enter()
+            except BaseException as error:
+                self.error = error
+                if endless:
+                    engine.leave(context)
+                raise
         token = quiet.begin()
         try:
             for run, args, results, serves in due:
@@ -164,8 +181,23 @@ class PlainStep:
                 raise self.error
         finally:
             quiet.end(token)
+            self._settle(counted)
             if endless:
                 engine.leave(context)
+
+    def _is_counted(self) -> bool:
+        """Whether it takes, or holds, so much memory that somebody must know."""
+        if self._memory is None:
+            fed = self.slots[: len(self.plan.feeds)]
+            if not self.plan.estimate.needs and not any(getattr(value, "nbytes", 0) > TINY for value in fed):
+                return False
+            self._memory = self.engine.admission(self.plan, self.context)
+        return True
+
+    def _settle(self, counted: bool) -> None:
+        if counted:
+            assert self._memory is not None
+            self._memory.suspend({self.plan.tasks[0].device: bytes_held(self.slots)})
 
     def check(self, wanted: int) -> None:
         """Raises what has kept these ends from coming."""
@@ -206,6 +238,7 @@ class DrivenStep:
         self.slots = self._step.slots
         self._mailbox: _Mailbox | None = None
         self._broken: BaseException | None = None
+        self._memory = engine.admission(plan, context) if plan.estimate.needs else None
 
     @property
     def error(self) -> BaseException | None:
@@ -247,11 +280,15 @@ class DrivenStep:
         else:
             self.engine.enter(self.context)
             try:
+                if self._memory is not None:
+                    self._memory.enter()
                 parked = drive_in_place(self._step, values)
             except BaseException as error:
                 self._broken = error
                 raise
             finally:
+                if self._memory is not None:
+                    self._memory.suspend(self._step.held())
                 self.engine.leave(self.context)
             if parked:
                 self._hand_over(None, parked)
@@ -263,7 +300,7 @@ class DrivenStep:
             self.context.waiting[waiter] = None  # the actors take it out
         self._mailbox = _Mailbox(self._step, loop.post)
         self.engine.inbox(self.context, self._mailbox.post)
-        driven = loop.submit(self.engine.driven, self._step, values, parked, self._mailbox.open)
+        driven = loop.submit(self.engine.driven, self._step, values, parked, self._mailbox.open, self._memory)
         driven.add_done_callback(self._undriven)
 
     def _undriven(self, driven: Future[Any]) -> None:
