@@ -140,39 +140,44 @@ async def drive(
             elif isinstance(command, Deliver):
                 command.ticket()
 
-    opened(send.send_nowait)
-    for number, started in parked.items():
-        post(number, (), started)
-    if values is not None:
-        carry_out(step.handle(Fed(values)))
-    if step.context.cancelled:
-        carry_out(step.handle(Cancelled(step.context.cause)))
-    while not step.over:
-        if memory is not None and not any(n not in held_back and not tasks[n].segment.is_async for n in step.running):
-            if not held_back:
-                memory.suspend(step.held())
-        event: Event | None
-        try:
-            event = await receive.receive()
-        except trio.Cancelled:
-            if step.context.cancelled:
-                with trio.CancelScope(shield=True):
-                    event = await receive.receive()
+    try:
+        opened(send.send_nowait)
+        for number, started in parked.items():
+            post(number, (), started)
+        if values is not None:
+            carry_out(step.handle(Fed(values)))
+        if step.context.cancelled:
+            carry_out(step.handle(Cancelled(step.context.cause)))
+        while not step.over:
+            if memory is not None and not any(
+                n not in held_back and not tasks[n].segment.is_async for n in step.running
+            ):
+                if not held_back:
+                    memory.suspend(step.held())
+            event: Event | None
+            try:
+                event = await receive.receive()
+            except trio.Cancelled:
+                if step.context.cancelled:
+                    with trio.CancelScope(shield=True):
+                        event = await receive.receive()
+                else:
+                    event = Cancelled(errors.CancelledError(None, None, "Run call was cancelled"))
+            if event is None:  # memory may have come back
+                waiting = list(held_back.values())
+                held_back.clear()
+                for command in waiting:
+                    launch(command)
             else:
-                event = Cancelled(errors.CancelledError(None, None, "Run call was cancelled"))
-        if event is None:  # memory may have come back
-            waiting = list(held_back.values())
-            held_back.clear()
-            for command in waiting:
-                launch(command)
-        else:
-            carry_out(step.handle(event))
-    if memory is not None:
-        memory.suspend(step.held())
-    while receive.statistics().current_buffer_used:  # tickets that came too late to be looked at
-        late = receive.receive_nowait()
-        if late is not None:
-            carry_out(step.handle(late))
+                carry_out(step.handle(event))
+        if memory is not None:
+            memory.suspend(step.held())
+        while receive.statistics().current_buffer_used:  # tickets that came too late to be looked at
+            late = receive.receive_nowait()
+            if late is not None:
+                carry_out(step.handle(late))
+    finally:
+        del launch, carry_out  # they know each other: the step would live until the next garbage collection
 
 
 def _send(channel: Any) -> None:
