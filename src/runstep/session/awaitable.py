@@ -321,4 +321,6 @@ async def wait(future: Future[Any], on_cancel: Callable[[], object]) -> Any:
                 await asyncio.wait([waiting])
             except asyncio.CancelledError:
                 continue
+        if not waiting.cancelled():
+            waiting.exception()  # seen: asyncio reports what nobody looked at
         raise
