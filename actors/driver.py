@@ -101,83 +101,110 @@ async def drive(
     import trio
 
     send, receive = trio.open_memory_channel[Event | None](float("inf"))
-    scopes: dict[int, Any] = {}
-    held_back: dict[int, Launch] = {}
-    revoked: set[int] = set()
-    again = partial(trio.lowlevel.current_trio_token().run_sync_soon, _send, send)
-    tasks = step.plan.tasks
-
-    def post(number: int, args: tuple[Any, ...], started: Any = None) -> None:
-        scopes[number] = trio.CancelScope()
-        task = tasks[number]
-        execute(task.device, Execute(number, task, args, step.context, scopes[number], send.send_nowait, started))
-
-    def launch(command: Launch) -> None:
-        if command.task in revoked:
-            carry_out(step.handle(Failed(command.task, step.context.cause)))
-            return
+    driver = _Driver(step, send, execute, memory)
+    opened(send.send_nowait)
+    for number, started in parked.items():
+        driver.post(number, (), started)
+    if values is not None:
+        driver.carry_out(step.handle(Fed(values)))
+    if step.context.cancelled:
+        driver.carry_out(step.handle(Cancelled(step.context.cause)))
+    while not step.over:
+        driver.suspend_if_idle()
+        event: Event | None
         try:
-            ready = memory is None or tasks[command.task].segment.is_async or memory.resumed(again)
-        except errors.OpError as error:
-            carry_out(step.handle(Failed(command.task, error)))
-        else:
-            if ready:
-                post(command.task, command.args)
+            event = await receive.receive()
+        except trio.Cancelled:
+            if step.context.cancelled:
+                with trio.CancelScope(shield=True):
+                    event = await receive.receive()
             else:
-                held_back[command.task] = command
+                event = Cancelled(errors.CancelledError(None, None, "Run call was cancelled"))
+        if event is None:
+            driver.look_again()
+        else:
+            driver.carry_out(step.handle(event))
+    if memory is not None:
+        memory.suspend(step.held())
+    while receive.statistics().current_buffer_used:  # tickets that came too late to be looked at
+        late = receive.receive_nowait()
+        if late is not None:
+            driver.carry_out(step.handle(late))
 
-    def carry_out(commands: list[Command]) -> None:
+
+class _Driver:
+    """Carries out the commands of one step in a loop. `send` is the channel of its events: None to look again."""
+
+    def __init__(
+        self, step: Step, send: Any, execute: Callable[[Any, Execute], None], memory: Admission | None
+    ) -> None:
+        import trio
+
+        self._step = step
+        self._send = send
+        self._execute = execute
+        self._memory = memory
+        self._scope = trio.CancelScope
+        self._scopes: dict[int, Any] = {}
+        self._held_back: dict[int, Launch] = {}
+        self._revoked: set[int] = set()
+        self._again = partial(trio.lowlevel.current_trio_token().run_sync_soon, _send, send)
+
+    def carry_out(self, commands: list[Command]) -> None:
         for command in commands:
             if isinstance(command, Launch):
-                launch(command)
+                self._launch(command)
             elif isinstance(command, Interrupt):
-                if held_back.pop(command.task, None) is not None:
-                    carry_out(step.handle(Failed(command.task, step.context.cause)))
-                elif command.task in scopes:
-                    scopes[command.task].cancel()
-                else:
-                    revoked.add(command.task)
+                self._interrupt(command.task)
             elif isinstance(command, Deliver):
                 command.ticket()
 
-    try:
-        opened(send.send_nowait)
-        for number, started in parked.items():
-            post(number, (), started)
-        if values is not None:
-            carry_out(step.handle(Fed(values)))
-        if step.context.cancelled:
-            carry_out(step.handle(Cancelled(step.context.cause)))
-        while not step.over:
-            if memory is not None and not any(
-                n not in held_back and not tasks[n].segment.is_async for n in step.running
-            ):
-                if not held_back:
-                    memory.suspend(step.held())
-            event: Event | None
-            try:
-                event = await receive.receive()
-            except trio.Cancelled:
-                if step.context.cancelled:
-                    with trio.CancelScope(shield=True):
-                        event = await receive.receive()
-                else:
-                    event = Cancelled(errors.CancelledError(None, None, "Run call was cancelled"))
-            if event is None:  # memory may have come back
-                waiting = list(held_back.values())
-                held_back.clear()
-                for command in waiting:
-                    launch(command)
+    def post(self, number: int, args: tuple[Any, ...], started: Any = None) -> None:
+        """Gives a task to its device."""
+        step, task = self._step, self._step.plan.tasks[number]
+        self._scopes[number] = self._scope()
+        reply = self._send.send_nowait
+        self._execute(task.device, Execute(number, task, args, step.context, self._scopes[number], reply, started))
+
+    def _launch(self, command: Launch) -> None:
+        step, memory = self._step, self._memory
+        if command.task in self._revoked:
+            self._failed(command.task, step.context.cause)
+            return
+        try:
+            is_async = step.plan.tasks[command.task].segment.is_async
+            ready = memory is None or is_async or memory.resumed(self._again)
+        except errors.OpError as error:
+            self._failed(command.task, error)
+        else:
+            if ready:
+                self.post(command.task, command.args)
             else:
-                carry_out(step.handle(event))
-        if memory is not None:
-            memory.suspend(step.held())
-        while receive.statistics().current_buffer_used:  # tickets that came too late to be looked at
-            late = receive.receive_nowait()
-            if late is not None:
-                carry_out(step.handle(late))
-    finally:
-        del launch, carry_out  # they know each other: the step would live until the next garbage collection
+                self._held_back[command.task] = command
+
+    def _interrupt(self, number: int) -> None:
+        if self._held_back.pop(number, None) is not None:
+            self._failed(number, self._step.context.cause)
+        elif number in self._scopes:
+            self._scopes[number].cancel()
+        else:
+            self._revoked.add(number)  # launched by a command that is still to come
+
+    def _failed(self, number: int, error: BaseException) -> None:
+        self.carry_out(self._step.handle(Failed(number, error)))
+
+    def look_again(self) -> None:
+        """Memory may have come back."""
+        waiting = list(self._held_back.values())
+        self._held_back.clear()
+        for command in waiting:
+            self._launch(command)
+
+    def suspend_if_idle(self) -> None:
+        """While all that runs waits, the step has no more memory than it holds."""
+        step, tasks = self._step, self._step.plan.tasks
+        if self._memory is not None and not self._held_back and all(tasks[n].segment.is_async for n in step.running):
+            self._memory.suspend(step.held())
 
 
 def _send(channel: Any) -> None:
