@@ -121,7 +121,7 @@ class QueueBase:
             )
         self._names = None if names is None else list(names)
         self._queue_ref = queue_ref
-        self._name = queue_ref.op.name
+        self._name = queue_ref.op.name.rpartition("/")[2]  # of its operations, in the scope where they are made
 
     @staticmethod
     def from_list(index: Any, queues: Any) -> QueueBase:
@@ -152,7 +152,7 @@ class QueueBase:
     @property
     def name(self) -> str:
         """The name of the queue's node."""
-        return self._name
+        return self._queue_ref.op.name
 
     @property
     def dtypes(self) -> list[Any]:
