@@ -38,6 +38,7 @@ _INFIX: dict[Any, str] = {
     np.less_equal: "<=",
     np.greater: ">",
     np.greater_equal: ">=",
+    np.logical_and: "&",
 }
 
 # Those that may write over an input, given as a third argument.
