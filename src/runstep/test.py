@@ -7,7 +7,7 @@ import unittest.mock as mock
 from typing import Any
 
 from runstep.gradients.numeric import compute_gradient, compute_gradient_error
-from runstep.testing.case import TestCase, get_temp_dir
+from runstep.testing.unit import TestCase, get_temp_dir
 
 __all__ = [
     "TestCase",

@@ -14,7 +14,7 @@ import pytest
 
 import runstep
 from runstep import flags
-from runstep.testing.case import TestCase
+from runstep.testing.unit import TestCase
 
 tf: Any = runstep
 
