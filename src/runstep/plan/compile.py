@@ -161,10 +161,12 @@ class Compiler:
         staged: bool = False,
         links: Mapping[Tensor, Tensor] | None = None,
         given: Sequence[RawShape] | None = None,
+        rewritten: bool = False,
     ) -> Plan:
         """The plan of one request.
 
         Args:
+          rewritten: rewrites as if nothing were traced: what is reported are the kernels that really run.
           given: the shapes of the values that will be fed, for what the graph leaves open; it decides nothing about
             results, only what is worth a thread or a reservation of memory.
           trace: every kernel call reports to the step; nothing is rewritten away.
@@ -175,7 +177,7 @@ class Compiler:
           OpError: with the node: an unknown op, no kernel, no such device, a placeholder that isn't fed, bad frames.
         """
         with _uncollected():
-            return self._compile(graph, feeds, fetches, targets, trace, staged, links, given)
+            return self._compile(graph, feeds, fetches, targets, trace, staged, links, given, rewritten)
 
     def _compile(
         self,
@@ -187,13 +189,14 @@ class Compiler:
         staged: bool,
         links: Mapping[Tensor, Tensor] | None,
         given: Sequence[RawShape] | None,
+        rewritten: bool,
     ) -> Plan:
         edits = graph._edits
         pruned = prune(feeds, fetches, targets, links)
         needed = needs(pruned, fetches, targets) if staged else ()
         if not staged:  # there, the placeholder says so when it runs (S149)
             self._check_placeholders(pruned, feeds, fetches)
-        work = _Work(self, pruned, NO_REWRITES if trace else self._rewrites)
+        work = _Work(self, pruned, NO_REWRITES if trace and not rewritten else self._rewrites)
         work.prepare([tensor for tensor in fetches], targets, staged)
         results = _apart([(work.ref(tensor), *work.leaving(tensor)) for tensor in fetches])
         ends = [ref[0] for ref, _, _ in results] + [work.node(op) for op in targets]

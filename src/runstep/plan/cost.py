@@ -116,6 +116,12 @@ def cost_of(node: PlanNode, sizes: Sizes) -> float:
     return found
 
 
+def flops_of(node: PlanNode, sizes: Sizes) -> float:
+    """Multiplications and additions of one call of a product, a convolution, or a region of these; 0 for all else."""
+    rule = _RULES.get(node.type)
+    return (node.inner_cost if rule is None else rule(node, sizes)) * _FLOPS
+
+
 def cost_of_products(nodes: Sequence[PlanNode]) -> float:
     """Microseconds of the products and convolutions among some nodes, as far as the graph tells."""
     sizes = Sizes((), ())

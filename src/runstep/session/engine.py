@@ -138,6 +138,7 @@ class LocalEngine:
         staged: bool = False,
         links: Mapping[Tensor, Tensor] | None = None,
         given: Sequence[RawShape] | None = None,
+        rewritten: bool = False,
     ) -> Plan:
         """The plan of a request on this engine's devices. Raises OpError where it can be told before running.
 
@@ -148,7 +149,15 @@ class LocalEngine:
         if self._refusal is not None:
             raise self._refusal
         plan = self.compiler.compile(
-            graph, feeds, fetches, targets, trace=trace, staged=staged, links=links, given=given
+            graph,
+            feeds,
+            fetches,
+            targets,
+            trace=trace,
+            staged=staged,
+            links=links,
+            given=given,
+            rewritten=rewritten,
         )
         if self._placements is not None:
             self._placements.add(plan)

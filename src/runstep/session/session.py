@@ -301,6 +301,21 @@ class BaseSession(AwaitableRuns, PartialRunning, Observed):
         except errors.OpError as error:
             raise explained(error) from None
 
+    def profile(self, fetches: Any, feed_dict: Any = None, steps: int = 20) -> Any:
+        """Runs a request some times and tells where its time goes.
+
+        Args:
+          fetches, feed_dict: as for `run`. steps: how often it is run, after one run to warm up.
+
+        Returns:
+          A `runstep.observe.profile.Profile`: `print` it for a table of kernels (fused regions as one), with the time,
+          the bytes and the share of the machine's measured peak of each.
+        """
+        from runstep.observe.profile import profile
+
+        self._check_open()
+        return profile(self, fetches, feed_dict, steps)
+
     # ------------------------------------------------------------------ callables
 
     def make_callable(self, fetches: Any, feed_list: Any = None, accept_options: bool = False) -> Callable[..., Any]:

@@ -1,0 +1,97 @@
+"""`python -m runstep`: what it prints about a model, and how it fails."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import runstep as tf
+from runstep.command import main
+from runstep.observe.profile import Profile
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    with tf.Graph().as_default() as graph:
+        x = tf.placeholder(tf.float32, [None, 4], name="x")
+        y = tf.nn.relu(tf.matmul(x, np.ones((4, 3), np.float32)) + 1.0)
+        tf.identity(tf.nn.softmax(y), name="probs")
+        path = tmp_path / "model.pb"
+        path.write_bytes(graph.as_graph_def().SerializeToString())
+    return path
+
+
+def test_without_a_command_it_says_what_there_is() -> None:
+    done = subprocess.run([sys.executable, "-m", "runstep"], capture_output=True, text=True, check=True)
+    assert tf.__version__ in done.stdout and "device:CPU:0" in done.stdout and "runstep bench" in done.stdout
+
+
+def test_show_lists_inputs_outputs_and_ops(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["show", str(model)])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:4] == ["inputs:", "  x:0  float32  (?, 4)", "outputs:", "  probs:0  float32  (?, 3)"]
+    assert "       1  MatMul" in lines
+
+
+def test_show_marks_unknown_ops(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    message = tf.GraphDef()
+    message.node.add(name="odd", op="NoSuchOp")
+    path = tmp_path / "odd.pb"
+    path.write_bytes(message.SerializeToString())
+    main(["show", str(path)])
+    assert "NoSuchOp   UNKNOWN" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("api", ("sync", "async"))
+def test_bench_prints_figures_and_the_slowest_kernels(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], api: str
+) -> None:
+    figures = tmp_path / "figures.json"
+    main(["bench", str(model), "--time", "0", "--batch", "5", "--api", api, "--json", str(figures)])
+    out = capsys.readouterr().out
+    assert "steps_per_second" in out and "Softmax  1 nodes" in out and "_MatMulChain" in out
+    assert json.loads(figures.read_text())["steps"] >= 1
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["show", "nowhere.pb"], "Cannot load nowhere.pb"),
+        (["bench", "MODEL", "--outputs", "nope:0"], "Cannot run it: .*nope"),
+    ],
+)
+def test_failures_are_one_line(model: Path, arguments: list[str], message: str) -> None:
+    with pytest.raises(SystemExit, match=message):
+        main([str(model) if argument == "MODEL" else argument for argument in arguments])
+
+
+def profile_of(fetches: Any, feeds: Any) -> Profile:
+    with tf.Session() as session:
+        return session.profile(fetches, feeds, steps=3)
+
+
+def test_a_profile_sees_the_kernels_that_really_run() -> None:
+    with tf.Graph().as_default():
+        x = tf.placeholder(tf.float32, [None, 64])
+        y = tf.nn.relu(tf.matmul(x, np.ones((64, 32), np.float32)) + np.ones(32, np.float32))
+        _, turns = tf.while_loop(lambda i, s: i < 5, lambda i, s: (i + 1, tf.sin(s)), [0, tf.reduce_sum(y)])
+        found = profile_of([y, turns], {x: np.ones((8, 64), np.float32)})
+    rows = {row.type: row for row in found.rows}
+    product = rows["_MatMulChain"]
+    assert (product.calls, product.nbytes) == (1, 8 * 32 * 4)
+    assert product.flops == pytest.approx(2 * 8 * 64 * 32)
+    assert rows["Sin"].calls == 5 and rows["Sin"].flops == 0
+    assert sum(row.seconds for row in found.by_type()) == pytest.approx(sum(row.seconds for row in found.rows))
+    assert found.table(most=1).count("\n") == 3 and str(len(found.rows) - 1) + " more" in found.table(most=1)
+
+
+def test_a_profile_of_what_fails_fails_as_a_run() -> None:
+    with tf.Graph().as_default(), pytest.raises(tf.errors.InvalidArgumentError, match="division by zero"):
+        x = tf.placeholder(tf.int32, [], name="x")
+        profile_of(1 // x, {x: 0})
