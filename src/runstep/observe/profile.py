@@ -171,7 +171,7 @@ def _rows(plan: Plan, records: list[Any], shapes: list[tuple[int, ...]]) -> list
         for number, found in spent.items():
             seconds.setdefault(number, []).append(found)
     rows = []
-    for number, found in seconds.items():
+    for number, times_spent in seconds.items():
         node = nodes.get(number)
         if node is None:
             continue
@@ -183,7 +183,7 @@ def _rows(plan: Plan, records: list[Any], shapes: list[tuple[int, ...]]) -> list
                 node.type,
                 node.device,
                 times,
-                statistics.median(found),
+                statistics.median(times_spent),
                 made[number] / len(records),
                 flops,
             )
