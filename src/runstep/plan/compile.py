@@ -18,13 +18,12 @@ from runstep.graph.graph import Graph
 from runstep.graph.operation import Operation
 from runstep.graph.shapes import RawShape
 from runstep.graph.tensor import Tensor
-from runstep.kernels import blas
 from runstep.ops import registry
 from runstep.plan import calls, elementwise, regions
 from runstep.plan.cost import TURNS, may_take_any_time
 from runstep.plan.device import Placement, PlanDevice
 from runstep.plan.emit import Emitter, Segment
-from runstep.plan.estimate import LITTLE, SHARE, TINY, Estimate, Need, limits_of, looks_tiny
+from runstep.plan.estimate import LITTLE, SHARE, TINY, Estimate, limits_of, looks_tiny
 from runstep.plan.fold import NO_REWRITES, Rewriter, Rewrites, resolve
 from runstep.plan.frames import NEVER, ControlFlow, Item
 from runstep.plan.fuse import fuse
@@ -43,12 +42,13 @@ from runstep.plan.node import (
     Ref,
     root,
 )
+from runstep.plan.pieces import collected, parts_of
 from runstep.plan.prune import PASS as PASS_TYPES, Pruned, prune
 from runstep.plan.remap import remap
 from runstep.plan.simplify import simplify
 from runstep.plan.stacks import find_stacks
 from runstep.plan.stages import Stages, needs
-from runstep.plan.tasks import Parts, Task, cut, devices_of, readers
+from runstep.plan.tasks import Task, readers
 from runstep.plan.turn_sums import sum_after_loops
 from runstep.plan.weigh import Scales
 
@@ -204,7 +204,9 @@ class Compiler:
         scales = None
         if not looks_tiny(work.nodes, fed, _open_size(feeds, given), self._little):
             scales = work.scales([_shape(t, given, i) for i, t in enumerate(feeds)])
-        parts, needs_memory = self._parts(work, pruned, results, scales, ends, needed, trace, staged)
+        parts, needs_memory = parts_of(
+            work, pruned, results, scales, ends, needed, trace, staged, self._devices, self._threads
+        )
         estimate = Estimate(0.0, may_take_any_time(work.items), (), fed, limits)
         if scales is not None:
             estimate = scales.estimate(needs_memory, fed, limits)
@@ -222,7 +224,7 @@ class Compiler:
             tuple(through(ref) for ref, _, _ in results),
             work.retained_feeds(),
             edits,
-            readers(parts.tasks, _collected(parts), parts.slots),
+            readers(parts.tasks, collected(parts), parts.slots),
             any(task.segment.is_async for task in parts.tasks),
             estimate,
             None
@@ -232,66 +234,6 @@ class Compiler:
 
     def _remade(self, request: Any, trace: bool, links: Any, given: Sequence[RawShape]) -> Plan:
         return self.compile(*request, trace=trace, links=links, given=given)
-
-    def _parts(
-        self,
-        work: _Work,
-        pruned: Pruned,
-        results: Sequence[tuple[Ref, str, Guard]],
-        scales: Scales | None,
-        ends: Sequence[PlanNode],
-        needed: tuple[int, ...],
-        trace: bool,
-        staged: bool,
-    ) -> tuple[Parts, tuple[Need, ...]]:
-        """The tasks of a plan, and the memory that they take."""
-        kept = {root(ref) for ref, _, _ in results}
-        copied = 0
-        if scales is not None:
-            copied = sum(scales.sizes.nbytes(root(ref)) for ref, how, _ in results if how == "private")
-
-        def cut_up(before: Any, labels: Any = None) -> Parts:
-            return cut(
-                work.items,
-                work.flow,
-                pruned.feeds,
-                results,
-                before,
-                staged=staged,
-                trace=trace,
-                ends=ends,
-                needs=needed,
-                scales=scales,
-                labels=labels,
-            )
-
-        def weighed(parts: Parts) -> tuple[Need, ...]:
-            return () if scales is None else scales.needs(parts.tasks, parts.items, kept, self._threads, copied)
-
-        used = set(devices_of(work.items))
-        if staged or len(used) > 1 or any(node.is_async for node in work.nodes):
-            if scales is not None:
-                work.items = scales.fitting(work.items, work.predecessors(), kept, self._devices[0])
-            parts = cut_up(work.predecessors())
-            return parts, weighed(parts)
-        device = next(iter(used), self._devices[0])
-        if scales is not None:
-            found = scales.lanes(work.items, work.predecessors(), self._threads)
-            if found is not None:
-                labels, before = found
-                parts = cut_up(before, labels)
-                needs = weighed(parts)
-                if len(parts.tasks) > 1 and scales.gains(parts.tasks, self._threads, blas.of_a_large_product()):
-                    if not needs or needs[0].most <= device.memory_limit >> 1:
-                        return parts, needs
-            work.items = scales.fitting(work.items, work.predecessors(), kept, device)
-        pauses = frozenset() if scales is None else scales.pauses(work.items)
-        args = [(feed, 0) for feed in pruned.feeds]
-        segment = Emitter(work.flow, trace, pauses).emit(work.items, args, results)
-        cost = 0.0 if scales is None else scales.cost(work.items)
-        task = Task(segment, device, (), (), 0, cost=cost, endless=may_take_any_time(work.items))
-        parts = Parts((task,), (tuple(work.items),), None, (), len(args), None)
-        return parts, () if scales is None else scales.need(device, work.items, kept, copied)
 
     def body(self, graph: Graph, name: NameAttrs, device: PlanDevice, node: PlanNode) -> Segment:
         """The compiled body of a library function, to be called by `node`; cached. A function may call itself."""
@@ -539,9 +481,7 @@ class _Work:
 
     def _find_kept(self, live: set[PlanNode]) -> None:
         """Which outputs something may hold on to after its kernel returned: a variable, a queue, a list of tensors."""
-        keepers = [
-            node for node in live if node.op is not None and not node.is_pure and node.type not in _STRUCTURE
-        ]
+        keepers = [node for node in live if node.op is not None and not node.is_pure and node.type not in _STRUCTURE]
         self._kept: set[PlanNode] = set()
         self._keep([source for node in keepers for source, _ in node.inputs])
 
@@ -647,13 +587,6 @@ def _shape(tensor: Tensor, given: Sequence[RawShape] | None, position: int) -> R
     if given is not None:
         return given[position]
     return None if raw is None else tuple(_OPEN if size is None else size for size in raw)
-
-
-def _collected(parts: Parts) -> list[int]:
-    """The slots that fetched values are made of."""
-    if parts.stages is None:
-        return list(parts.collect_slots)
-    return [slot for _, slots in parts.stages.collectors for slot in slots]
 
 
 def _apart(results: list[tuple[Ref, str, Guard]]) -> list[tuple[Ref, str, Guard]]:
