@@ -67,6 +67,11 @@ from runstep.train.checkpoint_utils import (
     load_checkpoint,
     load_variable,
 )
+from runstep.train.cluster import (
+    ClusterSpec,
+    Server,
+    replica_device_setter,
+)
 from runstep.train.coordinator import (
     Coordinator,
     LooperThread,
@@ -171,6 +176,7 @@ __all__ = [
     "CheckpointSaverListener",
     "ChiefSessionCreator",
     "ClusterDef",
+    "ClusterSpec",
     "Coordinator",
     "Example",
     "ExponentialMovingAverage",
@@ -205,6 +211,7 @@ __all__ = [
     "Scaffold",
     "SecondOrStepTimer",
     "SequenceExample",
+    "Server",
     "ServerDef",
     "SessionCreator",
     "SessionManager",
@@ -256,6 +263,7 @@ __all__ = [
     "polynomial_decay",
     "range_input_producer",
     "remove_checkpoint",
+    "replica_device_setter",
     "shuffle_batch",
     "shuffle_batch_join",
     "slice_input_producer",

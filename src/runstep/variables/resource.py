@@ -107,7 +107,8 @@ class ResourceVariable(Variable):
                 "AssignVariableOp", self.handle, guarded(scope, value), dtype=self._dtype, name=assign_scope
             )
         with name_scope("Read"):
-            self._graph_element = self._read()
+            with graph.device(self.handle.device):
+                self._graph_element = self._read()
             if self._caching_device is not None:
                 with graph.device(self._caching_device):
                     self._cached_value = identity(self._graph_element)
