@@ -57,6 +57,7 @@ from runstep.ops.nn_statistics import (
 from runstep.ops.norms import (
     global_norm,
     norm,
+    normalize,
     trace,
 )
 from runstep.ops.rearranging import (
@@ -93,6 +94,7 @@ __all__ = [
     "matrix_transpose",
     "matvec",
     "norm",
+    "normalize",
     "pinv",
     "qr",
     "set_diag",

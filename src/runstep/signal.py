@@ -16,12 +16,15 @@ from runstep.ops.fft import (
     rfft2d,
     rfft3d,
 )
+from runstep.ops.signal_windows import hamming_window, hann_window
 
 __all__ = [
     "fft",
     "fft2d",
     "fft3d",
     "fftshift",
+    "hamming_window",
+    "hann_window",
     "ifft",
     "ifft2d",
     "ifft3d",

@@ -27,6 +27,7 @@ __all__ = [
     "clip_by_value",
     "global_norm",
     "norm",
+    "normalize",
     "polyval",
     "trace",
 ]
@@ -95,6 +96,18 @@ def norm(
             result = apply("Squeeze", result, squeeze_dims=axis or ())
         norm_: Tensor = result
         return norm_
+
+
+def normalize(
+    tensor: TensorLike, ord: Any = "euclidean", axis: Any = None, name: str | None = None
+) -> tuple[Tensor, Tensor]:
+    """`tensor` over its norm, and the norm. Source: `tf.linalg.normalize`. Arguments as `norm`."""
+    with name_scope(name, "normalize", [tensor]):
+        tensor = convert_to_tensor(tensor)
+        length = norm(tensor, ord, axis, keepdims=True)
+        if length.dtype != tensor.dtype:
+            length = cast(length, tensor.dtype)
+        return tensor / length, length
 
 
 def _sum(x: Tensor, axis: Any) -> Tensor:
