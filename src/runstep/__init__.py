@@ -80,7 +80,7 @@ __version__ = "0.1.0"
 newaxis = None
 
 _PARTS = frozenset(
-    "actors errors graph io kernels observe ops plan protos quiet session step testing train variables".split()
+    "actors data errors graph io kernels observe ops plan protos quiet session step testing train variables".split()
 )
 
 # What is imported when first asked for, by module: a program pays for what it uses (one that makes no ConfigProto needs

@@ -44,6 +44,7 @@ BY_HAND: dict[str, str] = {
     **dict.fromkeys(_named("Accumulator"), "needs an accumulator: tests/ops/test_accumulators.py"),
     **dict.fromkeys(_named("Reader|^(Matching|Read|Write)File"), "files: tests/ops/test_io.py"),
     **dict.fromkeys(_named("RaggedTensor(To|From)Variant"), "a variant cannot be fed: tests/ops/test_ragged.py"),
+    **dict.fromkeys(_named("Dataset|^(OneShot|Make)?Iterator"), "a dataset cannot be fed: tests/data"),
     **dict.fromkeys(_named("Barrier"), "needs a barrier: tests/ops/test_barriers.py"),
     **dict.fromkeys(_named("^(Ordered)?Map|^(Uns|S)tage"), "needs a staging area: tests/ops/test_staging.py"),
     **dict.fromkeys(_named("Session(Handle|Tensor)"), "needs a session's store: tests/ops/test_session_store.py"),

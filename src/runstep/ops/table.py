@@ -18,6 +18,7 @@ from runstep.ops import (  # noqa: F401
     creation,
     ctc,
     cumulative,
+    datasets,
     decoding,
     elementwise,
     fft,

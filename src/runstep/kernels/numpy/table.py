@@ -20,6 +20,8 @@ from runstep.kernels.numpy import (  # noqa: F401
     crop_and_resize,
     ctc,
     cumulative,
+    dataset_files,
+    datasets,
     decoding,
     depthwise,
     elementwise,
