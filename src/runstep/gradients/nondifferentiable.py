@@ -45,7 +45,7 @@ _SETS_AND_SEQUENCES = """
 _IMAGES = """
     DrawBoundingBoxes HSVToRGB NonMaxSuppression NonMaxSuppressionV2 NonMaxSuppressionWithOverlaps ResizeBilinearGrad
 """
-_FUNCTIONS = "PyFunc PyFuncStateless"
+_FUNCTIONS = "PyFunc PyFuncStateless ReduceDataset"
 
 for _family in (
     _COMPARISONS,
