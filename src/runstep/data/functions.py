@@ -68,7 +68,7 @@ def trace(function: Callable[..., Any], arguments: Sequence[Any], transformation
 def _separate(tensor: Tensor) -> Tensor:
     from runstep.graph.apply import apply
 
-    return apply("Identity", tensor)  # type: ignore[no-any-return]
+    return apply("Identity", tensor)
 
 
 def _finished(graph: Graph, body: FunctionGraph, name: str, count: int, found: Any) -> Traced:

@@ -29,7 +29,7 @@ ITERATOR = "tensorflow::data::IteratorResource"
 
 def iterator_of(handle: Any) -> IteratorResource:
     """The iterator that a handle names."""
-    return shared.found(handle, ITERATOR)  # type: ignore[no-any-return]
+    return shared.found(handle, ITERATOR)
 
 
 def _dataset(value: Any) -> Dataset:
@@ -66,7 +66,7 @@ def _blocking(step: Any, running: Any) -> Element:
                 if step is not None and step.cancelled:
                     running.throw(step.cause)
     except StopIteration as done:
-        return done.value  # type: ignore[no-any-return]
+        return done.value
     finally:
         running.close()
 
