@@ -105,3 +105,41 @@ def test_a_partial_run_waits_for_the_feed_of_an_idle_node() -> None:
         assert sess.run(v) == 0.0
         sess.partial_run(handle, assign.op, {x: 1.0})
         assert sess.run(v) == 7.0
+
+
+def test_in_a_loop_too() -> None:
+    with tf.Graph().as_default(), tf.Session() as sess:
+        x = tf.placeholder(tf.float32, [2, 3])
+        w = tf.Variable(np.full((3, 3), 0.5, np.float32))
+        s = tf.while_loop(lambda i, s: i < 3, lambda i, s: (i + 1, tf.tanh(s + tf.matmul(x, w))), (0, tf.zeros([2, 3])))
+        step = tf.train.GradientDescentOptimizer(0.5).minimize(tf.reduce_sum(s[1]))
+        sess.run(tf.global_variables_initializer())
+        sess._cache.clear()
+        sess.run(step, {x: np.ones((2, 3))})
+        assert not [name for name in ran(sess) if name.endswith("MatMul_grad/MatMul")]
+        got = sess.run(w)
+        sess.run(tf.global_variables_initializer())
+        with plain() as other:
+            other.run(tf.global_variables_initializer())
+            other.run(step, {x: np.ones((2, 3))})
+            np.testing.assert_allclose(got, other.run(w), rtol=1e-6)
+
+
+def test_a_branch_waits_for_its_own_idle_nodes() -> None:
+    """What waits for an idle node of a branch that is not taken does not run, in any turn of a loop."""
+    calls: list[int] = []
+    with tf.Graph().as_default(), tf.Session() as sess:
+
+        def turn(i: Any, total: Any) -> Any:
+            def taken() -> Any:
+                idle = tf.exp(tf.cast(i, tf.float32))
+                with tf.control_dependencies([idle, tf.sin(idle)]):
+                    noted = tf.py_func(lambda: calls.append(1) or np.int32(1), [], tf.int32)  # type: ignore[func-returns-value]
+                noted.set_shape([])
+                return total + noted
+
+            return i + 1, tf.cond(tf.equal(i % 2, 0), taken, lambda: total)
+
+        assert sess.run(tf.while_loop(lambda i, _: i < 5, turn, (0, 0)))[1] == 3
+        assert len(calls) == 3
+        assert not [name for name in ran(sess) if "Exp" in name or "Sin" in name]

@@ -72,6 +72,24 @@ def twice_the_same() -> list[Any]:
     return [grad, grad, tf.identity(grad), grad * 2.0]
 
 
+def handed_out_together() -> list[Any]:
+    x, w, b = put(X, "x"), put(W, "w"), put(B, "b")
+    (y,) = turns(5, lambda s: [tf.tanh(tf.matmul(s, w) + b)], x)
+    return [grad for grad, _ in optimizer().compute_gradients(y, [w, b, x])]
+
+
+def optimizer() -> Any:
+    train: Any = tf.train
+    return train.GradientDescentOptimizer(0.1)
+
+
+def without_activations() -> list[Any]:
+    """What is added up reads the loop's own state, not a node of this turn."""
+    x, w = put(X, "x"), put(W, "w")
+    (y,) = turns(3, lambda s: [tf.matmul(s, w)], x)
+    return [grad for grad, _ in optimizer().compute_gradients(y, [w])]
+
+
 FEEDS = {"x": X, "w": W, "b": B, "x2": X}
 
 
@@ -106,6 +124,8 @@ def values(build: Callable[[], list[Any]], plain: bool) -> tuple[list[Any], int]
         (on_the_way_forward, 0),  # only what gradients write is looked for
         (looked_at_in_the_loop, 0),
         (twice_the_same, 1),
+        (handed_out_together, 2),
+        (without_activations, 0),
     ],
 )
 def test_same_values(build: Callable[[], list[Any]], sums: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:

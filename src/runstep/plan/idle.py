@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from runstep.plan.node import ALIASES, EXITS, MERGES, PlanNode, Ref
+from runstep.plan.node import ALIASES, EXITS, MERGES, SWITCHES, PlanNode, Ref
 
-_STAY = frozenset(("NoOp", "Placeholder", "PlaceholderV2", "LoopCond", "ControlTrigger")) | ALIASES | EXITS | MERGES
+_GATES = frozenset(("LoopCond", "ControlTrigger")) | ALIASES | EXITS | MERGES
+_STAY = _GATES | {"NoOp", "Placeholder", "PlaceholderV2"}
 _MOST = 64
 """For how much a node may have to wait in place of one that is dropped."""
 
@@ -57,7 +58,10 @@ class _Idle:
         return [node for node in self._nodes if node in self._needed]
 
     def _may_idle(self, node: PlanNode) -> bool:
-        return node.is_pure and node.type not in _STAY and node not in self._conditional
+        if not node.is_pure or node.type in _STAY:
+            return False
+        # Who waits for a Switch does not wait for the branch: where a node reads one, only the node tells the branch.
+        return node not in self._conditional or all(source.type not in SWITCHES for source, _ in node.inputs)
 
     def _waits_for(self, node: PlanNode) -> list[PlanNode] | None:
         """The nearest nodes before an idle one that are not idle; None when they are too many."""
@@ -88,7 +92,7 @@ def _conditional(live: Sequence[PlanNode]) -> frozenset[PlanNode]:
     found: set[PlanNode] = set()
     for node in live:  # producers first: what goes back in a loop goes back to a Merge
         if (
-            node.type in _STAY - {"NoOp", "Placeholder", "PlaceholderV2"}
+            node.type in _GATES
             or any(source in found for source, _ in node.inputs)
             or any(control in found for control in node.controls)
         ):

@@ -11,11 +11,11 @@ whenever they are many, so that memory stays bounded.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from runstep.graph import shapes
 from runstep.kernels.rows import Rows
-from runstep.plan.node import ENTERS, EXITS, MERGES, NEXTS, PlanNode, Ref
+from runstep.plan.node import ENTERS, EXITS, MERGES, NEXTS, SWITCHES, PlanNode, Ref
 
 _LARGEST = 1 << 18  # elements of one turn's product from which a call costs little beside it
 _DTYPES = ("float32", "float64")
@@ -44,7 +44,7 @@ def sum_after_loops(live: Sequence[PlanNode]) -> tuple[list[PlanNode], dict[Plan
         found = _variable(node, users)
         if found is None:
             continue
-        enter, total, term, rows, exit_ = found
+        enter, total, passed, rows, exit_ = found
         start = enter.inputs[0]
         number += 2
         made = starts[enter] = _node(enter, "_Rows", number - 1, [start])
@@ -52,12 +52,12 @@ def sum_after_loops(live: Sequence[PlanNode]) -> tuple[list[PlanNode], dict[Plan
         end = replaced[exit_] = _node(exit_, "_TotalOfRows", number, [(exit_, 0), start])
         end.kernel = Rows.total
         enter.inputs = [(made, 0)]
-        gate = next(ref for ref in total.inputs if ref[0] is not term)
+        gate = next(ref for ref in total.inputs if ref[0] is not passed[0])
         total.inputs, total.type, total.row = [gate, *rows], "_AddRows", None
         total.kernel = Rows.add
-        total.controls = list(dict.fromkeys((*total.controls, *term.controls)))
+        total.controls = list(dict.fromkeys((*total.controls, *(c for node in passed for c in node.controls))))
         collected += [source for source, _ in rows]
-        gone.add(term)
+        gone.update(passed)
     if not replaced:
         return list(live), {}, []
     result = []
@@ -68,11 +68,24 @@ def sum_after_loops(live: Sequence[PlanNode]) -> tuple[list[PlanNode], dict[Plan
             result.append(starts[node])
         if any(source in replaced for source, _ in node.inputs):
             node.inputs = [(replaced.get(source, source), output) for source, output in node.inputs]
-        node.controls = [replaced.get(control, control) for control in node.controls]
+        node.controls = [replaced.get(control, control) for control in _waits(node, gone)]
         result.append(node)
         if node in replaced:
             result.append(replaced[node])
     return result, replaced, collected
+
+
+def _waits(node: PlanNode, gone: Set[PlanNode]) -> list[PlanNode]:
+    """What a node waits for; in place of terms that are gone, what these were made of."""
+    found: dict[PlanNode, None] = {}
+    stack = node.controls[::-1]
+    while stack:
+        control = stack.pop()
+        if control in gone:
+            stack += [*control.controls, *(source for source, _ in control.inputs)]
+        else:
+            found[control] = None
+    return list(found)
 
 
 def _node(like: PlanNode, kind: str, number: int, inputs: list[Ref]) -> PlanNode:
@@ -83,9 +96,9 @@ def _node(like: PlanNode, kind: str, number: int, inputs: list[Ref]) -> PlanNode
 
 def _variable(
     merge: PlanNode, users: dict[PlanNode, list[PlanNode]]
-) -> tuple[PlanNode, PlanNode, PlanNode, list[Ref], PlanNode] | None:
-    """Of a loop's variable that does nothing but add up: its Enter, the sum, the term, what the term is made of, and
-    its Exit."""
+) -> tuple[PlanNode, PlanNode, list[PlanNode], list[Ref], PlanNode] | None:
+    """Of a loop's variable that does nothing but add up: its Enter, the sum, the term (and before it the Identities
+    that pass it on), what the term is made of, and its Exit."""
     if len(merge.inputs) != 2 or merge.inputs[0][0].type not in ENTERS or merge.inputs[1][0].type not in NEXTS:
         return None
     enter, again = merge.inputs[0][0], merge.inputs[1][0]
@@ -102,11 +115,18 @@ def _variable(
     exits = [user for user in users[gate] if user is not total]
     if len(exits) != 1 or exits[0].type not in EXITS or exits[0].inputs[0] != (gate, 0):
         return None
-    others = [source for source, _ in total.inputs if source is not gate]
-    if len(others) != 1 or users.get(others[0]) != [total]:
+    passed = [source for source, _ in total.inputs if source is not gate]
+    if len(passed) != 1 or users.get(passed[0]) != [total]:
         return None
-    rows = _terms(others[0])
-    return None if rows is None else (enter, total, others[0], rows, exits[0])
+    while passed[-1].type == "Identity":  # gradients that are handed out together
+        (source, _), *_ = passed[-1].inputs
+        if users.get(source) != [passed[-1]]:
+            return None
+        passed.append(source)
+    rows = _terms(passed[-1])
+    if rows is None or any(source.type in SWITCHES for source, _ in rows):  # nobody can wait for a side of a Switch
+        return None
+    return enter, total, passed, rows, exits[0]
 
 
 def _terms(term: PlanNode) -> list[Ref] | None:
