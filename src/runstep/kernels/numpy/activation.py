@@ -109,15 +109,16 @@ def _softplus(x: Array) -> Array:
 
 
 def _where(chosen: Array, x: Array) -> Array:
-    """`x` where `chosen`, 0 elsewhere. On arrays of bits: three times as fast as `np.where`."""
+    """`x` where `chosen`, 0 elsewhere. On arrays of bits, where large: three times as fast as `np.where`."""
     bits = _BITS.get(x.dtype.char)
-    if bits is None or not isinstance(x, np.ndarray):
+    if bits is None or x.size <= _FEW:
         return np.where(chosen, x, x.dtype.type(0))
     mask = chosen.astype(bits)
     np.negative(mask, out=mask)
     return np.bitwise_and(mask, x.view(bits), out=mask).view(x.dtype)
 
 
+_FEW = 512
 _BITS = {"f": np.int32, "d": np.int64}
 
 _UNARY: dict[str, Callable[[Array], Array]] = {

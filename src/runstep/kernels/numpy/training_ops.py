@@ -332,9 +332,15 @@ def _dense(slots: list[str], rest: list[str], update: Update) -> Callable[..., N
     names = [*slots, rest[grad_at]]
 
     def mutate(values: Sequence[Any], arrays: list[np.ndarray]) -> None:
-        _check_scalars(rest, values)
-        _check_same(names, [*arrays, values[grad_at]])
-        size = arrays[0].size
+        grad = values[grad_at]
+        shape = grad.shape
+        for value in values:
+            if value.ndim and value is not grad:
+                _check_scalars(rest, values)
+        for array in arrays:
+            if array.shape != shape:
+                _check_same(names, [*arrays, grad])
+        size = grad.size
         if size <= _TILE:
             update(*arrays, *values)
             return
@@ -373,13 +379,16 @@ def _check_sparse(var: np.ndarray, grad: Any, indices: Any) -> None:
         raise invalid(f"Index {indices[at]} at offset {at} in indices is out of range")
 
 
-def _rounds(indices: np.ndarray) -> list[np.ndarray]:
+_ALL = slice(None)
+
+
+def _rounds(indices: np.ndarray) -> list[Any]:
     """Positions in `indices`, in rounds that name every row at most once, in order of appearance."""
+    ordered = np.sort(indices)
+    if (ordered[1:] != ordered[:-1]).all():  # as optimizers leave them
+        return [_ALL]
     order = np.argsort(indices, kind="stable")
-    ordered = indices[order]
     starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-    if len(starts) == len(indices):
-        return [order]
     counts = np.diff(np.append(starts, len(ordered)))
     return [order[starts[counts > k] + k] for k in range(int(counts.max()))]
 
@@ -397,7 +406,7 @@ def _sparse(slots: list[str], rest: list[str], update: Update) -> Callable[..., 
         before, after = values[:grad_at], values[grad_at + 2 :]
         for chosen in _rounds(indices):
             at = indices[chosen]
-            rows = [array[at] for array in arrays]
+            rows = [array.take(at, 0) for array in arrays]
             update(*rows, *before, grad[chosen], *after)
             for array, changed in zip(arrays, rows, strict=True):
                 array[at] = changed
