@@ -1,4 +1,4 @@
-"""Kernels of datasets and iterators: they make the objects of `runstep.kernels.datasets`."""
+"""Kernels of datasets: they make the objects of `runstep.kernels.datasets`."""
 
 from __future__ import annotations
 
@@ -16,30 +16,22 @@ from runstep import errors
 from runstep.graph import shapes
 from runstep.graph.dtypes import DType
 from runstep.kernels import datasets, shared
-from runstep.kernels.datasets import Dataset, Element, IteratorResource, Walk
-from runstep.kernels.numpy.optional import Optional
+from runstep.kernels.datasets import Dataset, Element, Walk
 from runstep.kernels.queues import Philox
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
-from runstep.kernels.resources import DEFAULT_CONTAINER, ResourceHandle, mangled
 from runstep.kernels.shared import invalid, scalar, shape_of
 from runstep.kernels.waiting import NeedsLoop
 
-ITERATOR = "tensorflow::data::IteratorResource"
 
-
-def iterator_of(handle: Any) -> IteratorResource:
-    """The iterator that a handle names."""
-    return shared.found(handle, ITERATOR)
-
-
-def _dataset(value: Any) -> Dataset:
+def dataset_of(value: Any) -> Dataset:
+    """The dataset that a variant holds. InvalidArgumentError: it holds something else."""
     found = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
     if not isinstance(found, Dataset):
         raise invalid("Tensor must be a Dataset object.")
     return found
 
 
-def _function(node: Node, attr: str) -> datasets.Function:
+def function_of(node: Node, attr: str) -> datasets.Function:
     """The body of a function attribute: takes the step and the inputs. Where it waits, its thread waits."""
     run = node.function(node.attrs[attr])
     if not inspect.iscoroutinefunction(run):
@@ -69,105 +61,6 @@ def _blocking(step: Any, running: Any) -> Element:
         return done.value
     finally:
         running.close()
-
-
-# --- iterators ----------------------------------------------------------------------------------------------------
-
-
-@numpy_kernel.make("Iterator", "IteratorV2")
-def iterator(node: Node) -> Kernel:
-    types, component_shapes = node.attrs["output_types"], node.attrs["output_shapes"]
-    return shared.owner(
-        node,
-        ITERATOR,
-        lambda name: IteratorResource(name, types, component_shapes),
-        lambda found: found.check_like(types, component_shapes),
-    )
-
-
-@numpy_kernel.make("OneShotIterator", step=True)
-def one_shot_iterator(node: Node) -> Kernel:
-    types, component_shapes = node.attrs["output_types"], node.attrs["output_shapes"]
-    factory = _function(node, "dataset_factory")
-    own = shared.owner(node, ITERATOR, lambda name: IteratorResource(name, types, component_shapes))
-    lock = threading.Lock()
-    started: Any = None
-
-    def run(step: Any) -> Any:
-        nonlocal started
-        handle = own()
-        found = handle.entry.resource
-        if found is not started:
-            with lock:
-                if found is not started:
-                    (dataset,) = factory(step)
-                    found.start(_dataset(dataset), step)
-                    started = found
-        return handle
-
-    return run
-
-
-@numpy_kernel("MakeIterator", step=True)
-def make_iterator(step: Any, dataset: Any, handle: Any) -> None:
-    iterator_of(handle).start(_dataset(dataset), step)
-
-
-@numpy_kernel.make("IteratorGetNext", "IteratorGetNextSync", step=True, view=True)
-def get_next(node: Node) -> Kernel:
-    single = len(node.output_types) == 1
-
-    def run(step: Any, handle: Any) -> Any:
-        element = iterator_of(handle).next(step)
-        return element[0] if single else element
-
-    return run
-
-
-@numpy_kernel("IteratorGetNextAsOptional", step=True, view=True)
-def get_next_as_optional(step: Any, handle: Any) -> Optional:
-    try:
-        return Optional(iterator_of(handle).next(step))
-    except errors.OutOfRangeError:
-        return Optional(None)
-
-
-@numpy_kernel("IteratorToStringHandle")
-def to_string_handle(handle: Any) -> Any:
-    from runstep.protos import resource_handle_pb2
-
-    iterator_of(handle)
-    message = resource_handle_pb2.ResourceHandleProto(
-        device=handle.device,
-        container=handle.container,
-        name=handle.name,
-        hash_code=handle.hash_code,
-        maybe_type_name=mangled(ITERATOR),
-    )
-    return scalar(message.SerializeToString(deterministic=True))
-
-
-@numpy_kernel.make("IteratorFromStringHandle", "IteratorFromStringHandleV2")
-def from_string_handle(node: Node) -> Kernel:
-    from google.protobuf.message import DecodeError
-
-    from runstep.protos import resource_handle_pb2
-
-    manager = node.resources
-    types, component_shapes = node.attrs["output_types"], node.attrs["output_shapes"]
-
-    def run(text: Any) -> ResourceHandle:
-        try:
-            message = resource_handle_pb2.ResourceHandleProto.FromString(np.asarray(text).item())
-        except (DecodeError, TypeError):
-            raise invalid("Could not parse string_handle as a valid ResourceHandle") from None
-        if manager.lookup(message.container, ITERATOR, message.name) is None:
-            raise invalid(f"Could not find an iterator '{message.name}' for the string handle on {manager.device}")
-        handle: ResourceHandle = manager.handle(message.container or DEFAULT_CONTAINER, ITERATOR, message.name)
-        iterator_of(handle).check_like(types, component_shapes)
-        return handle
-
-    return run
 
 
 # --- rows and batches ---------------------------------------------------------------------------------------------
@@ -232,13 +125,13 @@ def _batch(source: Dataset, size: int, drop: bool, joined: Callable[[list[Elemen
 @numpy_kernel.make("BatchDataset", "BatchDatasetV2")
 def batch(node: Node) -> Kernel:
     joined = _stacker(node.attrs["output_types"])
-    return lambda source, size, drop=False: _batch(_dataset(source), int(size), bool(drop), joined)
+    return lambda source, size, drop=False: _batch(dataset_of(source), int(size), bool(drop), joined)
 
 
 @numpy_kernel.make("ParallelBatchDataset")
 def parallel_batch(node: Node) -> Kernel:
     joined = _stacker(node.attrs["output_types"])
-    return lambda source, size, _, drop: _batch(_dataset(source), int(size), bool(drop), joined)
+    return lambda source, size, _, drop: _batch(dataset_of(source), int(size), bool(drop), joined)
 
 
 def _padded(items: list[Any], dtype: DType, wanted: tuple[int, ...], filler: Any) -> np.ndarray:
@@ -275,7 +168,7 @@ def padded_batch(node: Node) -> Kernel:
                 _padded(list(column), *more) for column, *more in zip(columns, types, wanted, fillers, strict=True)
             )
 
-        return _batch(_dataset(source), int(size), drop, joined)
+        return _batch(dataset_of(source), int(size), drop, joined)
 
     return run
 
@@ -309,7 +202,7 @@ def range_dataset(node: Node) -> Kernel:
 
 @numpy_kernel.make("GeneratorDataset")
 def generator_dataset(node: Node) -> Kernel:
-    begin, go_on, end = (_function(node, f"{part}_func") for part in ("init", "next", "finalize"))
+    begin, go_on, end = (function_of(node, f"{part}_func") for part in ("init", "next", "finalize"))
     first = len(node.attrs["Tinit_func_args"])
     second = first + len(node.attrs["Tnext_func_args"])
 
@@ -332,11 +225,11 @@ def generator_dataset(node: Node) -> Kernel:
 
 @numpy_kernel.make("MapDataset", "ParallelMapDataset", "ParallelMapDatasetV2")
 def map_dataset(node: Node) -> Kernel:
-    function = _function(node, "f")
+    function = function_of(node, "f")
     count = len(node.attrs["Targuments"])
 
     def run(step: Any, source: Any, *rest: Any) -> Dataset:
-        return _mapped(_dataset(source), function, rest[:count])
+        return _mapped(dataset_of(source), function, rest[:count])
 
     return run
 
@@ -347,21 +240,21 @@ def _mapped(source: Dataset, function: datasets.Function, captured: Element) -> 
 
 @numpy_kernel.make("MapAndBatchDataset")
 def map_and_batch(node: Node) -> Kernel:
-    function, joined = _function(node, "f"), _stacker(node.attrs["output_types"])
+    function, joined = function_of(node, "f"), _stacker(node.attrs["output_types"])
 
     def run(step: Any, source: Any, *rest: Any) -> Dataset:
         *captured, size, _, drop = rest
-        return _batch(_mapped(_dataset(source), function, tuple(captured)), int(size), bool(drop), joined)
+        return _batch(_mapped(dataset_of(source), function, tuple(captured)), int(size), bool(drop), joined)
 
     return run
 
 
 @numpy_kernel.make("FilterDataset", "TakeWhileDataset")
 def filter_dataset(node: Node) -> Kernel:
-    predicate, ends = _function(node, "predicate"), node.type == "TakeWhileDataset"
+    predicate, ends = function_of(node, "predicate"), node.type == "TakeWhileDataset"
 
     def run(step: Any, value: Any, *captured: Any) -> Dataset:
-        source = _dataset(value)
+        source = dataset_of(value)
         return Dataset(lambda walk: datasets.Filtered(source.iterate(walk), walk, predicate, captured, ends))
 
     return run
@@ -371,15 +264,15 @@ def _made_by(
     function: datasets.Function, source: Iterator[Element], walk: Walk, captured: Element
 ) -> Callable[[], Dataset]:
     """What gives the dataset that `function` makes of the next element; StopIteration at the end."""
-    return lambda: _dataset(function(walk.step, *next(source), *captured)[0])
+    return lambda: dataset_of(function(walk.step, *next(source), *captured)[0])
 
 
 @numpy_kernel.make("FlatMapDataset")
 def flat_map(node: Node) -> Kernel:
-    function = _function(node, "f")
+    function = function_of(node, "f")
 
     def run(step: Any, value: Any, *captured: Any) -> Dataset:
-        source = _dataset(value)
+        source = dataset_of(value)
         return Dataset(lambda walk: datasets.Flattened(_made_by(function, source.iterate(walk), walk, captured), walk))
 
     return run
@@ -389,11 +282,11 @@ def flat_map(node: Node) -> Kernel:
     "InterleaveDataset", "ParallelInterleaveDatasetV2", "ParallelInterleaveDatasetV3", "ParallelInterleaveDatasetV4"
 )
 def interleave(node: Node) -> Kernel:
-    function = _function(node, "f")
+    function = function_of(node, "f")
     count = len(node.attrs["Targuments"])
 
     def run(step: Any, value: Any, *rest: Any) -> Dataset:
-        source, captured = _dataset(value), rest[:count]
+        source, captured = dataset_of(value), rest[:count]
         cycle, block = int(rest[count]), int(rest[count + 1])
         if cycle == -1:
             cycle = os.cpu_count() or 1
@@ -412,10 +305,10 @@ def interleave(node: Node) -> Kernel:
 
 @numpy_kernel.make("ScanDataset")
 def scan(node: Node) -> Kernel:
-    function, count = _function(node, "f"), len(node.attrs["Tstate"])
+    function, count = function_of(node, "f"), len(node.attrs["Tstate"])
 
     def run(step: Any, value: Any, *rest: Any) -> Dataset:
-        source, state, captured = _dataset(value), rest[:count], rest[count:]
+        source, state, captured = dataset_of(value), rest[:count], rest[count:]
         return Dataset(lambda walk: datasets.Scanned(source.iterate(walk), walk, function, state, captured))
 
     return run
@@ -423,11 +316,11 @@ def scan(node: Node) -> Kernel:
 
 @numpy_kernel.make("ReduceDataset", view=True)
 def reduce(node: Node) -> Kernel:
-    function, count = _function(node, "f"), len(node.attrs["Tstate"])
+    function, count = function_of(node, "f"), len(node.attrs["Tstate"])
 
     def run(step: Any, value: Any, *rest: Any) -> Any:
         state, captured = rest[:count], rest[count:]
-        for element in _dataset(value).iterate(Walk(step)):
+        for element in dataset_of(value).iterate(Walk(step)):
             if step is not None and step.cancelled:
                 step.stop()
             state = tuple(function(step, *state, *element, *captured))
@@ -439,7 +332,7 @@ def reduce(node: Node) -> Kernel:
 @numpy_kernel.make("DatasetToSingleElement", step=True, view=True)
 def to_single_element(node: Node) -> Kernel:
     def run(step: Any, value: Any) -> Any:
-        found = list(itertools.islice(_dataset(value).iterate(Walk(step)), 2))
+        found = list(itertools.islice(dataset_of(value).iterate(Walk(step)), 2))
         if not found:
             raise invalid("Dataset was empty.")
         if len(found) > 1:
@@ -454,13 +347,13 @@ def to_single_element(node: Node) -> Kernel:
 
 @numpy_kernel("RepeatDataset")
 def repeat(value: Any, count: Any) -> Dataset:
-    source, times = _dataset(value), int(count)
+    source, times = dataset_of(value), int(count)
     return Dataset(lambda walk: datasets.Repeated(source, walk, times))
 
 
 @numpy_kernel("TakeDataset")
 def take(value: Any, count: Any) -> Dataset:
-    source, most = _dataset(value), int(count)
+    source, most = dataset_of(value), int(count)
     if most < 0:
         return source
     return Dataset(lambda walk: datasets.Taken(source.iterate(walk), most))
@@ -468,7 +361,7 @@ def take(value: Any, count: Any) -> Dataset:
 
 @numpy_kernel("SkipDataset")
 def skip(value: Any, count: Any) -> Dataset:
-    source, first = _dataset(value), int(count)
+    source, first = dataset_of(value), int(count)
     if first < 0:
         return Dataset(lambda walk: iter(()))
     return Dataset(lambda walk: datasets.Strided(source.iterate(walk), first))
@@ -476,7 +369,7 @@ def skip(value: Any, count: Any) -> Dataset:
 
 @numpy_kernel("ShardDataset")
 def shard(value: Any, num_shards: Any, index: Any) -> Dataset:
-    source, count, own = _dataset(value), int(num_shards), int(index)
+    source, count, own = dataset_of(value), int(num_shards), int(index)
     if count <= 0:
         raise invalid(f"Number of shards must be greater than zero (currently num_shards = {count}).")
     if not 0 <= own < count:
@@ -502,7 +395,7 @@ class _Seeds:
 
 
 def _shuffled(node: Node, value: Any, buffer_size: Any, seed: Any, seed2: Any) -> Dataset:
-    source, size = _dataset(value), int(buffer_size)
+    source, size = dataset_of(value), int(buffer_size)
     seeds = _Seeds(int(seed), int(seed2), node.attrs["reshuffle_each_iteration"])
     if size == -2:  # all of it
         size = 2**63 - 1
@@ -526,23 +419,23 @@ def shuffle_and_repeat(node: Node) -> Kernel:
 
 @numpy_kernel("PrefetchDataset", "RewriteDataset", view=True)
 def passed(value: Any, _: Any) -> Any:
-    return _dataset(value)
+    return dataset_of(value)
 
 
 @numpy_kernel("OptionsDataset", view=True)
 def options(value: Any) -> Any:
-    return _dataset(value)
+    return dataset_of(value)
 
 
 @numpy_kernel("ConcatenateDataset")
 def concatenate(value: Any, another: Any) -> Dataset:
-    both = _dataset(value), _dataset(another)
+    both = dataset_of(value), dataset_of(another)
     return Dataset(lambda walk: datasets.Chained(both, walk))
 
 
 @numpy_kernel("ZipDataset")
 def zip_dataset(*values: Any) -> Dataset:
-    sources = [_dataset(value) for value in values]
+    sources = [dataset_of(value) for value in values]
     return Dataset(lambda walk: datasets.Zipped([source.iterate(walk) for source in sources]))
 
 
@@ -553,12 +446,12 @@ def cache(value: Any, filename: Any) -> Dataset:
         raise errors.UnimplementedError(
             None, None, f"Datasets are cached in memory only, not in a file ('{path.decode(errors='replace')}')."
         )
-    return Dataset(datasets.Cached(_dataset(value)).iterate)
+    return Dataset(datasets.Cached(dataset_of(value)).iterate)
 
 
 @numpy_kernel("WindowDataset")
 def window(value: Any, size: Any, shift: Any, stride: Any, drop: Any) -> Dataset:
-    source = _dataset(value)
+    source = dataset_of(value)
     for what, number in (("size", size), ("shift", shift), ("stride", stride)):
         if number <= 0:
             raise invalid(f"Window {what} must be greater than zero.")
@@ -575,7 +468,7 @@ def window(value: Any, size: Any, shift: Any, stride: Any, drop: Any) -> Dataset
 
 @numpy_kernel("UnbatchDataset")
 def unbatch(value: Any) -> Dataset:
-    source = _dataset(value)
+    source = dataset_of(value)
 
     def begin(walk: Walk) -> Iterator[Element]:
         batches = source.iterate(walk)
@@ -598,11 +491,11 @@ def _key(element: Element) -> Any:
 
 @numpy_kernel("UniqueDataset")
 def unique(value: Any) -> Dataset:
-    source = _dataset(value)
+    source = dataset_of(value)
     return Dataset(lambda walk: datasets.Distinct(source.iterate(walk), _key))
 
 
 @numpy_kernel("IgnoreErrorsDataset")
 def ignore_errors(value: Any) -> Dataset:
-    source = _dataset(value)
+    source = dataset_of(value)
     return Dataset(lambda walk: datasets.Tolerant(source.iterate(walk)))

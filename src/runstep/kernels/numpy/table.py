@@ -34,6 +34,7 @@ from runstep.kernels.numpy import (  # noqa: F401
     image_color,
     image_resize,
     indexing,
+    iterators,
     joining,
     linalg,
     linalg_factors,
