@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -165,6 +167,36 @@ GRAPHS: dict[str, Callable[[Any, Any], list[Any]]] = {
 def test_graphs(tf: Any, name: str) -> None:
     x = tf.placeholder(tf.float32, [2], name="x")
     agree(tf, GRAPHS[name](tf, x), {x: np.array([1.5, 0.5], np.float32)})
+
+
+def test_a_function_whose_gradient_is_another_of_the_library(tf: Any) -> None:
+    function = importlib.import_module("tensorflow.python.framework.function")
+    steep = function.Defun(tf.float32, tf.float32, func_name="steep")(lambda x, dy: x * dy * 7.0)
+    square = function.Defun(tf.float32, func_name="square", grad_func=steep)(lambda x: x * x)
+    x = tf.constant([1.0, 2.0])
+    assert agree(tf, tf.gradients(square(x), [x]))[0].tolist() == [7, 14]
+
+
+TEXTS: dict[str, Callable[[Any, Any], Any]] = {
+    "Unable to broadcast tensor of shape [3] to tensor of shape [2,1]": lambda tf, n: tf.broadcast_to(tf.ones([3]), n),
+    "'axis'[0] = 2 is out of valid range [": lambda tf, n: tf.reverse(tf.ones([3]), n),
+    "Split size at index 0 must be >= 0. Got: -2": lambda tf, n: tf.split(tf.ones([3]), -n, num=2)[0],
+    "Inputs to operation Select of type Select must have the same size and shape.  Input 0: [2] != input 1: [3]": (
+        lambda tf, n: tf.where(n > 0, tf.ones([3]), tf.ones([3]))
+    ),
+}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_texts(v1: Any, text: str) -> None:
+    """What a test of TensorFlow may look for in a message."""
+    with v1.Graph().as_default():
+        n = v1.placeholder(v1.int32, [None])
+        y = TEXTS[text](v1, n)
+        with v1.Session() as session, pytest.raises(v1.errors.InvalidArgumentError, match=re.escape(text)):
+            session.run(y, {n: [2, 1]})
+        with pytest.raises(EngineError, match=re.escape(text)):
+            door(v1).run({n.name: [2, 1]}, [y.name])
 
 
 def test_queues(tf: Any) -> None:

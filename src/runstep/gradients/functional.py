@@ -145,6 +145,8 @@ def symbolic_gradient(graph: Graph, name: NameAttrs) -> NameAttrs:
     """The function that the op SymbolicGradient stands for: from the arguments of `name` and the gradients of all its
     outputs to a gradient for each argument, zeros where there is none."""
     function = function_named(graph, name.name)
+    if function.gradient_name is not None:
+        return NameAttrs(function.gradient_name)
     wanted = f"SymbolicGradient_{function.name}"
     if wanted not in graph._functions:
         body = FunctionGraph(wanted, graph)

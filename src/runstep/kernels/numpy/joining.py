@@ -222,8 +222,9 @@ def split_sizes(sizes: Sequence[int], total: int) -> list[int]:
     if found.count(-1) > 1:
         raise ValueError("Cannot have more than one -1 in size_splits")
     known = sum(size for size in found if size != -1)
-    if any(size < -1 for size in found):
-        raise ValueError(f"Split size at index {next(i for i, s in enumerate(found) if s < -1)} must be >= 0")
+    for place, size in enumerate(found):
+        if size < -1:
+            raise ValueError(f"Split size at index {place} must be >= 0. Got: {size}")
     if -1 in found:
         if known > total:
             raise ValueError(f"Determined shape must be at most the size of the split dimension: {known} vs. {total}")

@@ -94,9 +94,9 @@ def reverse(value: Any, flip: Any) -> Any:
 
 def _reversal(rank: int, axes: Sequence[int]) -> tuple[Any, ...]:
     index: list[Any] = [slice(None)] * rank
-    for axis in axes:
+    for place, axis in enumerate(axes):
         if not -rank <= axis < rank:
-            invalid(f"'axis' {axis} is out of valid range [{-rank}, {rank - 1}]")
+            invalid(f"'axis'[{place}] = {axis} is out of valid range [{-rank}, {rank - 1}]")
         if index[axis].step == -1:
             invalid(f"axis {axis % rank} specified more than once.")
         index[axis] = slice(None, None, -1)

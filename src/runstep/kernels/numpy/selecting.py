@@ -25,6 +25,11 @@ def select(node: Node) -> Kernel:
             return x if condition else y
         if condition.shape != x.shape:
             if condition.ndim != 1 or not x.ndim or condition.shape[0] != x.shape[0]:
+                if condition.ndim == 1 and x.ndim == 1:
+                    invalid(
+                        "Inputs to operation Select of type Select must have the same size and shape.  "
+                        f"Input 0: {text(condition.shape)} != input 1: {text(x.shape)}"
+                    )
                 if condition.ndim == 1 and x.ndim:
                     invalid(
                         "Number of batches of 'then' must match size of 'cond', but saw: "

@@ -250,7 +250,7 @@ def _broadcast_to(value: Any, dims: tuple[int, ...]) -> Any:
         else:
             out.fill(value.item() if value.dtype == object else value)
     except ValueError:
-        invalid(f"Incompatible shapes: {text(value.shape)} vs. {text(dims)}")
+        invalid(f"Unable to broadcast tensor of shape {text(value.shape)} to tensor of shape {text(dims)}")
     return out
 
 
