@@ -250,6 +250,8 @@ def test_errors(tf: Any) -> None:
         assert (caught.value.code, caught.value.node) == (code, node)
         assert text in caught.value.message and "Graph execution error" not in caught.value.message
         assert "Detected at node" not in caught.value.message
+    with pytest.raises(EngineError, match=r"with dtype int32\n"):  # TensorFlow leaves out the shape of a scalar
+        engine.run({}, ["quotient:0"])
     assert engine.run({"x:0": 1}, [quotient.name])[0] == [1]
 
 

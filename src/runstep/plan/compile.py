@@ -307,7 +307,7 @@ def placeholder_error(missing: Sequence[Operation], feeds: Sequence[Tensor], pru
 def _ask(op: Operation) -> str:
     tensor = op.outputs[0]
     name = tensor.dtype.name.replace("float32", "float").replace("float64", "double").replace("float16", "half")
-    shape = f" and shape {shapes.text(tensor.raw_shape)}" if tensor.raw_shape is not None else ""
+    shape = f" and shape {shapes.text(tensor.raw_shape)}" if tensor.raw_shape else ""  # a scalar's is not told
     return f"You must feed a value for placeholder tensor '{op.name}' with dtype {name}{shape}"
 
 
