@@ -45,6 +45,7 @@ from runstep.plan.node import (
 from runstep.plan.pieces import collected, parts_of
 from runstep.plan.prune import PASS as PASS_TYPES, Pruned, prune
 from runstep.plan.remap import remap
+from runstep.plan.reread import reread
 from runstep.plan.simplify import simplify
 from runstep.plan.stacks import find_stacks
 from runstep.plan.stages import Stages, needs
@@ -336,6 +337,7 @@ class _Work:
         ends = [self.ref(tensor) for tensor in fetches] + [(self.node(op), 0) for op in targets]
         while self._rules.fold and self._pruned.has_control_flow and find_stacks(live, ends):
             live = self._live(fetches, targets)
+        live = reread(live)
         if self._rules.simplify:
             live = simplify(live, ends)
             if not staged:  # there, what waits for an idle node waits for its feeds

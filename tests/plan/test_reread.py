@@ -1,0 +1,104 @@
+"""Who runs after a change of a reference variable sees the change, though he takes a read that came first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+import runstep as tf
+from runstep.testing.oracle import tensorflow
+
+
+def after_add(t: Any, v: Any) -> Any:
+    with t.control_dependencies([v.assign_add(v * 0.0 + 10.0)]):
+        return v * 2.0
+
+
+def after_assign(t: Any, v: Any) -> Any:
+    with t.control_dependencies([v.assign(v + 4.0)]):
+        return t.exp(v) + v
+
+
+def after_two_changes(t: Any, v: Any) -> Any:
+    with t.control_dependencies([v.assign_add(v * 0.0 + 1.0)]):
+        second = v.assign_sub(v * 3.0)
+    with t.control_dependencies([second]):
+        return v + 0.5
+
+
+def through_identities(t: Any, v: Any) -> Any:
+    early = t.identity(t.identity(v))
+    with t.control_dependencies([v.assign_add(v * 0.0 + 1.0)]):
+        return early * 2.0
+
+
+def by_data(t: Any, v: Any) -> Any:
+    changed = v.assign_add(v * 0.0 + 1.0)
+    return v * t.identity(changed)
+
+
+def a_value_computed_before(t: Any, v: Any) -> Any:
+    early = t.exp(v)
+    with t.control_dependencies([early]):
+        change = v.assign_add(v * 0.0 + 1.0)
+    with t.control_dependencies([change]):
+        return early + 0.0
+
+
+def into_a_loop(t: Any, v: Any) -> Any:
+    with t.control_dependencies([v.assign_add(v * 0.0 + 1.0)]):
+        start = v + 0.0
+        return t.while_loop(lambda i, s: i < 3, lambda i, s: (i + 1, s * 2.0), [0, start])[1]
+
+
+def of_a_training_step(t: Any, v: Any) -> Any:
+    loss = t.reduce_sum(t.square(v))
+    step = t.train.GradientDescentOptimizer(0.25).minimize(loss)
+    with t.control_dependencies([step]):
+        return t.reduce_sum(t.square(v))
+
+
+PROGRAMS: Sequence[Callable[[Any, Any], Any]] = (
+    after_add,
+    after_assign,
+    after_two_changes,
+    through_identities,
+    by_data,
+    a_value_computed_before,
+    into_a_loop,
+    of_a_training_step,
+)
+
+
+def result(t: Any, program: Callable[[Any, Any], Any], size: int, level: int = 0) -> list[Any]:
+    """What the program gives in two runs, and the variable's value at the end."""
+    config = t.ConfigProto()
+    config.graph_options.optimizer_options.opt_level = level
+    with t.Graph().as_default(), t.Session(config=config) as session:
+        v = t.Variable(np.linspace(1, 2, size, dtype=np.float32), use_resource=False)
+        fetched = program(t, v)
+        session.run(t.global_variables_initializer())
+        return [session.run(fetched), session.run(fetched), session.run(v)]
+
+
+@pytest.mark.parametrize("size", (2, 5000), ids=("small", "large"))  # large variables are changed in place
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_as_tensorflow(program: Callable[[Any, Any], Any], size: int) -> None:
+    wanted = result(tensorflow().compat.v1, program, size)
+    for level in (0, -1):
+        for found, value in zip(result(tf, program, size, level), wanted, strict=True):
+            np.testing.assert_allclose(found, value, rtol=1e-6)
+
+
+def test_a_use_whose_order_is_open_keeps_the_read() -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        v = tf.Variable(1.0, use_resource=False)
+        use, change = v * 2.0, v.assign_add(1.0)
+        session.run(tf.global_variables_initializer())
+        session._cache.clear()
+        session.run([use, change.op])
+        (request,) = session._cache.values()
+        assert [node.name for node in request.plan.nodes].count("Variable/read") == 1
