@@ -36,8 +36,10 @@ DENSE = [
     lambda tf: [tf.layers.dropout(x(tf, None, 4), 0.3), tf.layers.dropout(x(tf, None, 4), 0.3, training=True)],
     lambda tf: tf.layers.dropout(x(tf, None, 4), 0.3, noise_shape=[None, 1], training=True, seed=3),
     lambda tf: tf.layers.dropout(x(tf, None, 4), tf.placeholder(tf.float32, []), training=True),
+    lambda tf: [tf.layers.dense(x(tf, None, 4), 3, activation=name) for name in ("relu", "linear", "tanh")],
 ]
 CONVOLUTIONS = [
+    lambda tf: tf.layers.conv2d(x(tf, None, 10, 10, 4), 3, 3, activation="softplus"),
     lambda tf: tf.layers.conv1d(x(tf, None, 10, 4), 3, 3),
     lambda tf: tf.layers.conv1d(x(tf, None, 10, 4), 3, 3, dilation_rate=2, padding="same", name="d"),
     lambda tf: tf.layers.conv1d(x(tf, None, 10, 4), 3, 3, dilation_rate=2, padding="causal"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,6 +56,18 @@ def apply(op_type: str, *inputs: Any, name: str | None = None, **attrs: Any) -> 
                     op_def.quick[types] = {key: op.attrs[key] for key in op_def.attrs}, tuple(op.output_types)
                 return op.outputs[0]
     return outputs_of(apply_op(op_type, *inputs, name=name, **attrs))
+
+
+def apply_named(op_type: str, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
+    """As `apply` of an op with several outputs, and returns a namedtuple of them, as TensorFlow does."""
+    return _outputs_type(op_type)(*apply(op_type, *inputs, name=name, **attrs))
+
+
+@functools.cache
+def _outputs_type(op_type: str) -> Any:
+    op_def = registry.get(op_type)
+    assert op_def is not None, op_type
+    return collections.namedtuple(op_type, [arg.name for arg in op_def.outputs])
 
 
 def _plain_types(graph: Graph, inputs: tuple[Any, ...]) -> tuple[DType, ...] | None:

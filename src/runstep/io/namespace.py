@@ -49,6 +49,7 @@ from runstep.ops.strings import (
     decode_base64,
     encode_base64,
 )
+from runstep.train.graph_io import write_graph
 
 __all__ = [
     "FixedLenFeature",
@@ -86,4 +87,5 @@ __all__ = [
     "serialize_sparse",
     "serialize_tensor",
     "write_file",
+    "write_graph",
 ]

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
 from typing import Any
 
 from runstep.graph.shapes import TensorShape
+
+_ACTIVATIONS = "elu leaky_relu relu relu6 selu sigmoid softmax softplus softsign swish tanh".split()
+
+
+def activation_function(value: str | Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
+    """The function that an argument `activation` means: itself, or the one of `tf.nn` that it names; None for "linear".
+
+    Raises:
+      ValueError: there is none of that name.
+    """
+    if not isinstance(value, str):
+        return value
+    if value == "linear":
+        return None
+    if value not in _ACTIVATIONS:
+        raise ValueError(f"Unknown activation function: '{value}'; known: linear, {', '.join(_ACTIVATIONS)}.")
+    found: Callable[[Any], Any] = getattr(importlib.import_module("runstep.nn"), value)
+    return found
 
 
 def data_format_of(value: str) -> str:

@@ -7,7 +7,15 @@ from typing import Any
 
 from runstep.graph.shapes import TensorShape
 from runstep.graph.tensor import Tensor, TensorLike
-from runstep.layers.arguments import channels, data_format_of, op_data_format, padding_of, sizes_of, window_output
+from runstep.layers.arguments import (
+    activation_function,
+    channels,
+    data_format_of,
+    op_data_format,
+    padding_of,
+    sizes_of,
+    window_output,
+)
 from runstep.layers.base import Layer
 from runstep.layers.input_spec import InputSpec
 from runstep.ops.joining import pad
@@ -65,7 +73,7 @@ class Conv(Layer):
                 "`strides > 1` not supported in conjunction with `dilation_rate > 1`. Received: "
                 f"strides={self.strides} and dilation_rate={self.dilation_rate}"
             )
-        self.activation, self.use_bias = activation, use_bias
+        self.activation, self.use_bias = activation_function(activation), use_bias
         self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
         self.kernel_regularizer, self.bias_regularizer = kernel_regularizer, bias_regularizer
         self.kernel_constraint, self.bias_constraint = kernel_constraint, bias_constraint
@@ -157,7 +165,7 @@ class Conv1D(Conv):
       filters: the channels of the outputs. kernel_size, strides, dilation_rate: one for all spatial axes or one for
         each; strides and dilation exclude each other. padding: "valid", "same", or "causal": no
         output sees a later step.
-      activation: a function of the sum; none by default. The others: as `Dense`; `kernel` is
+      activation: a function of the sum, or its name; none by default. The others: as `Dense`; `kernel` is
         [*kernel_size, input channels, filters].
     """
 
@@ -214,7 +222,7 @@ class Conv2D(Conv):
     Args:
       filters: the channels of the outputs. kernel_size, strides, dilation_rate: one for all spatial axes or one for
         each; strides and dilation exclude each other. padding: "valid" or "same".
-      activation: a function of the sum; none by default. The others: as `Dense`; `kernel` is
+      activation: a function of the sum, or its name; none by default. The others: as `Dense`; `kernel` is
         [*kernel_size, input channels, filters].
     """
 
@@ -271,7 +279,7 @@ class Conv3D(Conv):
     Args:
       filters: the channels of the outputs. kernel_size, strides, dilation_rate: one for all spatial axes or one for
         each; strides and dilation exclude each other. padding: "valid" or "same".
-      activation: a function of the sum; none by default. The others: as `Dense`; `kernel` is
+      activation: a function of the sum, or its name; none by default. The others: as `Dense`; `kernel` is
         [*kernel_size, input channels, filters].
     """
 

@@ -9,7 +9,7 @@ from runstep.graph import dtypes
 from runstep.graph.convert import constant, convert_to_tensor
 from runstep.graph.shapes import TensorShape
 from runstep.graph.tensor import Tensor, TensorLike
-from runstep.layers.arguments import data_format_of
+from runstep.layers.arguments import activation_function, data_format_of
 from runstep.layers.base import Layer
 from runstep.layers.input_spec import InputSpec
 from runstep.ops.basic import identity
@@ -31,7 +31,7 @@ class Dense(Layer):
     """`activation(inputs @ kernel + bias)`, over the last axis (source: tf.layers.Dense).
 
     Args:
-      units: the size of the last axis of the outputs. activation: a function of the sum; none by default.
+      units: the size of the last axis of the outputs. activation: a function of the sum, or its name; none by default.
       use_bias: whether there is a bias. The others: how `kernel` [inputs, units] and `bias` [units] start, which losses
         they add, what constrains them after updates; a loss from the outputs; as `Layer`.
 
@@ -61,7 +61,7 @@ class Dense(Layer):
             raise ValueError(
                 f"Received an invalid value for `units`, expected a positive integer. Received: units={units}"
             )
-        self.activation = activation
+        self.activation = activation_function(activation)
         self.use_bias = use_bias
         self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
         self.kernel_regularizer, self.bias_regularizer = kernel_regularizer, bias_regularizer

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from runstep.graph import dtypes
-from runstep.graph.apply import apply
+from runstep.graph.apply import apply, apply_named
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import name_scope
 from runstep.graph.tensor import Tensor, TensorLike
@@ -63,9 +63,9 @@ def cholesky_solve(chol: TensorLike, rhs: TensorLike, name: str | None = None) -
         return apply("MatrixTriangularSolve", chol, found, adjoint=True, lower=True)
 
 
-def qr(input: TensorLike, full_matrices: bool = False, name: str | None = None) -> tuple[Tensor, Tensor]:
+def qr(input: TensorLike, full_matrices: bool = False, name: str | None = None) -> Any:
     """Orthogonal q and upper triangular r with q @ r = input. Source: `tf.qr`."""
-    return apply("Qr", input, full_matrices=full_matrices, name=name)
+    return apply_named("Qr", input, full_matrices=full_matrices, name=name)
 
 
 def svd(tensor: TensorLike, full_matrices: bool = False, compute_uv: bool = True, name: str | None = None) -> Any:
@@ -82,9 +82,9 @@ def matrix_determinant(input: TensorLike, name: str | None = None) -> Tensor:
     return apply("MatrixDeterminant", input, name=name)
 
 
-def slogdet(input: TensorLike, name: str | None = None) -> tuple[Tensor, Tensor]:
+def slogdet(input: TensorLike, name: str | None = None) -> Any:
     """Signs and logarithms of the absolute values of determinants. Source: `tf.linalg.slogdet`."""
-    return apply("LogMatrixDeterminant", input, name=name)
+    return apply_named("LogMatrixDeterminant", input, name=name)
 
 
 def logdet(matrix: TensorLike, name: str | None = None) -> Tensor:
@@ -186,9 +186,9 @@ def adjoint(matrix: TensorLike, name: str | None = None) -> Tensor:
 # --- LU factors ---------------------------------------------------------------------------------------------------
 
 
-def lu(input: TensorLike, output_idx_type: Any = dtypes.int32, name: str | None = None) -> tuple[Tensor, Tensor]:
+def lu(input: TensorLike, output_idx_type: Any = dtypes.int32, name: str | None = None) -> Any:
     """Both triangular factors in one matrix, and the order of rows that they are of. Source: `tf.linalg.lu`."""
-    return apply("Lu", input, output_idx_type=output_idx_type, name=name)
+    return apply_named("Lu", input, output_idx_type=output_idx_type, name=name)
 
 
 def _unit_lower(lower_upper: Tensor, dims: Tensor | None = None) -> Tensor:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from runstep.graph import dtypes
-from runstep.graph.apply import apply
+from runstep.graph.apply import apply, apply_named
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import name_scope
 from runstep.graph.tensor import Tensor, TensorLike
@@ -248,9 +248,9 @@ def sparse_softmax_cross_entropy_with_logits(
 
 def top_k(
     input: TensorLike, k: TensorLike = 1, sorted: bool = True, index_type: Any = dtypes.int32, name: str | None = None
-) -> tuple[Tensor, Tensor]:
-    """The `k` largest elements of each row, and where they are. Source: `tf.nn.top_k`."""
-    return apply("TopKV2", input, k, sorted=sorted, index_type=index_type, name=name)
+) -> Any:
+    """The `k` largest elements of each row (`values`), and where they are (`indices`). Source: `tf.nn.top_k`."""
+    return apply_named("TopKV2", input, k, sorted=sorted, index_type=index_type, name=name)
 
 
 def in_top_k(predictions: TensorLike, targets: TensorLike, k: TensorLike, name: str | None = None) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from runstep.graph import dtypes
-from runstep.graph.apply import apply
+from runstep.graph.apply import apply, apply_named
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import name_scope
 from runstep.graph.tensor import Tensor, TensorLike
@@ -197,14 +197,14 @@ def max_pool_with_argmax(
     name: str | None = None,
     output_dtype: Any = None,
     include_batch_in_index: bool = False,
-) -> tuple[Tensor, Tensor]:
+) -> Any:
     """Max pooling, and where in the flattened image each maximum was. Source: `tf.nn.max_pool_with_argmax`."""
     if data_format != "NHWC":
         raise ValueError(
             f"`data_format` values other than 'NHWC' are not supported. Received: data_format={data_format}"
         )
     index_type = one_of("output_dtype", output_dtype, "Targmax", Targmax)
-    return apply(
+    return apply_named(
         "MaxPoolWithArgmax",
         input,
         ksize=ksize,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from runstep.graph import shapes
-from runstep.graph.apply import apply
+from runstep.graph.apply import apply_named
 from runstep.graph.random_seed import seed_attrs
-from runstep.graph.tensor import Tensor, TensorLike
+from runstep.graph.tensor import TensorLike
 from runstep.ops.common import Shapes
 from runstep.ops.random import SEEDS
 from runstep.ops.registry import op
@@ -22,7 +22,7 @@ __all__ = [
     "uniform_candidate_sampler",
 ]
 
-Sampled = tuple[Tensor, Tensor, Tensor]
+Sampled = Any  # a namedtuple of three tensors
 
 
 def _sampled(op: Any) -> Shapes:
@@ -77,7 +77,7 @@ op(
 
 
 def _sampler(op_type: str, true_classes: Any, seed: Any, name: Any, **attrs: Any) -> Sampled:
-    return apply(op_type, true_classes, name=name, **seed_attrs(seed), **attrs)
+    return apply_named(op_type, true_classes, name=name, **seed_attrs(seed), **attrs)
 
 
 def uniform_candidate_sampler(
@@ -222,6 +222,6 @@ def compute_accidental_hits(
 
     Source: `tf.nn.compute_accidental_hits`.
     """
-    return apply(
+    return apply_named(
         "ComputeAccidentalHits", true_classes, sampled_candidates, num_true=num_true, name=name, **seed_attrs(seed)
     )

@@ -6,7 +6,8 @@ import itertools
 import os
 from typing import Any
 
-from runstep import errors, gfile
+from runstep import errors
+from runstep.gfile import GFile
 from runstep.graph.graph import Graph
 from runstep.io.failures import failed
 
@@ -56,7 +57,7 @@ def read_message(kind: Any, path: str, what: str) -> Any:
     from google.protobuf.message import DecodeError
 
     try:
-        with gfile.GFile(path, "rb") as file:
+        with GFile(path, "rb") as file:
             content = file.read()
     except errors.NotFoundError:
         raise OSError(f"File does not exist. Received: {path}.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import time
@@ -189,6 +190,10 @@ class FileWriterCache:
             for writer in FileWriterCache._cache.values():
                 writer.close()
             FileWriterCache._cache.clear()
+
+
+# Hooks share these writers and none of them may close one.
+atexit.register(FileWriterCache.clear)
 
 
 def summary_iterator(path: str) -> Iterator[Any]:
