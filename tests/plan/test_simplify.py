@@ -251,3 +251,22 @@ def test_random_graphs(seed: int) -> None:
         results.append(run(grow, image, level=level)[0])
     for a, b in zip(*results, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5 * max(1.0, np.abs(b).max()))
+
+
+def test_a_constant_that_is_rewritten_away_leaves_its_waiting_behind() -> None:
+    """TensorFlow puts a block's control edges on the constant, not on the sum that takes it."""
+    ran: list[str] = []
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, [None, 70])
+        note = tf.py_func(lambda: ran.append("ran"), [], [])
+        with tf.control_dependencies([note]):
+            for build in (
+                lambda: x + 0.0,
+                lambda: x * 1.0,
+                lambda: tf.nn.relu(x + 2.0),
+                lambda: tf.tanh(x * 2.0) + 1.0,
+            ):
+                y = build()
+                ran.clear()
+                session.run(y, {x: np.ones((2, 70), np.float32)})
+                assert ran == ["ran"]

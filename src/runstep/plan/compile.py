@@ -24,7 +24,7 @@ from runstep.plan.cost import TURNS, may_take_any_time
 from runstep.plan.device import Placement, PlanDevice
 from runstep.plan.emit import Emitter, Segment
 from runstep.plan.estimate import LITTLE, SHARE, TINY, Estimate, limits_of, looks_tiny
-from runstep.plan.fold import NO_REWRITES, Rewriter, Rewrites, resolve
+from runstep.plan.fold import NO_REWRITES, Rewriter, Rewrites, inherit_waits, resolve
 from runstep.plan.frames import NEVER, ControlFlow, Item
 from runstep.plan.fuse import fuse
 from runstep.plan.idioms import idioms, through
@@ -338,6 +338,7 @@ class _Work:
         while self._rules.fold and self._pruned.has_control_flow and find_stacks(live, ends):
             live = self._live(fetches, targets)
         live = reread(live)
+        inherit_waits(live)
         if self._rules.simplify:
             live = simplify(live, ends)
             if not staged:  # there, what waits for an idle node waits for its feeds

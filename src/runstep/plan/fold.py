@@ -3,16 +3,17 @@ skipped."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 import numpy as np
 
 from runstep.graph.shapes import num_elements
-from runstep.plan.node import PASS, PlanNode, Ref
+from runstep.plan.node import ENTERS, MERGES, PASS, SWITCHES, PlanNode, Ref
 from runstep.plan.prune import PASS as PASS_TYPES
 
+_PIVOTS = SWITCHES | MERGES | ENTERS | {"LoopCond"}
 _SMALL = 64  # bytes: constants up to this size are compared by value
 
 
@@ -125,6 +126,27 @@ def _inherit_controls(node: PlanNode) -> None:
     for source, _ in node.inputs:
         found.update(dict.fromkeys(source.controls))
     node.controls = list(found)
+
+
+def inherit_waits(live: Sequence[PlanNode]) -> None:
+    """Who reads a known node waits himself for what that one waits for: rewrites may take the value and leave the node.
+
+    What only tells in which branch or loop a constant is stays with it.
+    """
+    for node in live:
+        for source, _ in node.inputs:
+            if source.known is not None and source.controls:
+                found = [control for control in source.controls if not _is_pivot(control)]
+                if found:
+                    node.controls = list(dict.fromkeys([*node.controls, *found]))
+
+
+def _is_pivot(node: PlanNode) -> bool:
+    while node.kernel is PASS or node.type == "Identity":
+        if not node.inputs:
+            return False
+        node = node.inputs[0][0]
+    return node.type in _PIVOTS
 
 
 def _same_attrs(a: dict[str, Any], b: dict[str, Any]) -> bool:
