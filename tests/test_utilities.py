@@ -235,6 +235,7 @@ def messages(caplog: pytest.LogCaptureFixture) -> Any:
     logger = python_logging.getLogger("tensorflow")
     level, propagate = logger.level, logger.propagate
     logger.propagate = True
+    logger.setLevel(python_logging.WARNING)  # other tests make TensorFlow silent
     yield caplog
     logger.setLevel(level)
     logger.propagate = propagate

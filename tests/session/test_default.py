@@ -198,6 +198,8 @@ def test_text_of_several_interactive_sessions(same: Any) -> None:
         heard = Heard()
         logger = logging.getLogger("runstep" if tf is runstep else "tensorflow")
         logger.addHandler(heard)
+        level = logger.level
+        logger.setLevel(logging.ERROR)  # other tests make TensorFlow silent
         try:
             with tf.Graph().as_default():
                 first, second = tf.InteractiveSession(), tf.InteractiveSession()
@@ -205,6 +207,7 @@ def test_text_of_several_interactive_sessions(same: Any) -> None:
                 first.close()
         finally:
             logger.removeHandler(heard)
+            logger.setLevel(level)
         return heard.texts
 
     kind, found = same(program)

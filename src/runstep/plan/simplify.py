@@ -52,6 +52,10 @@ def simplify(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
     return _reachable([new for node in live for new in (*work.made.get(node, ()), node)], needed)
 
 
+_FEW = 64
+"""What a group may wait for to be left out: were each of many nodes to wait for all others, edges would be squared."""
+
+
 def _useful_controls(node: PlanNode) -> list[PlanNode]:
     inputs = {source for source, _ in node.inputs}
     found: dict[PlanNode, None] = {}
@@ -60,7 +64,7 @@ def _useful_controls(node: PlanNode) -> list[PlanNode]:
         control = stack.pop()
         if control in inputs or (control.known is not None and not control.controls):
             continue
-        if control.type == "NoOp" and control.feed < 0:
+        if control.type == "NoOp" and control.feed < 0 and len(control.controls) <= _FEW:
             stack.extend(control.controls[::-1])
         else:
             found[control] = None
