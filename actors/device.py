@@ -76,10 +76,6 @@ class DeviceActor:
 
         self._send, self._receive = trio.open_memory_channel[Execute](float("inf"))
 
-    @property
-    def is_open(self) -> bool:
-        return self._send is not None
-
     def post(self, message: Execute) -> None:
         """Puts a message in the mailbox; from inside the loop."""
         self._send.send_nowait(message)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import runstep as tf
-from runstep.kernels import parallel, tiles
+from runstep.kernels import blas, parallel, tiles
 
 UNARY: list[Any] = [tf.abs, tf.tanh, tf.nn.relu, tf.negative, tf.square, tf.sigmoid, lambda x: tf.nn.leaky_relu(x, 0.3)]
 BINARY: list[Any] = [
@@ -204,3 +204,12 @@ def test_a_split_covers_every_item_once_and_raises_what_a_part_raised() -> None:
         threads.split(9, fails)
     assert next(turns) == 3
     threads.split(3, lambda start, stop: threads.split(2, work))  # busy: the inner one is done in place
+
+
+@pytest.mark.parametrize("allowed", (1, 2))
+def test_a_split_keeps_to_the_threads_that_a_kernel_may_use(allowed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`intra_op_parallelism_threads` sets how many."""
+    monkeypatch.setattr(blas, "threads", lambda: allowed)
+    parts: list[tuple[int, int]] = []
+    parallel.split(10, lambda start, stop: parts.append((start, stop)))
+    assert sorted(parts) == ([(0, 10)] if allowed == 1 else [(0, 5), (5, 10)])

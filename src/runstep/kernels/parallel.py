@@ -13,15 +13,10 @@ from queue import SimpleQueue
 
 import numpy as np
 
+from runstep.kernels import blas
+
 Work = Callable[[int, int], None]
 """Does items start to stop of something; writes to places that nobody else writes to."""
-
-
-def _cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on this system
-        return os.cpu_count() or 1
 
 
 class _Part:
@@ -79,22 +74,16 @@ class _Threads:
                 del part
 
 
-_threads = _Threads(_cores())
-
-
-def set_threads(count: int) -> None:
-    """Splits work over `count` threads from now on, the caller's own among them; in the whole process."""
-    global _threads
-    if count != _threads.count:
-        _threads = _Threads(count)
+_threads = _Threads(1)
 
 
 def split(count: int, work: Work) -> None:
-    """Calls `work` on parts of range(count), on several threads at once, and returns when all are done.
+    """Calls `work` on parts of range(count), on as many threads as a kernel may use, and returns when all are done.
 
     Raises:
       BaseException: what one of the parts raised.
     """
+    _threads.count = blas.threads()
     if _threads.count < 2 or count < 2:
         work(0, count)
     else:
@@ -102,8 +91,8 @@ def split(count: int, work: Work) -> None:
 
 
 def _renew_after_fork() -> None:
-    set_threads(0)
-    set_threads(_cores())
+    global _threads
+    _threads = _Threads(1)
 
 
 os.register_at_fork(after_in_child=_renew_after_fork)
