@@ -19,14 +19,20 @@ def side(tf: Any) -> str:
 
 
 def model(tf: Any) -> Any:
-    """An operation that raises the global step; a variable that follows it; a summary."""
+    """An operation that raises the global step; a variable that follows it; a summary.
+
+    The step is raised after what hooks read of it, or TensorFlow's threads would decide what they read.
+    """
     step = tf.train.get_or_create_global_step()
+    tf.train.StepCounterHook().begin()  # makes the read that all hooks share
+    reads = tf.get_collection("global_step_read_op_cache")
+    assert reads
     v = tf.get_variable("v", initializer=10.0)
     now = v + 0.0
     tf.summary.scalar("v", now)
     with tf.control_dependencies([now]):
         moved = tf.assign_add(v, 0.5)
-    with tf.control_dependencies([moved]):
+    with tf.control_dependencies([moved, *reads]):
         return tf.assign_add(step, 1)
 
 
@@ -197,6 +203,7 @@ def test_models_that_are_not_ready(same: Same) -> None:
 
 
 def events(tf: Any, folder: Path) -> list[Any]:
+    """What was written to the folder's event files, which go: TensorFlow's writers of one second take one name."""
     found = []
     for file in sorted(name for name in os.listdir(folder) if "tfevents" in name):
         for event in tf.train.summary_iterator(f"{folder}/{file}"):
@@ -205,6 +212,7 @@ def events(tf: Any, folder: Path) -> list[Any]:
             rates = [value.tag for value in event.summary.value if "/sec" in value.tag]
             log = (event.session_log.status, os.path.basename(event.session_log.checkpoint_path))
             found.append((kind, event.step, values, rates, log if kind == "session_log" else None))
+        (folder / file).unlink()
     return found
 
 
@@ -245,8 +253,8 @@ def test_training_sessions(tmp_path: Path, same: Same) -> None:
                     while not sess.should_stop():
                         log(sess.run(train))
             tf.summary.FileWriterCache.clear()
-            log(sorted(name for name in os.listdir(folder) if "tfevents" not in name))
-        log(listener_calls, events(tf, folder), events(tf, folder / "more"))
+            log(events(tf, folder), events(tf, folder / "more"), sorted(os.listdir(folder)))
+        log(listener_calls)
 
     same(program, graph=False)
 

@@ -17,7 +17,7 @@ from runstep.protos.summary_pb2 import Summary
 from runstep.train.graph_io import write_graph
 from runstep.train.session_run_hook import SessionRunArgs, SessionRunHook
 from runstep.train.summary_io import FileWriterCache
-from runstep.variables.global_step import get_global_step
+from runstep.variables.global_step import READ_KEY, get_global_step
 from runstep.variables.variable import Variable
 
 __all__ = [
@@ -36,17 +36,15 @@ __all__ = [
     "SummarySaverHook",
 ]
 
-_READ_KEY = ("hooks", "global_step_read")  # no string: it is not exported
-
 
 def _step_read(hook: str) -> Any:
-    """A read of the global step, one for all hooks. It comes before what a run changes: hooks' fetches come first.
+    """A read of the global step, one for all hooks: the one that the graph has, or a plain one.
 
-    Plain, not the guarded one that `increment_global_step` waits for: hooks run when the variables are there, and a
-    branch would cost each step as much as a small model.
+    Plain, not guarded as `increment_global_step` makes it: hooks run when the variables are there, and a branch would
+    cost each step as much as a small model.
     """
     graph = get_default_graph()
-    found = graph.get_collection(_READ_KEY)
+    found = graph.get_collection(READ_KEY)
     if found:
         return found[0]
     step = get_global_step()
@@ -54,7 +52,7 @@ def _step_read(hook: str) -> Any:
         raise RuntimeError(f"Global step should be created to use {hook}.")
     with name_scope(None), name_scope(f"{step.op.name}/"):
         read = (step.read_value() if isinstance(step, Variable) else step) + 0
-    graph.add_to_collection(_READ_KEY, read)
+    graph.add_to_collection(READ_KEY, read)
     return read
 
 

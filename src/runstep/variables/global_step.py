@@ -22,7 +22,7 @@ __all__ = [
     "global_step",
 ]
 
-_READ_KEY = "global_step_read_op_cache"
+READ_KEY = "global_step_read_op_cache"
 _log = logging.getLogger("runstep")
 
 
@@ -97,7 +97,7 @@ def assert_global_step(global_step_tensor: Any) -> None:
 def get_or_create_global_step_read(graph: Graph | None = None) -> Tensor | None:
     """A read of the global step that comes before this step's increment; None where there is no global step."""
     graph = graph or get_default_graph()
-    cached = graph.get_collection(_READ_KEY)
+    cached = graph.get_collection(READ_KEY)
     if cached:
         return cached[0]
     step = get_global_step(graph)
@@ -106,7 +106,7 @@ def get_or_create_global_step_read(graph: Graph | None = None) -> Tensor | None:
     with graph.as_default(), name_scope(None), name_scope(step.op.name + "/"):
         value = step.initialized_value() if isinstance(step, Variable) else step
         read = value + 0
-    graph.add_to_collection(_READ_KEY, read)
+    graph.add_to_collection(READ_KEY, read)
     return read
 
 
