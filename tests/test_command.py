@@ -39,6 +39,30 @@ def test_show_lists_inputs_outputs_and_ops(model: Path, capsys: pytest.CaptureFi
     assert "       1  MatMul" in lines
 
 
+@pytest.fixture
+def saved_model(tmp_path: Path) -> Path:
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, [None, 2], name="x")
+        unused = tf.placeholder(tf.float32, name="unused")
+        y = tf.matmul(x, tf.get_variable("w", initializer=[[1.0], [2.0]]), name="y")
+        tf.add(y, unused, name="not_served")
+        session.run(tf.global_variables_initializer())
+        tf.saved_model.simple_save(session, str(tmp_path / "saved"), {"points": x}, {"scores": y})
+    return tmp_path / "saved"
+
+
+def test_saved_models_show_and_run_their_signatures(saved_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["show", str(saved_model)])
+    assert capsys.readouterr().out.splitlines()[:3] == [
+        "signature serving_default (tensorflow/serving/predict):",
+        "  in  points: x:0  float32  (?, 2)",
+        "  out scores: y:0  float32  (?, 1)",
+    ]
+    main(["bench", str(saved_model), "--time", "0"])  # what is not served is neither fed nor fetched
+    out = capsys.readouterr().out
+    assert "MatMul" in out and "Add" not in out
+
+
 def test_show_marks_unknown_ops(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     message = tf.GraphDef()
     message.node.add(name="odd", op="NoSuchOp")

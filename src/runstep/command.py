@@ -28,11 +28,16 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs the command that the arguments name; `SystemExit` with a message for what cannot be done."""
     parser = argparse.ArgumentParser(prog="runstep", description="Looks into frozen graphs and SavedModels.")
     commands = parser.add_subparsers(dest="command")
-    show = commands.add_parser("show", help="inputs, outputs and ops of a model")
+    show = commands.add_parser("show", help="signatures, or inputs and outputs, and ops of a model")
     bench = commands.add_parser("bench", help="time a model")
     for command in (show, bench):
         command.add_argument("model", type=Path, help="a frozen graph (.pb) or the folder of a SavedModel")
-    bench.add_argument("--outputs", nargs="*", default=None, help="names to fetch (default: what nothing else reads)")
+    bench.add_argument(
+        "--outputs",
+        nargs="*",
+        default=None,
+        help="names to fetch (default: the signature's, or what nothing else reads)",
+    )
     bench.add_argument("--batch", type=int, default=1, help="length of dimensions that the graph leaves open (1)")
     bench.add_argument("--feeds", type=Path, help="an .npz of values by tensor name, in place of random ones")
     bench.add_argument("--time", type=float, default=3.0, help="seconds to run (3)")
@@ -48,26 +53,28 @@ def main(arguments: list[str] | None = None) -> None:
             end="",
         )
     elif options.command == "show":
-        _show(_load(options.model))
+        _show(*_load(options.model))
     else:
-        _bench(_load(options.model), options)
+        _bench(*_load(options.model), options)
 
 
-def _load(path: Path) -> Any:
-    """A session on the model; its variables are restored."""
+def _load(path: Path) -> tuple[Any, dict[str, Any]]:
+    """A session on the model, its variables restored; and the signatures (SignatureDef messages) of a SavedModel."""
     graph = tf.Graph()
     session = tf.Session(graph=graph)
+    signatures: dict[str, Any] = {}
     try:
         with graph.as_default():
             if path.is_dir():
                 from runstep.saved_model import loader, tag_constants
 
-                loader.load(session, [tag_constants.SERVING], str(path))
+                meta_graph = loader.load(session, [tag_constants.SERVING], str(path))
+                signatures = dict(sorted(meta_graph.signature_def.items()))
             else:
                 tf.import_graph_def(path.read_bytes(), name="")
     except (OSError, tf.errors.OpError, ValueError) as error:
         sys.exit(f"Cannot load {path}: {error}")
-    return session
+    return session, signatures
 
 
 def _inputs(graph: Any) -> list[Any]:
@@ -86,14 +93,40 @@ def _outputs(graph: Any) -> list[Any]:
     ]
 
 
-def _show(session: Any) -> None:
+def _default(graph: Any, signatures: dict[str, Any]) -> tuple[list[Any], list[Any]]:
+    """What goes in and what comes out: as the default signature says, or else as the graph looks."""
+    chosen = signatures.get("serving_default") or next(iter(signatures.values()), None)
+    if chosen is None:
+        return _inputs(graph), _outputs(graph)
+    found = [[graph.get_tensor_by_name(info.name) for info in _plain(side).values()] for side in _sides(chosen)]
+    return found[0], found[1]
+
+
+def _sides(signature: Any) -> tuple[Any, Any]:
+    return signature.inputs, signature.outputs
+
+
+def _plain(infos: Any) -> dict[str, Any]:
+    """Of the TensorInfos of a signature those that are one tensor, by key."""
+    return {key: infos[key] for key in sorted(infos) if infos[key].name}
+
+
+def _show(session: Any, signatures: dict[str, Any]) -> None:
     from runstep.ops import registry
 
     graph = session.graph
-    for title, tensors in (("inputs", _inputs(graph)), ("outputs", _outputs(graph))):
-        print(f"{title}:")
-        for tensor in tensors:
-            print(f"  {tensor.name}  {tensor.dtype.name}  {tensor.shape}")
+    for name, signature in signatures.items():
+        if not name.startswith("__"):
+            print(f"signature {name} ({signature.method_name or 'no method'}):")
+            for title, infos in zip(("in ", "out"), _sides(signature), strict=True):
+                for key, info in _plain(infos).items():
+                    tensor = graph.get_tensor_by_name(info.name)
+                    print(f"  {title} {key}: {tensor.name}  {tensor.dtype.name}  {tensor.shape}")
+    if not signatures:
+        for title, tensors in (("inputs", _inputs(graph)), ("outputs", _outputs(graph))):
+            print(f"{title}:")
+            for tensor in tensors:
+                print(f"  {tensor.name}  {tensor.dtype.name}  {tensor.shape}")
     counts = Counter(op.type for op in graph.get_operations())
     print(f"ops: {sum(counts.values())} nodes of {len(counts)} types")
     for kind, count in counts.most_common():
@@ -109,16 +142,17 @@ def _value(tensor: Any, batch: int) -> np.ndarray:
     return (rng.random(shape) if kind.kind in "fc" else rng.integers(0, 2, shape)).astype(kind)
 
 
-def _bench(session: Any, options: Any) -> None:
+def _bench(session: Any, signatures: dict[str, Any], options: Any) -> None:
     graph = session.graph
-    fetches = options.outputs or [tensor.name for tensor in _outputs(graph)]
+    inputs, outputs = _default(graph, signatures)
+    fetches = options.outputs or [tensor.name for tensor in outputs]
     if not fetches:
         sys.exit("Nothing to fetch: name it with --outputs.")
     if options.feeds is not None:
         with np.load(options.feeds, allow_pickle=False) as file:
             feeds = {name.removeprefix("in:"): file[name] for name in file if not name.startswith("out:")}
     else:
-        feeds = {tensor.name: _value(tensor, options.batch) for tensor in _inputs(graph)}
+        feeds = {tensor.name: _value(tensor, options.batch) for tensor in inputs}
     try:
         start = time.perf_counter()
         session.run(fetches, feeds)

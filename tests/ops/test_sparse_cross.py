@@ -34,7 +34,7 @@ DENSE, WHOLE = strings(2, 2), ints(2, 2, high=1000, dtype="int64")
 
 
 def cross(op, columns, dense, *more, error=None, **attrs):
-    indices, values, shapes = ([list(part) for part in zip(*columns, strict=True)] if columns else ([], [], []))
+    indices, values, shapes = [list(part) for part in zip(*columns, strict=True)] if columns else ([], [], [])
     return case(op, indices, values, shapes, dense, *more, error=error, **attrs)
 
 

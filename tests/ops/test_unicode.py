@@ -80,7 +80,12 @@ CASES = [
         for encoding in ("UTF-16-BE", "UTF-32-BE")
     ],
     case(
-        "UnicodeTranscode", of(GOOD), **UTF8, output_encoding="UTF-8", replace_control_characters=True, errors="strict",
+        "UnicodeTranscode",
+        of(GOOD),
+        **UTF8,
+        output_encoding="UTF-8",
+        replace_control_characters=True,
+        errors="strict",
         error=INVALID,
     ),
     case("UnicodeDecode", of(GOOD), **UTF8, replace_control_characters=True, errors="strict"),

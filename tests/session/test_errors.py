@@ -210,6 +210,44 @@ def test_unknown_devices(tf: Any) -> None:
         assert session.run(c) == 1.0
 
 
+def test_unknown_devices_say_where_kernels_are(rs: Any) -> None:
+    with rs.device("/gpu:7"):
+        root = rs.sqrt(rs.placeholder(rs.float32, name="x"))
+    error = _fails(rs, root, {"x:0": 1.0})
+    assert "Kernels for Sqrt exist on /job:localhost/replica:0/task:0/device:CPU:0; asked for /device:GPU:7" in (
+        error.__notes__
+    )
+
+
+def test_all_unknown_ops_are_named(rs: Any) -> None:
+    message = rs.GraphDef()
+    for name, op, inputs in (("a", "Foo", []), ("b", "Foo", ["a"]), ("c", "Bar", ["b"]), ("d", "Other", [])):
+        message.node.add(name=name, op=op, input=inputs)
+    rs.import_graph_def(message, name="")
+    error = _fails(rs, "c")
+    assert isinstance(error, rs.errors.NotFoundError) and "Op type not registered 'Foo'" in error.message
+    assert error.__notes__ == ["Of the ops that this run needs, these are not registered: Foo (a and 1 more), Bar (c)"]
+
+
+def test_uninitialized_variables_are_counted(rs: Any) -> None:
+    made = [rs.get_variable(f"v{i}", initializer=1.0, use_resource=bool(i % 2)) for i in range(8)]
+    total = rs.add_n([variable + 0.0 for variable in made])
+    with rs.Session() as session:
+        for run in (session.run, lambda fetch: session.make_callable(fetch)()):
+            with pytest.raises(rs.errors.FailedPreconditionError) as caught:
+                run(total)
+            assert (
+                "8 of 8 variables are uninitialized: v0, v1, v2, v3, v4, .... Run tf.global_variables_init"
+                in (caught.value.__notes__[-1])
+            )
+        session.run([variable.initializer for variable in made[:7]])
+        with pytest.raises(rs.errors.FailedPreconditionError) as caught:
+            session.run(total)
+        assert caught.value.__notes__[-1].startswith("1 of 8 variables are uninitialized: v7. Run ")
+        session.run(made[7].initializer)
+        assert session.run(total) == 8.0
+
+
 def test_unknown_jobs(tf: Any) -> None:
     """S186: no soft placement helps."""
     with tf.device("/job:elsewhere/cpu:0"):

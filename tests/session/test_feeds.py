@@ -181,6 +181,18 @@ def test_lost_fractions_are_reported(rs: Any) -> None:
     with rs.Session() as session:
         with pytest.warns(RuntimeWarning, match="values such as 1.5 lose their fraction as int32"):
             assert session.run(rs.identity(x), {x: 1.5}) == 1
+    y = rs.identity(x)
+    with rs.Session(strict_feeds=True) as session:
+        handle = session.partial_run_setup(y, [x])
+        for call in (
+            lambda: session.run(y, {x: 1.5}),
+            lambda: session.make_callable(y, [x])(1.5),
+            lambda: session.make_callable(y, [x], accept_options=True)(1.5),
+            lambda: session.partial_run(handle, y, {x: 1.5}),
+        ):
+            with pytest.raises(TypeError, match="values such as 1.5 lose their fraction as int32"):
+                call()
+        assert session.run(y, {x: 2.0}) == 2
 
 
 @pytest.mark.parametrize(
@@ -412,10 +424,24 @@ def test_unfed_placeholders(tf: Any) -> None:
 def test_all_unfed_placeholders_are_named(rs: Any) -> None:
     """S102: with what needs them, and what was fed."""
     x, y, z = (rs.placeholder(rs.float32, name=name) for name in "xyz")
-    with pytest.raises(rs.errors.InvalidArgumentError, match="placeholder tensor '[xy]'") as caught:
-        rs.Session().run(x + y * z, {z: 1.0})
-    notes = "\n".join(caught.value.__notes__)
-    assert "Not fed either: '" in notes and "is needed by" in notes and "Fed: z:0" in notes
+    with pytest.raises(rs.errors.InvalidArgumentError, match="placeholder tensor 'x'") as caught:
+        rs.Session().run(rs.sqrt(rs.tanh(x) + y * z, name="end"), {z: 1.0})
+    assert caught.value.__notes__ == ["Needed by end <- add <- Tanh <- x", "Not fed either: 'y:0'", "Fed: z:0"]
+    for _ in range(20):
+        x = rs.negative(x)
+    with pytest.raises(rs.errors.InvalidArgumentError, match="placeholder tensor 'x'") as caught:
+        rs.Session().run(x)
+    assert (
+        caught.value.__notes__[0]
+        == "Needed by Neg_19 <- Neg_18 <- Neg_17 <- Neg_16 <- ... <- Neg_2 <- Neg_1 <- Neg <- x"
+    )
+
+
+def test_a_wrong_feed_is_told_before_a_missing_one(tf: Any) -> None:
+    """S96, S102."""
+    x, y = (tf.placeholder(tf.float32, [None, 4], name=name) for name in "xy")
+    with tf.Session() as session, pytest.raises(ValueError, match=r"Cannot feed value of shape \(2, 3\)"):
+        session.run(x + y, {y: np.ones((2, 3))})
 
 
 def test_fetching_what_is_fed(tf: Any) -> None:

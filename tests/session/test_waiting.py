@@ -81,9 +81,7 @@ def test_many_steps_share_one_queue() -> None:
         value = tf.placeholder(tf.int32, [])
         put, take = queue.enqueue(value), queue.dequeue()
         takers = [_in_thread(lambda: [int(session.run(take)) for _ in range(20)]) for _ in range(3)]
-        putters = [
-            _in_thread(lambda n=n: [session.run(put, {value: n * 30 + i}) for i in range(30)]) for n in range(2)
-        ]
+        putters = [_in_thread(lambda n=n: [session.run(put, {value: n * 30 + i}) for i in range(30)]) for n in range(2)]
         for thread, _ in takers + putters:
             thread.join(30)
         assert sorted(sum((found[0] for _, found in takers), [])) == list(range(60))

@@ -284,9 +284,7 @@ def function_named(graph: Graph, name: str) -> Function:
     return found
 
 
-def call(
-    graph: Graph, name: NameAttrs, inputs: Sequence[Tensor], types: Sequence[DType] | None = None
-) -> list[Tensor]:
+def call(graph: Graph, name: NameAttrs, inputs: Sequence[Tensor], types: Sequence[DType] | None = None) -> list[Tensor]:
     """Adds a call of a library function, PartitionedCall or StatefulPartitionedCall, and returns its outputs."""
     from runstep.graph.apply import apply
 

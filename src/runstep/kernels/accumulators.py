@@ -148,14 +148,10 @@ class SparseAccumulator(Accumulator):
             if found is None or self.shape is None:
                 continue
             if len(found) != len(self.shape):
-                raise invalid(
-                    f"Shape mismatch: expected {what} rank to be {len(self.shape)}, got {len(found)}"
-                )
+                raise invalid(f"Shape mismatch: expected {what} rank to be {len(self.shape)}, got {len(found)}")
             for axis, (size, wanted) in enumerate(zip(found, self.shape, strict=True)):
                 if wanted is not None and int(size) != wanted and (what == "shape" or axis):
-                    raise invalid(
-                        f"Shape mismatch: expected {what} dim {axis} to be {wanted}, got {int(size)}"
-                    )
+                    raise invalid(f"Shape mismatch: expected {what} dim {axis} to be {wanted}, got {int(size)}")
 
     def _add(self, indices: Any, values: Any, shape: Any) -> None:
         if self._first is None and not self._rows:
@@ -181,9 +177,7 @@ class SparseAccumulator(Accumulator):
             indices, values = self._first
         else:
             indices = np.array(list(self._rows), np.int64)
-            rows = [
-                row[0] / row[0].dtype.type(row[1]) if self.mean else row[0] for row in self._rows.values()
-            ]
+            rows = [row[0] / row[0].dtype.type(row[1]) if self.mean else row[0] for row in self._rows.values()]
             values = np.array(rows, self.dtype.np)
         if shape is None:
             shape = (None, *values.shape[1:])

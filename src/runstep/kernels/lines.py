@@ -121,7 +121,7 @@ class Shared:
 class Turn:
     """One at a time, first come, first served: a lock that is waited for by parking.
 
-        async with turn: ...
+    async with turn: ...
     """
 
     def __init__(self, reason: str) -> None:

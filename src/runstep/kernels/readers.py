@@ -130,8 +130,11 @@ class Reader:
             raise invalid(
                 f"Could not parse state for {self.kind} '{self.name}': {message.decode(errors='replace')}"
             ) from None
-        if state.work_started < 0 or state.work_finished < 0 or state.num_records_produced < 0 or (
-            state.work_started < state.work_finished
+        if (
+            state.work_started < 0
+            or state.work_finished < 0
+            or state.num_records_produced < 0
+            or (state.work_started < state.work_finished)
         ):
             raise invalid(f"Unexpected state of {self.kind} '{self.name}'")
         self.started, self.finished = state.work_started, state.work_finished

@@ -136,7 +136,7 @@ def profile(session: BaseSession, fetches: Any, feed_dict: Any, steps: int) -> P
     except errors.OpError as error:
         raise explained(error) from None
     fed = [
-        feeds.converter(tensor, i in plan.kept_feeds)(value)
+        feeds.converter(tensor, i in plan.kept_feeds, session._strict_feeds)(value)
         for i, (tensor, value) in enumerate(zip(tensors, values, strict=True))
     ]
     records = []

@@ -248,6 +248,4 @@ def _of_one_type(values: list[Any], names: list[str], dtype: Any) -> list[Tensor
     ]
     order = (dtypes.int32, dtypes.int64, dtypes.float32, dtypes.float64)
     widest = max((tensor.dtype for tensor in tensors), key=lambda kind: order.index(kind) if kind in order else -1)
-    return [
-        tensor if tensor.dtype is widest else apply("Cast", tensor, DstT=widest) for tensor in tensors
-    ]
+    return [tensor if tensor.dtype is widest else apply("Cast", tensor, DstT=widest) for tensor in tensors]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -18,7 +17,6 @@ from runstep.graph.graph import Graph
 from runstep.graph.operation import Operation
 from runstep.graph.shapes import RawShape
 from runstep.graph.tensor import Tensor
-from runstep.ops import registry
 from runstep.plan import calls, elementwise, regions
 from runstep.plan.cost import TURNS, may_take_any_time
 from runstep.plan.device import Placement, PlanDevice
@@ -44,6 +42,7 @@ from runstep.plan.node import (
 )
 from runstep.plan.pieces import collected, parts_of
 from runstep.plan.prune import PASS as PASS_TYPES, Pruned, prune
+from runstep.plan.refusals import is_unknown, placeholder_error, similar, unknown_ops
 from runstep.plan.remap import remap
 from runstep.plan.reread import reread
 from runstep.plan.simplify import simplify
@@ -244,7 +243,7 @@ class Compiler:
                 None,
                 node.op,
                 f"Function {name.name} is not defined: node {node.name} ({node.type}) calls "
-                f"it.{_near(name.name, graph._functions)}",
+                f"it.{similar(name.name, graph._functions)}",
             )
         key = (function, device.name, repr(sorted((k, repr(v)) for k, v in name.attrs.items())))
         if key in self._bodies:
@@ -290,26 +289,6 @@ class Compiler:
         missing = [node.op for node in pruned.nodes if node.type in _PLACEHOLDERS and not node.controls]
         if missing:
             raise placeholder_error(missing, feeds, pruned)  # type: ignore[arg-type]
-
-
-def placeholder_error(missing: Sequence[Operation], feeds: Sequence[Tensor], pruned: Pruned) -> errors.OpError:
-    """The error of a run that needs placeholders that nobody fed: the first as TensorFlow says it, then all of them."""
-    op = missing[0]
-    error = errors.InvalidArgumentError(op.node_def, op, f"{_ask(op)}\n\t [[{{{{node {op.name}}}}}]]")
-    consumers = [node.name for node in pruned.nodes if any(source.op is op for source, _ in node.inputs)]
-    if consumers:
-        error.add_note(f"'{op.name}:0' is needed by {', '.join(consumers[:4])}{' ...' if len(consumers) > 4 else ''}")
-    if len(missing) > 1:
-        error.add_note("Not fed either: " + ", ".join(f"'{other.name}:0'" for other in missing[1:]))
-    error.add_note("Fed: " + (", ".join(tensor.name for tensor in feeds) or "nothing"))
-    return error
-
-
-def _ask(op: Operation) -> str:
-    tensor = op.outputs[0]
-    name = tensor.dtype.name.replace("float32", "float").replace("float64", "double").replace("float16", "half")
-    shape = f" and shape {shapes.text(tensor.raw_shape)}" if tensor.raw_shape else ""  # a scalar's is not told
-    return f"You must feed a value for placeholder tensor '{op.name}' with dtype {name}{shape}"
 
 
 class _Work:
@@ -446,13 +425,8 @@ class _Work:
         node.device = node.where.name
         if op.type in _STRUCTURE or calls.is_call(node):
             return
-        if op.op_def is None and registry.get(op.type) is None:
-            raise errors.NotFoundError(
-                op.node_def,
-                op,
-                f"Op type not registered '{op.type}' in this build of runstep: node {op.name} needs it."
-                f"{_near(op.type, registry.names())}\n\t [[{{{{node {op.name}}}}}]]",
-            )
+        if is_unknown(op):
+            raise unknown_ops(op, self._pruned)
         if self._rules.deduplicate and node.type in PASS_TYPES and rewriter.passes(node):
             return
         if node.type in _PLACEHOLDERS:
@@ -637,8 +611,3 @@ def _no_kernel(node: PlanNode) -> errors.OpError:
         f"[{asked}]. {tail}"
         f"\n\t [[{{{{node {op.name}}}}}]]",
     )
-
-
-def _near(name: str, names: Any) -> str:
-    found = difflib.get_close_matches(name, list(names), n=3)
-    return f" Similar: {', '.join(found)}." if found else ""

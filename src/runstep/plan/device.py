@@ -73,7 +73,7 @@ class Placement:
 
     def _refusal(self, op: Operation) -> errors.OpError:
         available = ", ".join(device.name for device in self._devices)
-        return errors.InvalidArgumentError(
+        error = errors.InvalidArgumentError(
             op.node_def,
             op,
             f"Cannot assign a device for operation {op.name}: {{{{node {op.name}}}}} was explicitly assigned to "
@@ -82,3 +82,6 @@ class Placement:
             "To run it elsewhere, set allow_soft_placement=True in the ConfigProto or change tf.device(...)."
             f"\n\t [[{{{{node {op.name}}}}}]]",
         )
+        able = [device.name for device in self._devices if device.kernels.rows(op.type)]
+        error.add_note(f"Kernels for {op.type} exist on {', '.join(able) or 'none of them'}; asked for {op.device}")
+        return error

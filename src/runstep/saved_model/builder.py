@@ -23,7 +23,6 @@ from runstep.train.saver import Saver, everything
 __all__ = ["SavedModelBuilder", "simple_save"]
 
 
-
 class SavedModelBuilder:
     """Writes a SavedModel (source: tf.saved_model.Builder).
 

@@ -18,7 +18,6 @@ from runstep.variables.facts import with_scope
 __all__ = ["load", "maybe_saved_model_directory"]
 
 
-
 def maybe_saved_model_directory(export_dir: str) -> bool:
     """Whether a folder looks like a SavedModel: it has such a file."""
     export_dir = os.fspath(export_dir)

@@ -152,7 +152,7 @@ def shapes_of(tensors: Sequence[Tensor], values: Sequence[Any]) -> list[RawShape
     return found
 
 
-def converter(tensor: Tensor, keep: bool, strict: bool = False, limit: int | None = None) -> Convert:
+def converter(tensor: Tensor, keep: bool, strict: bool, limit: int | None = None) -> Convert:
     """The function that makes an array of a value fed for `tensor`, as TensorFlow would (S93-S98).
 
     Args:
@@ -183,6 +183,13 @@ def converter(tensor: Tensor, keep: bool, strict: bool = False, limit: int | Non
         return array.copy() if keep else array
 
     return convert
+
+
+def check_all(tensors: Sequence[Tensor], values: Sequence[Any], strict: bool) -> None:
+    """Raises what `converter` raises for the first value that cannot be fed for its tensor."""
+    for tensor, value in zip(tensors, values, strict=True):
+        if not hasattr(value, "fed_for"):
+            converter(tensor, False, strict)(value)
 
 
 def _shape_test(raw: RawShape) -> Callable[[tuple[int, ...]], bool]:

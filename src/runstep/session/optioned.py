@@ -95,7 +95,8 @@ class _Optioned:
         graph, engine = self._session.graph, self._session._engine
         if found is None or found[0].edits != graph._edits:
             plan = engine.prepare(graph, *self._request, trace, links=self._links)  # type: ignore[union-attr]
-            converters = [feeds.converter(tensor, i in plan.kept_feeds) for i, tensor in enumerate(self._keys)]
+            strict = self._session._strict_feeds
+            converters = [feeds.converter(tensor, i in plan.kept_feeds, strict) for i, tensor in enumerate(self._keys)]
             found = self._plans[trace] = (plan, converters)
         return found
 

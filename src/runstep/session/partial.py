@@ -56,16 +56,16 @@ class _PartialRun:
         request = self.request
         for tensor in call.tensors:
             if self.fed >> request.feeds[tensor] & 1:
-                raise misuse(f"The feed {tensor.name} has already been fed.", request, self._left())
+                raise misuse(f"The feed {tensor.name} has already been fed.", self._left())
         for end in call.elements:
             position = request.ends.get(end)
             if position is not None and self.taken >> position & 1:
-                raise misuse(f"The fetch {end.name} has already been fetched.", request, self._left())
+                raise misuse(f"The fetch {end.name} has already been fetched.", self._left())
         missing = call.needs & ~(self.fed | call.now)
         if missing:
             first = next(t for t, position in request.feeds.items() if missing >> position & 1)
             raise misuse(
-                f"Fetch {first.name} can't be computed from the feeds that have been fed so far.", request, self._left()
+                f"Fetch {first.name} can't be computed from the feeds that have been fed so far.", self._left()
             )
 
     def end(self) -> None:
@@ -322,7 +322,7 @@ class PartialRuns:
             return None, wanted, ()
         if run is None:
             raise _gone(session._engine)
-        call = Call(run.request, wanted, tensors)
+        call = Call(run.request, wanted, tensors, run._left())
         if key is not None and len(given) == len(tensors):
             if all(session._is_plain_key(k, t) for k, t in zip(given, tensors, strict=True)):
                 run.request.calls[key] = call

@@ -18,6 +18,9 @@ from runstep.step import StepContext
 if TYPE_CHECKING:
     from runstep.session.session import BaseSession
 
+Left = tuple[Sequence[str], Sequence[str]]
+"""Names of the feeds that have not come, and of the ends that have not been fetched."""
+
 
 class Request:
     """A compiled setup.
@@ -43,7 +46,7 @@ class Request:
         self.computed = len(fetched) + len(wanted.targets)
         self.echoes = bool(echoed)
         kept = self.plan.kept_feeds if self.plan else frozenset()
-        self.convert = [feeds.converter(tensor, i in kept) for i, tensor in enumerate(fed)]
+        self.convert = [feeds.converter(tensor, i in kept, session._strict_feeds) for i, tensor in enumerate(fed)]
         self.all_feeds = (1 << len(self.feeds)) - 1
         self.all_ends = (1 << len(self.ends)) - 1
         self.edits = session.graph._edits
@@ -80,13 +83,16 @@ class Call:
       echoed: positions of feeds that came in earlier calls and are fetched now.
     """
 
-    def __init__(self, request: Request, wanted: Fetches, fed: Sequence[Tensor]) -> None:
+    def __init__(self, request: Request, wanted: Fetches, fed: Sequence[Tensor], left: Left) -> None:
         self.build: Build = wanted.build
         self.tensors = tuple(fed)
         self.elements: tuple[Tensor | Operation, ...] = (*wanted.tensors, *wanted.targets)
         for tensor in fed:
             if tensor not in request.feeds:
-                raise misuse(f"The feed {tensor.name} was not specified in partial_run_setup.", request)
+                raise misuse(f"The feed {tensor.name} was not specified in partial_run_setup.", left)
+        for end in self.elements:
+            if end not in request.ends and end not in self.tensors:
+                raise misuse(f"The fetch {end.name} was not specified in partial_run_setup.", left)
         self.fed = [request.feeds[tensor] for tensor in fed]
         self.convert = [request.convert[position] for position in self.fed]
         self.now = sum(1 << position for position in self.fed)
@@ -113,9 +119,7 @@ class Call:
         return segment.run, slots, position
 
     def _take(self, request: Request, end: Tensor | Operation) -> int:
-        position = request.ends.get(end)
-        if position is None:
-            raise misuse(f"The fetch {end.name} was not specified in partial_run_setup.", request)
+        position = request.ends[end]
         self.taken |= 1 << position
         if position < request.computed:
             self.wanted |= 1 << position
@@ -125,13 +129,12 @@ class Call:
         return position
 
 
-def misuse(text: str, request: Request, left: tuple[Sequence[str], Sequence[str]] | None = None) -> errors.OpError:
+def misuse(text: str, left: Left) -> errors.OpError:
     """The error of a call that cannot be made; `left` are the feeds and fetches that are still open in the handle."""
     error = errors.InvalidArgumentError(None, None, text)
-    if left is not None:
-        error.add_note(
-            f"Still open in this handle: feeds {', '.join(left[0]) or 'none'}; fetches {', '.join(left[1]) or 'none'}"
-        )
+    error.add_note(
+        f"Still open in this handle: feeds {', '.join(left[0]) or 'none'}; fetches {', '.join(left[1]) or 'none'}"
+    )
     found = explained(error)
     assert isinstance(found, errors.OpError)
     return found

@@ -23,6 +23,7 @@ from runstep.session.failure import explained
 from runstep.session.fetches import Build, Fetches, request_key
 from runstep.session.pipeline import PartialRunning
 from runstep.session.suspended import FOREIGN
+from runstep.session.uninitialized import uninitialized_note
 
 _CLOSED = "Attempted to use a closed Session."
 _EMPTY = "The Session graph is empty. Add operations to the graph before calling run()."
@@ -83,14 +84,25 @@ class BaseSession(AwaitableRuns, PartialRunning, Observed):
       memory_limit: what variables, queues and running steps may take of each device: a size, or a dict of sizes by
         device name; a size is a number of bytes, or a text such as "2GiB". By default the devices share the machine's
         memory. (Not in TensorFlow.)
+      strict_feeds: feeds that lose something as the tensor's dtype (1.5 as int32) raise TypeError; by default they are
+        cut, as TensorFlow does, with one warning. (Not in TensorFlow.)
     """
 
-    def __init__(self, target: Any = "", graph: Any = None, config: Any = None, *, memory_limit: Any = None) -> None:
+    def __init__(
+        self,
+        target: Any = "",
+        graph: Any = None,
+        config: Any = None,
+        *,
+        memory_limit: Any = None,
+        strict_feeds: bool = False,
+    ) -> None:
         self._closed = True  # until the engine is open: a constructor that fails leaves nothing to close (S7)
         self._engine: LocalEngine | None = None
         self._requests: dict[Any, _Request] = {}
         self._cache = self._requests
         self._traced: dict[Any, _Request] = {}
+        self._strict_feeds = strict_feeds
         self._meter = Meter()
         self._steps = 0
         _check_graph(graph)
@@ -225,6 +237,10 @@ class BaseSession(AwaitableRuns, PartialRunning, Observed):
     def _failed(self, error: BaseException) -> BaseException:
         """The error of a step as its caller sees it; counted."""
         found = explained(error)
+        if isinstance(found, errors.FailedPreconditionError) and self._engine is not None:
+            note = uninitialized_note(self._graph, self._engine.devices)
+            if note:
+                found.add_note(note)
         self._meter.failed(found)
         return found
 
@@ -243,7 +259,13 @@ class BaseSession(AwaitableRuns, PartialRunning, Observed):
         traced = step.tracer is not None and key is not None
         request = self._traced.get(key) if traced else None
         if request is None or request.edits != self._graph._edits:
-            request = self._request(wanted, tensors, step.trace, feeds.shapes_of(tensors, values))
+            try:
+                request = self._request(wanted, tensors, step.trace, feeds.shapes_of(tensors, values))
+            except errors.OpError:
+                feeds.check_all(
+                    tensors, values, self._strict_feeds
+                )  # what is wrong with a feed is told before what is not fed
+                raise
             if traced:
                 self._traced[key] = request
         # A later run with the same keys may skip all this when each key is one plain tensor.
@@ -281,14 +303,15 @@ class BaseSession(AwaitableRuns, PartialRunning, Observed):
             except errors.OpError as error:
                 raise explained(error) from None
         kept = plan.kept_feeds if plan else frozenset()
-        convert = [feeds.converter(tensor, i in kept) for i, tensor in enumerate(fed)]
+        convert = [feeds.converter(tensor, i in kept, self._strict_feeds) for i, tensor in enumerate(fed)]
         request = _Request(plan, wanted.build, convert, direct, self._graph._edits)
         if plan and (self._timeout is not None or any(node.type in FOREIGN for node in plan.nodes)):
             request.straight = None  # it must be possible to end it
         if request.straight is not None and plan.estimate.is_elastic:
             limits = plan.estimate.limits
             request.quick = [
-                feeds.converter(t, i in kept, limit=limit) for i, (t, limit) in enumerate(zip(fed, limits, strict=True))
+                feeds.converter(t, i in kept, self._strict_feeds, limit)
+                for i, (t, limit) in enumerate(zip(fed, limits, strict=True))
             ]
         return request
 
@@ -434,8 +457,16 @@ class Session(BaseSession):
     `with Session() as sess:` makes it the default session and its graph the default graph, and closes it at the end.
     """
 
-    def __init__(self, target: Any = "", graph: Any = None, config: Any = None, *, memory_limit: Any = None) -> None:
-        super().__init__(target, graph, config, memory_limit=memory_limit)
+    def __init__(
+        self,
+        target: Any = "",
+        graph: Any = None,
+        config: Any = None,
+        *,
+        memory_limit: Any = None,
+        strict_feeds: bool = False,
+    ) -> None:
+        super().__init__(target, graph, config, memory_limit=memory_limit, strict_feeds=strict_feeds)
         self._entered: contextlib.ExitStack | None = None
 
     def __enter__(self) -> Session:
@@ -478,14 +509,22 @@ class InteractiveSession(BaseSession):
 
     _active_session_count = 0
 
-    def __init__(self, target: Any = "", graph: Any = None, config: Any = None, *, memory_limit: Any = None) -> None:
+    def __init__(
+        self,
+        target: Any = "",
+        graph: Any = None,
+        config: Any = None,
+        *,
+        memory_limit: Any = None,
+        strict_feeds: bool = False,
+    ) -> None:
         from runstep.protos import config_pb2
 
         own = _checked_config(config if config else None)  # the caller's is not changed (S12)
         if own is None:
             own = config_pb2.ConfigProto(gpu_options=config_pb2.GPUOptions(allow_growth=True))
         own.graph_options.place_pruned_graph = True
-        super().__init__(target, graph, own, memory_limit=memory_limit)
+        super().__init__(target, graph, own, memory_limit=memory_limit, strict_feeds=strict_feeds)
         if InteractiveSession._active_session_count:
             logging.getLogger("runstep").error(
                 "An interactive session is already active. This can cause out-of-memory errors or some other "

@@ -261,9 +261,7 @@ def ragged_tensor_to_variant(node: Node) -> Kernel:
             rows = [RaggedVariant([], row) for row in values]
         else:
             outer = nested[0].tolist()
-            rows = [
-                _piece(nested[1:], values, start, end) for start, end in zip(outer, outer[1:], strict=False)
-            ]
+            rows = [_piece(nested[1:], values, start, end) for start, end in zip(outer, outer[1:], strict=False)]
         out = np.empty(len(rows), object)
         out[:] = rows
         return out

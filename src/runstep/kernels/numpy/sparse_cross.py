@@ -114,7 +114,7 @@ def _word(value: Any) -> np.uint64:
 def sparse_cross_v2(node: Node) -> Kernel:
     def kernel(*parts: Array) -> tuple[Array, Array, Array]:
         if np.ndim(parts[-1]):
-            raise invalid(f'Input separator should be a scalar. Received: {text_shape(np.shape(parts[-1]))}')
+            raise invalid(f"Input separator should be a scalar. Received: {text_shape(np.shape(parts[-1]))}")
         columns, batch = _columns(node, parts)
         join = parts[-1].item().join
         indices, values, shape = _crossed(columns, batch, lambda chosen: join(map(_text, chosen)))
