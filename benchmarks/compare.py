@@ -7,12 +7,13 @@
 
 Rounds alternate between the two, so that what else the machine does meets both alike; each figure is a median over
 rounds. TensorFlow comes from `pip install runstep[oracle]`; OpenVINO is a third column of the models where it is
-installed.
+installed, here or for the interpreter that `--openvino PYTHON` names.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import importlib.util
 import json
@@ -24,6 +25,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import numpy as np  # noqa: E402
+import openvino_peer  # type: ignore[import-not-found]  # noqa: E402
 import programs  # type: ignore[import-not-found]  # noqa: E402
 import sessions  # type: ignore[import-not-found]  # noqa: E402
 import training  # type: ignore[import-not-found]  # noqa: E402
@@ -42,6 +45,8 @@ ROUND_SECONDS = 0.05
 RESULTS = HERE / "results"
 Pair = tuple[float | None, float]
 """What TensorFlow takes (None: it has no such thing), and what runstep takes; seconds or bytes."""
+Timer = Callable[[int], float]
+"""Runs something so many times and returns seconds per call."""
 
 
 def timed(run: Callable[[], object], times: int) -> float:
@@ -52,19 +57,31 @@ def timed(run: Callable[[], object], times: int) -> float:
     return (time.perf_counter() - start) / times
 
 
-def compare(make: Callable[[Any], Callable[[], object]], tensorflow: Any, runstep: Any, rounds: int = ROUNDS) -> Pair:
-    """Median seconds per call under each."""
-    runs = []
+def interleaved(timers: list[Timer], rounds: int = ROUNDS) -> list[float]:
+    """Median seconds per call of each, in rounds that alternate between them."""
+    counts = [max(1, int(ROUND_SECONDS / max(timer(2), 1e-7))) for timer in timers]
+    figures: list[list[float]] = [[] for _ in timers]
+    for _ in range(rounds):
+        for timer, count, out in zip(timers, counts, figures, strict=True):
+            out.append(timer(count))
+    return [statistics.median(found) for found in figures]
+
+
+def both(make: Callable[[Any], Callable[[], object]], tensorflow: Any, runstep: Any) -> list[Timer]:
+    """Timers of the program under each, after one call."""
+    timers: list[Timer] = []
     for tf in (tensorflow, runstep):
         with tf.Graph().as_default():
             run = make(tf)
         run()
-        runs.append((run, max(1, int(ROUND_SECONDS / max(timed(run, 2), 1e-7)))))
-    figures: list[list[float]] = [[], []]
-    for _ in range(rounds):
-        for (run, times), out in zip(runs, figures, strict=True):
-            out.append(timed(run, times))
-    return statistics.median(figures[0]), statistics.median(figures[1])
+        timers.append(partial(timed, run))
+    return timers
+
+
+def compare(make: Callable[[Any], Callable[[], object]], tensorflow: Any, runstep: Any, rounds: int = ROUNDS) -> Pair:
+    """Median seconds per call under each."""
+    theirs, ours = interleaved(both(make, tensorflow, runstep), rounds)
+    return theirs, ours
 
 
 def once(make: Callable[[Any], Callable[[], object]], tensorflow: Any, runstep: Any) -> Pair:
@@ -92,11 +109,11 @@ def peak_bytes(module: str) -> float:
     return float(subprocess.run(command, capture_output=True, check=True).stdout)
 
 
-def show(name: str, theirs: float | None, ours: float, *, of_bytes: bool = False) -> None:
+def show(name: str, theirs: float | None, ours: float, *, of_bytes: bool = False, after: str = "") -> None:
     unit, scale = ("MB", 1e-6) if of_bytes else ("us", 1e6) if ours < 0.005 else ("ms", 1e3)
     left = f"{'-':>12}   " if theirs is None else f"{theirs * scale:12.1f} {unit}"
     ratio = "" if theirs is None else f"{theirs / ours:9.2f}x"
-    print(f"{name:32} {left} {ours * scale:12.1f} {unit} {ratio}", flush=True)
+    print(f"{name:32} {left} {ours * scale:12.1f} {unit} {ratio}{after}", flush=True)
 
 
 def measurements(tf: Any, runstep: Any) -> Iterator[tuple[str, Callable[[], Pair], bool]]:
@@ -111,12 +128,36 @@ def measurements(tf: Any, runstep: Any) -> Iterator[tuple[str, Callable[[], Pair
     yield "peak memory of all programs", lambda: (peak_bytes("tensorflow"), peak_bytes("runstep")), True
 
 
-def model_measurements(folder: Path, tf: Any, runstep: Any) -> Iterator[tuple[str, Callable[[], Pair]]]:
-    for path in sorted(folder.glob("*.pb")):
-        with np.load(path.with_suffix(".npz")) as file:
-            arrays = dict(file)
-        content = path.read_bytes()
-        yield path.stem, lambda c=content, a=arrays: compare(lambda m: programs.model(m, c, a), tf, runstep)  # type: ignore[misc]
+def model_figures(path: Path, tf: Any, runstep: Any, peer: Any) -> list[float]:
+    """Median seconds a run of a frozen graph: TensorFlow's, ours, and OpenVINO's where there is a `peer`."""
+    with np.load(path.with_suffix(".npz")) as file:
+        arrays = dict(file)
+    content = path.read_bytes()
+    timers = both(lambda module: programs.model(module, content, arrays), tf, runstep)
+    if peer is not None:
+        peer.load(path)
+        timers.append(peer.timed)
+    return interleaved(timers)
+
+
+def compare_models(folder: Path, only: str, tf: Any, runstep: Any, python: str) -> dict[str, list[float]]:
+    """The figures of each frozen graph of a folder, shown as they come, and their geometric means."""
+    found: dict[str, list[float]] = {}
+    with contextlib.ExitStack() as stack:
+        peer = None
+        if openvino_peer.Peer.is_installed(python):
+            peer = stack.enter_context(openvino_peer.Peer(python))
+            print(f"{'models':71} {'OpenVINO':>12}    OpenVINO's time / runstep's")
+        for path in sorted(folder.glob("*.pb")):
+            if only in path.stem:
+                figures = found[path.stem] = model_figures(path, tf, runstep, peer)
+                third = "" if peer is None else f"{figures[2] * 1e3:12.2f} ms {figures[2] / figures[1]:9.2f}x"
+                show(path.stem, figures[0], figures[1], after=third)
+    if found:
+        means = [mean_ratio([(figures[i], figures[1]) for figures in found.values()]) for i in (0, 2)[: 1 + bool(peer)]]
+        third = f" {means[1]:25.2f}x" if peer else ""
+        print(f"{'models, geometric mean':64} {means[0]:9.2f}x{third}")
+    return found
 
 
 def mean_ratio(figures: list[tuple[float, float]]) -> float:
@@ -124,7 +165,7 @@ def mean_ratio(figures: list[tuple[float, float]]) -> float:
     return math.exp(statistics.fmean(math.log(theirs / ours) for theirs, ours in figures))
 
 
-def report(results: dict[str, Pair]) -> dict[str, Any]:
+def report(results: dict[str, Pair], openvino: dict[str, float]) -> dict[str, Any]:
     """The figures with what they were measured on."""
     versions = {name: importlib.import_module(name).__version__ for name in ("numpy", "tensorflow", "runstep")}
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE)
@@ -137,6 +178,7 @@ def report(results: dict[str, Pair]) -> dict[str, Any]:
             name: {"tensorflow": a, "runstep": b, "ratio": None if a is None else a / b}
             for name, (a, b) in results.items()
         },
+        "openvino": openvino,
     }
 
 
@@ -144,6 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Times TensorFlow and runstep on the same programs.")
     parser.add_argument("--only", default="", help="run the programs whose name contains this")
     parser.add_argument("--models", type=Path, help="a folder of frozen graphs, NAME.pb with NAME.npz")
+    parser.add_argument("--openvino", default=sys.executable, metavar="PYTHON", help="an interpreter with openvino")
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--keep", action="store_true", help="keep the figures under benchmarks/results and draw them")
     options = parser.parse_args()
@@ -161,15 +204,13 @@ def main() -> None:
         if options.only in name:
             results[name] = measure()
             show(name, *results[name], of_bytes=of_bytes)
-    models = []
-    for name, measure in model_measurements(options.models, tf, runstep) if options.models else ():
-        if options.only in name:
-            results[name] = measure()
-            show(name, *results[name])
-            models.append(results[name])
-    if models:
-        print(f"{'models, geometric mean':64} {mean_ratio(models):9.2f}x")  # type: ignore[arg-type]
-    kept = json.dumps(report(results), indent=1)
+    openvino: dict[str, float] = {}
+    if options.models:
+        for name, figures in compare_models(options.models, options.only, tf, runstep, options.openvino).items():
+            results[name] = figures[0], figures[1]
+            if len(figures) > 2:
+                openvino[name] = figures[2]
+    kept = json.dumps(report(results, openvino), indent=1)
     if options.json:
         options.json.write_text(kept)
     if options.keep:
