@@ -446,10 +446,31 @@ def test_a_dead_fetch(tf: Any) -> None:
     sides = tf.raw_ops.Switch(data=a, pred=p)
     no, yes = tf.identity(sides[0], name="no"), tf.identity(sides[1])
     sess = tf.Session()
-    handle = sess.partial_run_setup([no, yes], [p, a])
-    assert sess.partial_run(handle, yes, {p: True, a: 2}) == 2
-    refused(tf, "The tensor returned for no:0 was not valid.", sess.partial_run, handle, no)
-    refused(tf, "Must run 'setup'", sess.partial_run, handle, no)
+    for _ in range(3):
+        handle = sess.partial_run_setup([no, yes], [p, a])
+        assert sess.partial_run(handle, yes, {p: True, a: 2}) == 2
+        refused(tf, "The tensor returned for no:0 was not valid.", sess.partial_run, handle, no)
+        refused(tf, "Must run 'setup'", sess.partial_run, handle, no)
+
+
+def test_calls_that_have_been_made_before(rs: Any) -> None:
+    """S142, S147, S156: another handle that is called the same way; its feeds are its own, its errors too."""
+    x, y = rs.placeholder(rs.float32, [None]), rs.placeholder(rs.int32, [])
+    wide, half, picked = x + 1.0, 6 // y, rs.gather(x, y)
+    sess = rs.Session()
+    for _ in range(3):
+        handle = sess.partial_run_setup([wide, half, picked], [x, y])
+        given = np.array([1, 2], np.float32)
+        assert sess.partial_run(handle, wide, {x: given}).tolist() == [2, 3]
+        given[:] = 9
+        assert sess.partial_run(handle, [half, picked], {y: np.int32(1)}) == [6, 2]
+        refused(rs, "Must run 'setup'", sess.partial_run, handle, half)
+        large = sess.partial_run_setup([wide, half, picked], [x, y])
+        assert sess.partial_run(large, wide, {x: np.arange(50_000)})[-1] == 50_000
+        with pytest.raises(ValueError, match="Cannot feed value of shape"):
+            sess.partial_run(large, half, {y: [1]})
+        refused(rs, "Integer division by zero|invalid value encountered", sess.partial_run, large, half, {y: 0})
+        refused(rs, "Must run 'setup'", sess.partial_run, large, half)
 
 
 def test_handles_interleave(tf: Any) -> None:

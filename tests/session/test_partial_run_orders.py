@@ -54,22 +54,29 @@ def test_any_order(data: st.DataObject, devices: int) -> None:
         with tf.Session(config=tf.ConfigProto(device_count={"CPU": devices})) as session:
             session.run(counter.initializer)
             expected = dict(zip(fetches, session.run(fetches, values), strict=True))
-            session.run(counter.initializer)
-            handle = session.partial_run_setup(fetches, feeds)
-            left, got = list(fetches), 0
-            for feed in data.draw(st.permutations(feeds)):
-                session.partial_run(handle, [], {feed: values[feed]})
-                for fetch in list(left):
-                    if data.draw(st.booleans()):
-                        try:
-                            found = session.partial_run(handle, fetch)
-                        except tf.errors.InvalidArgumentError as error:
-                            assert "can't be computed from the feeds that have been fed so far" in error.message
-                            continue
-                        np.testing.assert_array_equal(found, expected[fetch])
-                        found[:] = 99.0  # it is the caller's own
-                        left.remove(fetch)
-                        got += 1
-            for fetch, found in zip(left, session.partial_run(handle, left), strict=True):
+            orders = [
+                (feed, [f for f in fetches if data.draw(st.booleans())]) for feed in data.draw(st.permutations(feeds))
+            ]
+            for _ in range(2):  # the second time by what the first has left in the session
+                session.run(counter.initializer)
+                _one_order(session, session.partial_run_setup(fetches, feeds), orders, values, expected)
+                assert session.run(counter).tolist() == [1, 0]
+
+
+def _one_order(session: Any, handle: Any, orders: Any, values: Any, expected: Any) -> None:
+    """Feeds one by one, and asks after each for what the order says."""
+    left = list(expected)
+    for feed, asked in orders:
+        session.partial_run(handle, [], {feed: values[feed]})
+        for fetch in asked:
+            if fetch in left:
+                try:
+                    found = session.partial_run(handle, fetch)
+                except tf.errors.InvalidArgumentError as error:
+                    assert "can't be computed from the feeds that have been fed so far" in error.message
+                    continue
                 np.testing.assert_array_equal(found, expected[fetch])
-            assert session.run(counter).tolist() == [1, 0]
+                found[:] = 99.0  # it is the caller's own
+                left.remove(fetch)
+    for fetch, found in zip(left, session.partial_run(handle, left), strict=True):
+        np.testing.assert_array_equal(found, expected[fetch])

@@ -668,6 +668,8 @@ def private(value: Any) -> Any:
     """A fetched value that something else may refer to: a copy of its own (S76)."""
     if type(value) is np.ndarray:
         return value[()] if value.ndim == 0 else np.array(value, order="C")
+    if isinstance(value, np.generic):
+        return value
     if hasattr(value, "locked_read"):
         return private(read_ref(value))
     return value

@@ -192,6 +192,15 @@ def check_all(tensors: Sequence[Tensor], values: Sequence[Any], strict: bool) ->
             converter(tensor, False, strict)(value)
 
 
+def scalar_type(tensor: Tensor) -> type | None:
+    """The numpy scalars that a feed of this tensor takes as they are; None if it takes none."""
+    name = tensor.dtype.base_dtype.name
+    if name in ("string", "resource", "variant") or tensor.raw_shape not in (None, ()):
+        return None
+    found: type = tensor.dtype.base_dtype.np.type
+    return found
+
+
 def _shape_test(raw: RawShape) -> Callable[[tuple[int, ...]], bool]:
     if raw is None:
         return lambda shape: True

@@ -21,6 +21,7 @@ from runstep.observe.trace import active
 from runstep.session import feeds, metadata
 from runstep.session.failure import explained
 from runstep.session.fetches import Fetches, request_key, structure_key
+from runstep.session.partial_moves import not_valid
 from runstep.session.partial_request import Call, Request, fed_tensors, misuse
 from runstep.session.pipeline import PartialRunHandle, PartialRunStatistics
 from runstep.session.suspended import DrivenStep, PlainStep, StepState, wait, wait_for
@@ -30,13 +31,10 @@ if TYPE_CHECKING:
 
 _UNKNOWN = "Must run 'setup' before performing partial runs!"
 
-# What numpy makes a new array of; anything else may share its memory with the caller, who may change it between two
-# calls.
-_COPIED = frozenset((int, float, bool, complex, str, bytes, list, tuple))
-
-
 class _PartialRun:
     """The state of one handle. Its lock is held while it changes, and while its tasks run in the caller's thread."""
+
+    __slots__ = tuple("echoes engine fed lock over pending recording request shared step taken".split())
 
     def __init__(self, request: Request, step: PlainStep | DrivenStep | None, engine: Any, recording: Any) -> None:
         self.request = request
@@ -67,6 +65,13 @@ class _PartialRun:
             raise misuse(
                 f"Fetch {first.name} can't be computed from the feeds that have been fed so far.", self._left()
             )
+
+    def build(self, call: Call, found: Sequence[Any]) -> Any:
+        """What a call returns; the handle is spent when nothing is left to feed and to fetch (S147)."""
+        request = self.request
+        if self.fed == request.all_feeds and self.taken == request.all_ends:
+            self.end()
+        return call.build(found)
 
     def end(self) -> None:
         """Forgets the step. Those who wait for something of it still get it."""
@@ -214,9 +219,10 @@ class PartialRuns:
         text = f"{run.request.text}{next(self._numbers)}"
         self._runs[text] = run
         handle = PartialRunHandle(text)
-        handle._run = run
         handle._session = session
         handle._runs = self._runs
+        handle._awaits = False
+        handle._run = run
         return handle
 
     def _known(self, session: BaseSession, fetches: Any, feed_keys: Any) -> Request | None:
@@ -256,7 +262,7 @@ class PartialRuns:
                     call = run.request.calls.get(request_key(fetches, feed_dict))
                 except TypeError:
                     call = None
-                if call is not None:
+                if call is not None and call.plain:
                     return _advance_plainly(session, run, step, call, feed_dict.values() if feed_dict else ())
         run, call, values = self._prepared(session, handle, fetches, feed_dict)
         if run is None:
@@ -387,21 +393,24 @@ def _advance_plainly(
     session: BaseSession, run: _PartialRun, step: PlainStep, call: Call, values: Collection[Any]
 ) -> Any:
     """`_advance` for the most common case, in one go: nothing waits, and no feed is fetched."""
-    kept = _converted(session, call, values)[1] if values else ()
+    kept = call.kept(session, values) if values else ()
     with run.lock:
-        now = call.now
-        if (run.fed & now) or (run.taken & call.taken) or (call.needs & ~(run.fed | now)):
+        before, now = run.fed, call.now
+        if (before & now) or (run.taken & call.taken) or (call.needs & ~(before | now)):
             run.check(call)
         if run.over:
             raise run.gone()
-        run.fed |= now
+        run.fed = before | now
         run.taken |= call.taken
         try:
             if step.error is not None:
                 raise step.error
+            move = call.move(before) if call.light and step.is_light(kept) and not run.shared else None
+            if move is not None:
+                return run.build(call, step.move(move, kept, run.fed))
             if now:
                 step.begin(call.fed, kept, now, call.wanted)
-            return _end(run, step, call, kept)
+            return _end(run, step, call, ())
         except BaseException as error:
             run.abandon()
             raise session._failed(error) from error.__cause__
@@ -423,7 +432,8 @@ def _begin(
     session: BaseSession, run: _PartialRun, call: Call, values: Collection[Any]
 ) -> tuple[PlainStep | DrivenStep | None, Any, Sequence[Any]]:
     """Feeds the step of a run: the step, what to wait for, and the values that do not come out of the step."""
-    given, kept = _converted(session, call, values)
+    given = call.given(session, values)
+    kept = [array.copy() for array in given]
     with run.lock:
         now, taken, request = call.now, call.taken, run.request
         if (run.fed & now) or (run.taken & taken) or (call.needs & ~(run.fed | now)):
@@ -447,26 +457,6 @@ def _begin(
             raise session._failed(error) from error.__cause__
 
 
-def _converted(session: BaseSession, call: Call, values: Collection[Any]) -> tuple[list[Any], list[Any]]:
-    """The values fed as arrays: as the caller may fetch them, and the step's own."""
-    given: list[Any] = []
-    kept: list[Any] = []
-    try:
-        for tensor, value, convert in zip(call.tensors, values, call.convert):  # noqa: B905 - equal by construction
-            kind = type(value)
-            if kind in _COPIED:
-                array = convert(value)
-                given.append(array)
-                kept.append(array)
-                continue
-            array = value.fed_for(tensor, session) if hasattr(value, "fed_for") else convert(value)
-            given.append(array)
-            kept.append(array if isinstance(value, np.generic) else array.copy())
-    except errors.OpError as error:
-        raise explained(error) from None
-    return given, kept
-
-
 def _end(run: _PartialRun, step: PlainStep | DrivenStep | None, call: Call, given: Sequence[Any]) -> Any:
     """The fetched values, in their structure."""
     found = []
@@ -482,11 +472,8 @@ def _end(run: _PartialRun, step: PlainStep | DrivenStep | None, call: Call, give
             value = collect(None, *[held[slot] for slot in slots])[0]
             found.append(value.copy() if run.shared and isinstance(value, np.ndarray) else value)
         except errors.InvalidArgumentError:
-            text = f"The tensor returned for {step.plan.fetches[position].name} was not valid."
-            raise errors.InvalidArgumentError(None, None, text) from None
-    if run.fed == run.request.all_feeds and run.taken == run.request.all_ends:
-        run.end()
-    return call.build(found)
+            raise not_valid(step.plan.fetches[position]) from None
+    return run.build(call, found)
 
 
 @contextlib.contextmanager

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runstep import errors
 from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
 from runstep.plan.compile import Plan
+from runstep.plan.estimate import Estimate
 from runstep.session import feeds
 from runstep.session.failure import explained
 from runstep.session.fetches import Build, Fetches
+from runstep.session.partial_moves import MOST, Move, written
 from runstep.session.suspended import FOREIGN, DrivenStep, PlainStep
 from runstep.step import StepContext
 
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 Left = tuple[Sequence[str], Sequence[str]]
 """Names of the feeds that have not come, and of the ends that have not been fetched."""
 
+# What numpy makes a new array of; anything else may share its memory with the caller, who may change it between two
+# calls.
+_COPIED = frozenset((int, float, bool, complex, str, bytes, list, tuple))
+
 
 class Request:
     """A compiled setup.
@@ -29,6 +35,8 @@ class Request:
       feeds, ends: the positions of its feeds and of its ends: first what the plan computes (fetches, then targets),
         then the fetches that are feeds themselves.
       scripts, calls: what has been worked out for feedings and for calls on its handles.
+      endless: it has tasks that somebody must be able to end. small: it takes no memory that somebody must know of;
+        elastic: whether it does depends on its feeds. light: it is neither endless nor ever large with small feeds.
     """
 
     def __init__(self, session: BaseSession, wanted: Fetches, fed: Sequence[Tensor], trace: bool) -> None:
@@ -45,8 +53,9 @@ class Request:
         self.ends = {end: position for position, end in enumerate(ends)}
         self.computed = len(fetched) + len(wanted.targets)
         self.echoes = bool(echoed)
-        kept = self.plan.kept_feeds if self.plan else frozenset()
-        self.convert = [feeds.converter(tensor, i in kept, session._strict_feeds) for i, tensor in enumerate(fed)]
+        # What the step keeps is a copy of what these return.
+        self.convert = [feeds.converter(tensor, False, session._strict_feeds) for tensor in fed]
+        self.scalars = [feeds.scalar_type(tensor) for tensor in fed]
         self.all_feeds = (1 << len(self.feeds)) - 1
         self.all_ends = (1 << len(self.ends)) - 1
         self.edits = session.graph._edits
@@ -56,9 +65,13 @@ class Request:
         self.text = f"{names[0]}->{names[1]}/{','.join(op.name for op in wanted.targets)}/1/;"
         tasks = self.plan.tasks if self.plan else ()
         # Whether there is something that closing a session must be able to end.
-        self.scripts[None] = any(task.segment.needs_step for task in tasks) or any(
+        self.endless = any(task.segment.needs_step for task in tasks) or any(
             node.type in FOREIGN for task in tasks for node in task.segment.nodes
         )
+        estimate = Estimate() if self.plan is None else self.plan.estimate
+        self.elastic = estimate.is_elastic
+        self.small = not (estimate.needs or self.elastic)
+        self.light = not (estimate.needs or self.endless)
         self.plain = not any(task.segment.is_async for task in tasks) and len({task.device for task in tasks}) <= 1
 
     def step(self, session: BaseSession, context: StepContext | None) -> PlainStep | DrivenStep | None:
@@ -67,7 +80,7 @@ class Request:
         if self.plan is None:
             return None
         return (
-            PlainStep(engine, self.plan, context, self.scripts)
+            PlainStep(engine, self, context)
             if self.plain
             else DrivenStep(engine, self.plan, context or StepContext())
         )
@@ -81,6 +94,8 @@ class Call:
         computes for it, all ends that it uses up, the feeds that must have come by then.
       values: for each fetched tensor where it comes from.
       echoed: positions of feeds that came in earlier calls and are fetched now.
+      plain: none of its fetches is a feed. light: it is so, and its request is.
+      moves: its code, for the feeds that have come before it (`partial_moves`); None where it has none.
     """
 
     def __init__(self, request: Request, wanted: Fetches, fed: Sequence[Tensor], left: Left) -> None:
@@ -95,12 +110,51 @@ class Call:
                 raise misuse(f"The fetch {end.name} was not specified in partial_run_setup.", left)
         self.fed = [request.feeds[tensor] for tensor in fed]
         self.convert = [request.convert[position] for position in self.fed]
+        self.scalars = [request.scalars[position] for position in self.fed]
         self.now = sum(1 << position for position in self.fed)
         self.wanted = self.taken = self.needs = 0
         self.echoed: list[int] = []
         self.values = [self._source(request, tensor) for tensor in wanted.tensors]
         for op in wanted.targets:
             self._take(request, op)
+        self.plain = all(collect is not None for collect, *_ in self.values)
+        self.light = self.plain and request.light
+        self.moves: dict[int, Move | None] = {}
+        self._plan = request.plan
+
+    def move(self, before: int) -> Move | None:
+        """Its code on a step to which the feeds `before` have come."""
+        try:
+            return self.moves[before]
+        except KeyError:
+            plan = self._plan
+            assert plan is not None
+            if len(self.moves) >= MOST:
+                return None
+            found = self.moves[before] = written(plan, self, before)
+            return found
+
+    def kept(self, session: BaseSession, values: Collection[Any]) -> list[Any]:
+        """The step's own of the values fed: what the caller cannot change afterwards."""
+        kept = []
+        for tensor, value, scalar, convert in zip(self.tensors, values, self.scalars, self.convert):  # noqa: B905 - equal
+            kind = type(value)
+            if kind is scalar:
+                kept.append(value)
+            elif kind in _COPIED:
+                kept.append(convert(value))
+            elif hasattr(value, "fed_for"):
+                kept.append(_of_handle(session, tensor, value).copy())
+            else:
+                kept.append(convert(value).copy())
+        return kept
+
+    def given(self, session: BaseSession, values: Collection[Any]) -> list[Any]:
+        """The values fed as arrays, as the caller may fetch them; the step takes copies of those."""
+        return [
+            _of_handle(session, tensor, value) if hasattr(value, "fed_for") else convert(value)
+            for tensor, value, convert in zip(self.tensors, values, self.convert)  # noqa: B905 - equal by construction
+        ]
 
     def _source(self, request: Request, tensor: Tensor) -> tuple[Callable[..., Any] | None, tuple[int, ...], int]:
         """What collects a tensor that the plan computes, from which slots, and which of its fetches it is.
@@ -127,6 +181,13 @@ class Call:
         else:
             self.needs |= 1 << request.feeds[end]  # type: ignore[index]
         return position
+
+
+def _of_handle(session: BaseSession, tensor: Tensor, value: Any) -> Any:
+    try:
+        return value.fed_for(tensor, session)
+    except errors.OpError as error:
+        raise explained(error) from None
 
 
 def misuse(text: str, left: Left) -> errors.OpError:

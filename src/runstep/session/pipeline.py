@@ -44,10 +44,12 @@ class PartialRunHandle(str):
     block it lives until all of it is fed and fetched, or nobody refers to it.
     """
 
+    __slots__ = ("__weakref__", "_awaits", "_run", "_runs", "_session")
+
     _run: Any
     _session: BaseSession
     _runs: dict[str, Any]
-    _awaits = False
+    _awaits: bool
 
     def __call__(self, fetches: Any, feed_dict: Any = None, *, options: Any = None, run_metadata: Any = None) -> Any:
         """As `session.partial_run` with this handle; to be awaited under `async with`."""
@@ -123,10 +125,9 @@ class PartialRunHandle(str):
 
     def __del__(self) -> None:
         """Nobody refers to the handle any more: its step ends."""
-        runs = self.__dict__.get("_runs")
-        if runs is not None:
-            runs.pop(self, None)
-            run = self._run
+        run = getattr(self, "_run", None)
+        if run is not None:
+            self._runs.pop(self, None)
             if not run.over:
                 with contextlib.suppress(Exception):  # the loop may have ended before
                     run.abandon()

@@ -29,6 +29,8 @@ from runstep.step import Event, Fed, Step, StepContext, Wanted
 
 if TYPE_CHECKING:
     from runstep.session.engine import LocalEngine
+    from runstep.session.partial_moves import Move
+    from runstep.session.partial_request import Request
 
 
 FOREIGN = frozenset(("PyFunc", "PyFuncStateless", "EagerPyFunc"))
@@ -85,17 +87,17 @@ class PlainStep:
       fed: the feeds that have come. error: why it cannot go on, once a task has failed.
     """
 
-    def __init__(self, engine: LocalEngine, plan: Plan, context: StepContext | None, scripts: dict[Any, Any]) -> None:
-        self._may_take_long = scripts.get(None, True)
+    __slots__ = ("__weakref__", "_context", "_memory", "_request", "engine", "error", "fed", "plan", "slots")
+
+    def __init__(self, engine: LocalEngine, request: Request, context: StepContext | None) -> None:
+        self._request = request
         self.engine = engine
-        self.plan = plan
+        self.plan: Plan = request.plan  # type: ignore[assignment]
         self._context = context
         self.fed = 0
         self.error: BaseException | None = None
-        self.slots: list[Any] = [None] * plan.slots
-        self._scripts = scripts
+        self.slots: list[Any] = [None] * self.plan.slots
         self._memory: Admission | None = None
-        self._is_small = not (plan.estimate.needs or plan.estimate.is_elastic)
 
     @property
     def context(self) -> StepContext:
@@ -106,9 +108,10 @@ class PlainStep:
 
     def start(self) -> None:
         """Runs what needs no feeds (S141). A failure is kept for those who ask for something."""
-        due = self._scripts.get(0)
+        scripts = self._request.scripts
+        due = scripts.get(0)
         if due is None:
-            due = self._scripts[0] = self._due(0, 0)
+            due = scripts[0] = self._due(0, 0)
         if due:
             self._run(due, 0)
 
@@ -125,14 +128,32 @@ class PlainStep:
             before = self.fed
             self.fed = before | now
             key = (before, now, wanted)
-            due = self._scripts.get(key)
+            scripts = self._request.scripts
+            due = scripts.get(key)
             if due is None:
-                due = self._scripts[key] = self._due(before, now, wanted)
+                due = scripts[key] = self._due(before, now, wanted)
             if due:
                 self._run(due, wanted)
-            elif not self._is_small:
+            elif not self._request.small:
                 self._settle(self._is_counted())
         return None
+
+    def is_light(self, values: Sequence[Any]) -> bool:
+        """Whether a call that feeds these values may be one move: nobody needs to be able to end it, and it takes no
+        memory that somebody must know of."""
+        request = self._request
+        if not request.elastic:
+            return request.light
+        return request.light and self._memory is None and all(getattr(v, "nbytes", 0) <= TINY for v in values)
+
+    def move(self, move: Move, values: Sequence[Any], fed: int) -> tuple[Any, ...]:
+        """Feeds these values, so that the feeds `fed` have come, runs, and returns what the call fetches."""
+        self.fed = fed
+        token = quiet.begin()
+        try:
+            return move(self.slots, *values)
+        finally:
+            quiet.end(token)
 
     def settled(self) -> Future[None] | None:
         """A future that is done when the feeds so far have reached the step; None if they have."""
@@ -150,11 +171,11 @@ class PlainStep:
     def _run(self, due: list[Any], wanted: int) -> None:
         slots, engine = self.slots, self.engine
         context: Any = self._context
-        endless = self._may_take_long
+        endless = self._request.endless
         if endless:
             context = self.context
             engine.enter(context)
-        counted = not self._is_small and self._is_counted()
+        counted = not self._request.small and self._is_counted()
         if counted:
             assert self._memory is not None
             try:
