@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import gc
 import importlib.util
 import json
 import math
@@ -90,8 +91,15 @@ def once(make: Callable[[Any], Callable[[], object]], tensorflow: Any, runstep: 
     for tf in (tensorflow, runstep):
         with tf.Graph().as_default():
             run = make(tf)
-            found.append(statistics.median(timed(run, 1) for _ in range(3)))
+            found.append(statistics.median(timed(run, 1) for _ in clean(3)))
     return found[0], found[1]
+
+
+def clean(times: int) -> Iterator[int]:
+    """Counts, and removes garbage before each turn: nobody pays for what another has left."""
+    for turn in range(times):
+        gc.collect()
+        yield turn
 
 
 def import_seconds(module: str) -> float:
@@ -198,6 +206,7 @@ def main() -> None:
 
     tf = tensorflow.compat.v1
     tf.disable_v2_behavior()
+    gc.freeze()  # TensorFlow's modules are 300,000 objects, which the collector would walk in everyone's time
     results: dict[str, Pair] = {}
     print(f"{'':32} {'TensorFlow':>15} {'runstep':>15} {'ratio':>10}")
     for name, measure, of_bytes in measurements(tf, runstep):

@@ -70,15 +70,15 @@ def _outputs_type(op_type: str) -> Any:
     return collections.namedtuple(op_type, [arg.name for arg in op_def.outputs])
 
 
-def _plain_types(graph: Graph, inputs: tuple[Any, ...]) -> tuple[DType, ...] | None:
-    """The dtypes of the inputs if all are tensors of this graph."""
+def _plain_types(graph: Graph, inputs: tuple[Any, ...]) -> tuple[int, ...] | None:
+    """The dtypes of the inputs, as numbers, if all are tensors of this graph."""
     if len(inputs) == 1:
         (x,) = inputs
-        return (x.dtype,) if type(x) is Tensor and x.op.graph is graph else None
+        return (x.dtype.enum,) if type(x) is Tensor and x.op.graph is graph else None
     for x in inputs:
         if type(x) is not Tensor or x.op.graph is not graph:
             return None
-    return tuple([x.dtype for x in inputs])
+    return tuple([x.dtype.enum for x in inputs])
 
 
 def apply_op(op_type: str, *inputs: Any, name: str | None = None, **attrs: Any) -> Operation:

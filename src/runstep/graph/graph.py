@@ -15,7 +15,6 @@ from runstep.graph.dtypes import DType
 from runstep.graph.node_text import node_text, shapes_text
 from runstep.graph.operation import Operation
 from runstep.graph.scope import Controller, Here, Scope
-from runstep.graph.shapes import RawShape
 from runstep.graph.tensor import Tensor
 from runstep.ops import registry
 from runstep.ops.registry import OpDef
@@ -25,6 +24,7 @@ PRODUCER = 2474
 
 _LIBRARY = (os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep, "<frozen ", "<attrs ")
 _CREATION_FRAMES = 12  # nearest user frames kept per operation
+_PLACES = 1024
 _SCOPE_START = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
 _SCOPE_INSIDE = re.compile(r"[A-Za-z0-9_.\\/>-]*")
 
@@ -118,6 +118,8 @@ class Graph:
             context = scope.control_flow_context
             if context is not None and inputs:
                 inputs = context.prepare(name, inputs)
+        if len(inputs) == 1 and len(inputs[0].op.outputs) == 1:
+            inputs = inputs[0].op.outputs  # an equal tuple that is there already
         op = Operation(self, name, op_type, op_def, inputs, attrs)
         if output_types is None:
             output_types = output_types_of(op_def, attrs)
@@ -129,8 +131,7 @@ class Graph:
         if not scope.plain:
             self._add_scope(op, scope)
         if op_def is not None and op_def.shape is not None:
-            for tensor, raw in zip(op.outputs, _run_shape_rule(op), strict=True):
-                tensor.raw_shape = raw
+            self.infer_shapes(op)
         self._nodes[name] = op
         if context is not None:
             context.added(op)
@@ -139,7 +140,13 @@ class Graph:
     @staticmethod
     def infer_shapes(op: Operation) -> None:
         """Applies the shape rule of `op` to its outputs; a contradiction is a ValueError that shows the node (S188)."""
-        for tensor, raw in zip(op.outputs, _run_shape_rule(op), strict=True):
+        try:
+            found = op.op_def.shape(op)  # type: ignore[union-attr, misc]
+        except ValueError as error:
+            if "{{node" in str(error):
+                raise
+            raise ValueError(f"{error} for '{node_text(op)}' with {shapes_text(op)}") from None
+        for tensor, raw in zip(op.outputs, found, strict=True):
             tensor.raw_shape = raw
 
     def unique_name(self, name: str, mark_as_used: bool = True) -> str:
@@ -160,7 +167,7 @@ class Graph:
                     count += 1
                 if mark_as_used:
                     names[key] = 1
-                name = f"{name}_{count - 1}"
+                name = key if name == base else f"{name}_{count - 1}"
         return name
 
     def _add_controls(self, op: Operation, controllers: tuple[Controller, ...]) -> None:
@@ -495,16 +502,9 @@ def output_types_of(op_def: OpDef | None, attrs: dict[str, Any]) -> list[DType]:
     return types
 
 
-def _run_shape_rule(op: Operation) -> Sequence[RawShape]:
-    try:
-        return op.op_def.shape(op)  # type: ignore[union-attr, misc]
-    except ValueError as error:
-        if "{{node" in str(error):
-            raise
-        raise ValueError(f"{error} for '{node_text(op)}' with {shapes_text(op)}") from None
-
-
 _our_files: dict[str, bool] = {}
+_places: dict[int, tuple[Any, ...]] = {}
+"""What `_user_frames` found last, by the nearest user frame's line: operations made in one place share it."""
 
 
 def _user_frames(depth: int = 3) -> tuple[Any, ...]:
@@ -523,7 +523,16 @@ def _user_frames(depth: int = 3) -> tuple[Any, ...]:
             found.append(code)
             found.append(frame.f_lineno)
         frame = frame.f_back  # type: ignore[assignment]
-    return tuple(found)
+    place = tuple(found)
+    if not place:
+        return place
+    known = _places.get(place[1])
+    if known == place:
+        return known
+    if len(_places) >= _PLACES:
+        _places.clear()
+    _places[place[1]] = place
+    return place
 
 
 def as_dtype(value: Any) -> DType:

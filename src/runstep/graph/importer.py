@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from runstep.garbage import uncollected
 from runstep.graph import functions
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import PRODUCER, Graph, _user_frames, get_default_graph
@@ -76,7 +77,8 @@ def import_graph_def(
             full = ref if ":" in ref else f"{ref}:0"
             return None if full in mapped else full.rpartition(":")[0]
 
-        importer.add_all(message.node, lookup, producer_of)
+        with uncollected():
+            importer.add_all(message.node, lookup, producer_of)
         missing += [key for key in mapped if key not in used and not _exists(importer.ops, key)]
         if missing:
             raise ValueError(f"Attempted to map inputs that were not found in graph_def: [{', '.join(missing)}]")

@@ -137,9 +137,9 @@ class AttrDef:
         raise ValueError(f"An attribute of kind {kind} cannot have a default")
 
 
-Quick = dict[tuple[DType, ...], tuple[dict[str, Any], Sequence[DType]]]
-"""Per input dtypes that have been seen and checked: the complete attributes, shared by all such nodes, and output
-dtypes."""
+Quick = dict[tuple[int, ...], tuple[dict[str, Any], Sequence[DType]]]
+"""Per numbers of input dtypes that have been seen and checked: the complete attributes, shared by all such nodes, and
+output dtypes."""
 
 
 class OpDef:

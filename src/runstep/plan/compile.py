@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import attrs
 
 from runstep import errors
+from runstep.garbage import uncollected
 from runstep.graph import shapes
 from runstep.graph.attr_value import NameAttrs
 from runstep.graph.graph import Graph
@@ -176,7 +175,7 @@ class Compiler:
         Raises:
           OpError: with the node: an unknown op, no kernel, no such device, a placeholder that isn't fed, bad frames.
         """
-        with _uncollected():
+        with uncollected():
             return self._compile(graph, feeds, fetches, targets, trace, staged, links, given, rewritten)
 
     def _compile(
@@ -531,19 +530,6 @@ class _Work:
             for node in self.items
             if isinstance(node, PlanNode)
         }
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without garbage collection: a plan makes many objects and no garbage, and each round would walk all graphs."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 _OPEN = 32
