@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -87,7 +88,9 @@ REFUSED = "enters_of_two_frames_meet", "inside_and_outside_meet"
 """Programs that have no value to compare."""
 
 
-def check_same(program: Program, v2: bool, mode: str = "as it is") -> None:
+@functools.cache
+def _by_tensorflow(program: Program, v2: bool) -> tuple[Any, list[str], list[str], Feeds, list[Any]]:
+    """The graph of a program, names to fetch, what runs first, what is fed, and what TensorFlow answers."""
     with control_flow(v2) as tf:
         fetches, feeds = program(tf)
         flat = list(fetches) if isinstance(fetches, list | tuple) else [fetches]
@@ -97,6 +100,11 @@ def check_same(program: Program, v2: bool, mode: str = "as it is") -> None:
         with tf.Session() as session:
             session.run(first)
             wanted = [_run(session, names, {f"{k}:0": v for k, v in fed.items()}, tf.errors.OpError) for fed in feeds]
+    return definition, names, first, feeds, wanted
+
+
+def check_same(program: Program, v2: bool, mode: str = "as it is") -> None:
+    definition, names, first, feeds, wanted = _by_tensorflow(program, v2)
     assert program.__name__ in REFUSED or not all(isinstance(answer, str) for answer in wanted), wanted
     graph = Graph()
     with graph.as_default():

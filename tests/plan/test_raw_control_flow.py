@@ -326,6 +326,135 @@ def frames_of_one_name_in_two_branches(tf: Any) -> Any:
         found.append(tf.raw_ops.Exit(data=false))
     return list(merge(tf, *found)), [{"n": 5, "p": v} for v in (True, False)]
 
+def counted(tf: Any, start: Any, limit: Any, frame: str, loop_cond: bool = False) -> Any:
+    """Where a loop that counts from `start` up to `limit` ends. TensorFlow takes one LoopCond of each frame name."""
+    limit = enter(tf, limit, frame, True)
+    i, close = variable(tf, start, frame)
+    more = i < limit
+    false, true = switch(tf, i, tf.raw_ops.LoopCond(input=more) if loop_cond else more)
+    close(plus(tf, true, 1))
+    return tf.raw_ops.Exit(data=false)
+
+
+# Loops that share the name of a frame. TensorFlow keeps all turns of the first until the last has been entered, so that
+# they must be fewer than parallel_iterations.
+
+
+@program
+def loops_of_one_name_one_after_the_other(tf: Any) -> Any:
+    n = scalar(tf, "n")
+    first = counted(tf, tf.constant(0), n, "f")
+    second = counted(tf, first, n * 2, "f", loop_cond=True)
+    return [first, second, counted(tf, second + 1, n + second, "f")], [{"n": v} for v in (0, 1, 4)]
+
+
+@program
+def passing_through_one_frame_twice(tf: Any) -> Any:
+    n = scalar(tf, "n")
+    first = tf.raw_ops.Exit(data=plus(tf, enter(tf, n, "f"), 1))
+    return [tf.raw_ops.Exit(data=plus(tf, enter(tf, first * 10, "f"), 2))], [{"n": 3}]
+
+
+@program
+def loops_of_one_name_beside_each_other(tf: Any) -> Any:
+    n = scalar(tf, "n")
+    return [counted(tf, tf.constant(0), n, "f"), counted(tf, n, n * 3, "f")], [{"n": v} for v in (0, 4)]
+
+
+@program
+def loops_of_one_name_share_what_enters(tf: Any) -> Any:
+    """One constant Enter, a value, a control edge from it."""
+    n = scalar(tf, "n")
+    limit, start = enter(tf, n, "f", True), tf.constant(0)
+    found = []
+    for factor in (1, 2, 3):
+        i, close = variable(tf, start, "f")
+        false, true = switch(tf, i, i < times(tf, limit, factor))
+        close(plus(tf, true, 1))
+        start = tf.raw_ops.Exit(data=false)
+        found.append(start)
+    return found, [{"n": v} for v in (0, 1, 3)]
+
+
+@program
+def second_loop_of_one_name_in_a_branch(tf: Any) -> Any:
+    n = scalar(tf, "n")
+    first = counted(tf, tf.constant(0), n, "f")
+    low, high = switch(tf, first, first > 2)
+    second = counted(tf, high, tf.identity(high) * 2, "f")
+    return [first, merge(tf, low, second)[0]], [{"n": v} for v in (0, 2, 3, 5)]
+
+
+@program
+def inner_loops_of_one_name(tf: Any) -> Any:
+    """Two one after the other in the body of each of two outer ones, which share a name too."""
+    n = scalar(tf, "n")
+    total = tf.constant(0)
+    for _ in range(2):
+        limit = enter(tf, n, "outer", True)
+        i, close = variable(tf, tf.constant(0), "outer")
+        s, close_s = variable(tf, total, "outer")
+        more = i < limit
+        _, turn = switch(tf, i, more)
+        done, before = switch(tf, s, more)
+        with tf.control_dependencies([turn]):
+            zero = tf.constant(0)
+        first = counted(tf, zero, turn, "inner")
+        close_s(before + counted(tf, first, times(tf, turn, 2), "inner"))
+        close(plus(tf, turn, 1))
+        total = tf.raw_ops.Exit(data=done)
+    return [total], [{"n": v} for v in (0, 1, 4)]
+
+
+@program
+def stack_pushed_and_popped_in_frames_of_one_name(tf: Any) -> Any:
+    n, x = scalar(tf, "n"), scalar(tf, "x", "float32")
+    stack = tf.raw_ops.StackV2(max_size=-1, elem_type=tf.float32)
+
+    def walk(start: Any, values: Any, step: Any, limit: Any) -> tuple[Any, Any]:
+        handle, bound = enter(tf, stack, "f", True), enter(tf, limit, "f", True)
+        i, close = variable(tf, start, "f")
+        v, close_v = variable(tf, values, "f")
+        more = i < bound
+        done, turn = switch(tf, i, more)
+        last, value = switch(tf, v, more)
+        close_v(step(handle, value))
+        close(plus(tf, turn, 1))
+        return tf.raw_ops.Exit(data=done), tf.raw_ops.Exit(data=last)
+
+    def push(handle: Any, value: Any) -> Any:
+        return times(tf, tf.raw_ops.StackPushV2(handle=handle, elem=value), 3.0)
+
+    def pop(handle: Any, value: Any) -> Any:
+        with tf.control_dependencies([tf.identity(value)]):
+            return value * 2.0 + tf.raw_ops.StackPopV2(handle=handle, elem_type=tf.float32)
+
+    end, forward = walk(tf.constant(0), x, push, n)
+    return [forward, walk(end, forward * 0.0, pop, n * 2)[1]], [{"n": v, "x": 2.0} for v in (0, 1, 4)]
+
+
+@program
+def gradient_of_loops_in_frames_of_one_name(tf: Any) -> Any:
+    """All frames of a graph of TensorFlow's gradients, nested ones by depth, called the same."""
+    with tf.Graph().as_default():
+        x, n = scalar(tf, "x", "float32"), scalar(tf, "n")
+
+        def inner(y: Any) -> Any:
+            return tf.while_loop(lambda j, _: j < 2, lambda j, z: (j + 1, z * z * x), [tf.constant(0), y])[1]
+
+        y = tf.while_loop(lambda i, _: i < n, lambda i, y: (i + 1, inner(y) + y), [tf.constant(0), x])[1]
+        names = [y.name, tf.gradients(y, x)[0].name]
+        definition = tf.get_default_graph().as_graph_def()
+    for node in definition.node:
+        if node.op == "LoopCond":
+            node.op = "Identity"
+            node.attr["T"].type = tf.bool.as_datatype_enum
+        elif node.op == "Enter":
+            depth = node.attr["frame_name"].s.count(b"while/")
+            node.attr["frame_name"].s = f"f{depth}".encode()
+    fetches = tf.import_graph_def(definition, return_elements=names, name="")
+    return fetches, [{"n": v, "x": 0.5} for v in (0, 1, 3)]
+
 
 @program
 def control_edge_out_of_a_loop(tf: Any) -> Any:

@@ -96,6 +96,33 @@ def test_exit_without_a_loop(rs: Any) -> None:
     refused(rs, apply("Exit", rs.constant(1.0)), match="Invalid Exit op: Cannot find a corresponding Enter")
 
 
+def loop_from(rs: Any, start: Any, limit: Any, frame: str, plus: Any = None) -> tuple[Any, Any]:
+    """Where a counting loop ends, and its variable."""
+    entered, bound = enter(start, frame), apply("Enter", limit, frame_name=frame, is_constant=True)
+    i, _ = merge([entered, entered])
+    done, again = switch(i, apply("LoopCond", rs.less(i, bound)))
+    with rs.control_dependencies([again]):
+        i.op._update_input(1, apply("NextIteration", again + (1 if plus is None else plus)))
+    return apply("Exit", done), i
+
+
+def test_loops_of_one_frame_name_run_one_after_the_other(rs: Any) -> None:
+    """TensorFlow refuses two LoopConds in frames of one name."""
+    n = rs.placeholder("int32", [])
+    first, _ = loop_from(rs, rs.constant(0), n, "f")
+    second, _ = loop_from(rs, first, n * 3, "f")
+    with rs.Session() as session:
+        assert session.run([first, second], {n: 40}) == [40, 120]
+
+
+def test_a_loop_that_reads_the_turns_of_one_that_it_starts_after(rs: Any) -> None:
+    n = rs.placeholder("int32", [])
+    first, i = loop_from(rs, rs.constant(0), n, "f")
+    second, _ = loop_from(rs, first + 1, n, "f", plus=i)
+    error = refused(rs, second, {n: 3}, match="What enters frame 'f' .* an Exit of the same frame")
+    assert isinstance(error, errors.UnimplementedError)
+
+
 def test_cycle(rs: Any) -> None:
     x = rs.placeholder("float32", [])
     a = apply("AddV2", x, 1.0, name="a")

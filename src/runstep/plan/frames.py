@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from runstep import errors
+from runstep.plan.apart import apart
 from runstep.plan.node import (
     ALWAYS,
     ENTERS,
@@ -168,8 +169,9 @@ class ControlFlow:
     def __init__(self, nodes: Sequence[PlanNode]) -> None:
         self.symbols = Symbols()
         self.top = Region(None)
-        self.frames: dict[tuple[Frame | None, bytes], Frame] = {}
-        for node in _topological(nodes):
+        self.frames: dict[tuple[Frame | None, bytes, PlanNode], Frame] = {}
+        order, self._loop_of = apart(_topological(nodes))
+        for node in order:
             self._assign(node)
         self._order(self.top)
 
@@ -192,9 +194,10 @@ class ControlFlow:
             raise _frames_differ(node, frames)
         frame = next(iter(frames), None)
         if node.type in ENTERS:
-            key = (frame, node.attrs["frame_name"])
+            name = node.attrs["frame_name"]
+            key = (frame, name, self._loop_of[node])
             if key not in self.frames:
-                self.frames[key] = Frame(node.attrs["frame_name"].decode("utf-8", "replace"), frame)
+                self.frames[key] = Frame(name.decode("utf-8", "replace"), frame)
             frame = self.frames[key]
             frame.enters.append(node)
         elif node.type in EXITS:
@@ -213,7 +216,7 @@ class ControlFlow:
     # -- order and guards
 
     def _order(self, region: Region) -> None:
-        inner = [frame for (parent, _), frame in self.frames.items() if parent is region.frame]
+        inner = [frame for (parent, *_), frame in self.frames.items() if parent is region.frame]
         items = _scheduled(region, inner, None)
         for item in items:
             if isinstance(item, Frame):
@@ -402,6 +405,24 @@ def _frames_differ(node: PlanNode, frames: dict[Frame | None, PlanNode]) -> erro
     )
 
 
+def _feeds_itself(region: Region, item: Item, done: set[Item]) -> errors.OpError:
+    """The error of a frame that waits for itself, found on the way back from an item that was never ready. A cycle
+    without a frame in it is none of `_topological`'s orders."""
+    seen: dict[Item, None] = {}
+    while item not in seen:
+        seen[item] = None
+        item = next(source for source in region.predecessors[item] if source not in done)
+    cycle = list(seen)[list(seen).index(item) :]
+    frame = next(item for item in cycle if isinstance(item, Frame))
+    names = ", ".join(f"{{{{node {enter.name}}}}}" for enter in frame.enters)
+    return errors.UnimplementedError(
+        None,
+        frame.enters[0].op,
+        f"What enters frame '{frame.name}' ({names}) is made from an Exit of the same frame, and the loops before and "
+        "after that Exit share values. Give the later loop a frame name of its own.",
+    )
+
+
 def _topological(nodes: Sequence[PlanNode]) -> list[PlanNode]:
     """Producers before consumers, the back edges of loops left out of account."""
     inside = set(nodes)
@@ -454,7 +475,6 @@ def _scheduled(region: Region, inner: Iterable[Frame], guards: dict[Item, Guard]
                     sources.add(item_of(source))
             sources.update(item_of(control) for control in node.controls)
         sources.discard(None)
-        sources.discard(item)
         region.predecessors[item] = sources
         pending[item] = len(sources)
         for source in sources:
@@ -483,6 +503,5 @@ def _scheduled(region: Region, inner: Iterable[Frame], guards: dict[Item, Guard]
             if not pending[consumer]:
                 add(consumer)
     if len(order) != len(items):
-        stuck = [item.name for item in items if pending[item]]
-        raise cycle_error(stuck, None)
+        raise _feeds_itself(region, next(item for item in items if pending[item]), set(order))
     return order

@@ -89,12 +89,15 @@ class _Idle:
 
 def _conditional(live: Sequence[PlanNode]) -> frozenset[PlanNode]:
     """The nodes that may be dead, or run again: what they do not pass on is lost with them."""
-    found: set[PlanNode] = set()
-    for node in live:  # producers first: what goes back in a loop goes back to a Merge
-        if (
-            node.type in _GATES
-            or any(source in found for source, _ in node.inputs)
-            or any(control in found for control in node.controls)
-        ):
-            found.add(node)
+    users: dict[PlanNode, list[PlanNode]] = {}
+    for node in live:
+        for source in (*(source for source, _ in node.inputs), *node.controls):
+            users.setdefault(source, []).append(node)
+    stack = [node for node in live if node.type in _GATES]
+    found = set(stack)
+    while stack:  # not in the order of `live`: inside of a loop it may have a Switch after those who read it
+        for user in users.get(stack.pop(), ()):
+            if user not in found:
+                found.add(user)
+                stack.append(user)
     return frozenset(found)
