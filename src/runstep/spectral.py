@@ -14,11 +14,17 @@ from runstep.ops.fft import (
     rfft2d,
     rfft3d,
 )
+from runstep.ops.signal_cosine import (
+    dct,
+    idct,
+)
 
 __all__ = [
+    "dct",
     "fft",
     "fft2d",
     "fft3d",
+    "idct",
     "ifft",
     "ifft2d",
     "ifft3d",

@@ -16,9 +16,13 @@ from runstep.ops.branching import cond
 from runstep.ops.cast import cast
 from runstep.ops.comparison import equal
 from runstep.ops.creation import ones, range
-from runstep.ops.elementwise import cos
+from runstep.ops.cumulative import cumsum
+from runstep.ops.elementwise import abs as abs_, cos, exp, sin, sqrt, square
+from runstep.ops.joining import concat
+from runstep.ops.rearranging import reverse
+from runstep.ops.special import bessel_i0e
 
-__all__ = ["hamming_window", "hann_window"]
+__all__ = ["hamming_window", "hann_window", "kaiser_bessel_derived_window", "kaiser_window", "vorbis_window"]
 
 
 def hann_window(
@@ -46,12 +50,9 @@ def hamming_window(
 def _raised_cosine(
     name: str | None, default_name: str, window_length: Any, periodic: Any, dtype: Any, a: float, b: float
 ) -> Tensor:
-    kind = dtypes.as_dtype(dtype)
-    if not kind.is_floating:
-        raise ValueError(f"dtype must be a floating point type. Found {kind}")
+    kind = _floating(dtype)
     with name_scope(name, default_name, [window_length, periodic]):
-        length = convert_to_tensor(window_length, dtype=dtypes.int32, name="window_length")
-        TensorShape([]).assert_is_compatible_with(length.shape)
+        length = _scalar(window_length)
         known = constant_value(length)
         if known == 1:
             return ones([1], dtype=kind)
@@ -67,3 +68,64 @@ def _computed(length: Tensor, periodic: Tensor, kind: dtypes.DType, a: float, b:
     count = cast(range(length), kind)
     angle = constant(2 * np.pi, dtype=kind) * count / n
     return cast(a - b * cos(angle), kind)
+
+
+def _floating(dtype: Any) -> dtypes.DType:
+    kind = dtypes.as_dtype(dtype)
+    if not kind.is_floating:
+        raise ValueError(f"dtype must be a floating point type. Found {kind}")
+    return kind
+
+
+def _scalar(window_length: Any) -> Tensor:
+    length = convert_to_tensor(window_length, dtype=dtypes.int32, name="window_length")
+    TensorShape([]).assert_is_compatible_with(length.shape)
+    return length
+
+
+def kaiser_window(
+    window_length: TensorLike, beta: Any = 12.0, dtype: Any = dtypes.float32, name: str | None = None
+) -> Tensor:
+    """Kaiser's window: near to that which keeps most of the energy in the main lobe. Source: `tf.signal.kaiser_window`.
+
+    Args:
+      window_length: a scalar. beta: the width of the main lobe.
+    """
+    kind = _floating(dtype)
+    with name_scope(name, "kaiser_window", [window_length, beta]):
+        length = _scalar(window_length)
+        known = constant_value(length)
+        if known == 1:
+            return ones([1], dtype=kind)
+        beta = cast(convert_to_tensor(beta), kind)
+        half = cast(length - 1, kind) / 2.0
+        steps = cast(range(length), kind) - half
+        argument = beta * sqrt(1.0 - square(steps / half))
+        scaled = bessel_i0e(argument) / bessel_i0e(beta)  # i0e(x) is exp(-x) i0(x)
+        return scaled * exp(abs_(argument) - abs_(beta))
+
+
+def kaiser_bessel_derived_window(
+    window_length: TensorLike, beta: Any = 12.0, dtype: Any = dtypes.float32, name: str | None = None
+) -> Tensor:
+    """The root of the running sum of Kaiser's window, and its mirror image; the squares of halves add up to 1.
+
+    Source: `tf.signal.kaiser_bessel_derived_window`.
+    """
+    with name_scope(name, "kaiser_bessel_derived_window", [window_length, beta]):
+        half = _scalar(window_length) // 2
+        sums = cumsum(kaiser_window(half + 1, beta, dtype=dtype))
+        rising = sqrt(sums[:-1] / sums[-1])
+        return concat([rising, reverse(rising, axis=[0])], axis=0)
+
+
+def vorbis_window(window_length: TensorLike, dtype: Any = dtypes.float32, name: str | None = None) -> Tensor:
+    """The power complementary window of Vorbis: `sin(pi/2 sin(pi/length (n + 1/2))^2)`.
+
+    Source: `tf.signal.vorbis_window`.
+    """
+    kind = _floating(dtype)
+    with name_scope(name, "vorbis_window", [window_length]):
+        length = _scalar(window_length)
+        inner = sin(np.pi / cast(length, kind) * (cast(range(length), kind) + 0.5))
+        return sin(np.pi / 2.0 * square(inner))

@@ -57,6 +57,8 @@ def _shown(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         if value.dtype.kind == "f":
             return value.dtype.name, value.shape, _Near(value.ravel().tolist())
+        if value.dtype.kind == "c":
+            return value.dtype.name, value.shape, _Near([*value.real.ravel().tolist(), *value.imag.ravel().tolist()])
         return value.dtype.name, value.shape, value.ravel().tolist()
     if isinstance(value, dict):
         return {key: _shown(item) for key, item in value.items()}
