@@ -119,3 +119,20 @@ def test_a_profile_of_what_fails_fails_as_a_run() -> None:
     with tf.Graph().as_default(), pytest.raises(tf.errors.InvalidArgumentError, match="division by zero"):
         x = tf.placeholder(tf.int32, [], name="x")
         profile_of(1 // x, {x: 0})
+
+
+@pytest.mark.parametrize("quantity", ["flops", "memory"])
+def test_convolutions_that_took_their_padding_are_weighed(quantity: str) -> None:
+    """Whoever computes them, oneDNN or numpy; the batch is known from the feed alone."""
+    with tf.Graph().as_default():
+        x = tf.placeholder(tf.float32, [None, 16, 16, 8])
+        y = tf.nn.conv2d(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), np.ones((3, 3, 8, 16)), [1, 1, 1, 1], "VALID")
+        y = tf.nn.relu(y + 1.0)
+        feed = {x: np.ones((5, 16, 16, 8))}
+        if quantity == "flops":
+            rows = [row for row in profile_of(y, feed).rows if row.flops]
+            assert [row.flops for row in rows] == [pytest.approx(2 * 5 * 16 * 16 * 16 * 3 * 3 * 8)]
+        else:
+            with tf.Session(memory_limit=4 * 5 * 16 * 16 * 16 - 1) as session:
+                with pytest.raises(tf.errors.ResourceExhaustedError):
+                    session.run(y, feed)

@@ -6,7 +6,7 @@ It decides what is worth a thread, never what is computed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from runstep.plan.frames import Frame, Item
 from runstep.plan.node import PASS, PlanNode, root
@@ -16,6 +16,7 @@ HEAVY = 300.0
 """Microseconds from which work is worth a thread of its own."""
 
 _FLOPS = 30_000.0  # multiplications and additions a microsecond, in BLAS
+_FASTER = 2  # times, that is a region's library than BLAS
 _LAPACK = 4_000.0  # in decompositions
 _BYTES = 8_000.0  # moved a microsecond
 TURNS = 10
@@ -106,10 +107,8 @@ def cost_of(node: PlanNode, sizes: Sizes) -> float:
     if not (node.row is not None and node.row.view):
         moved = sum(sizes.nbytes((node, index)) for index in range(len(op.outputs)))
         moved += sum(sizes.nbytes(root(ref)) for ref in node.inputs)
-    found = _CALL + node.inner_cost + moved / _BYTES
-    rule = _RULES.get(node.type)
-    if rule is not None:
-        found += rule(node, sizes)
+    found = _CALL + node.inner_cost + moved / _BYTES + sum(_products(part, sizes) for part in node.parts) / _FASTER
+    found += _products(node, sizes)
     per_element = _PER_ELEMENT.get(node.type)
     if per_element is not None:
         found += per_element * max(sizes.count((node, 0)), sizes.count(root(node.inputs[0])) if node.inputs else 0)
@@ -118,14 +117,13 @@ def cost_of(node: PlanNode, sizes: Sizes) -> float:
 
 def flops_of(node: PlanNode, sizes: Sizes) -> float:
     """Multiplications and additions of one call of a product, a convolution, or a region of these; 0 for all else."""
+    return sum(_products(part, sizes) for part in (node, *node.parts)) * _FLOPS
+
+
+def _products(node: PlanNode, sizes: Sizes) -> float:
+    """Microseconds of a product or a convolution by BLAS; 0 for all else."""
     rule = _RULES.get(node.type)
-    return (node.inner_cost if rule is None else rule(node, sizes)) * _FLOPS
-
-
-def cost_of_products(nodes: Sequence[PlanNode]) -> float:
-    """Microseconds of the products and convolutions among some nodes, as far as the graph tells."""
-    sizes = Sizes((), ())
-    return sum(_RULES[node.type](node, sizes) for node in nodes if node.type in _RULES)
+    return 0.0 if rule is None else rule(node, sizes)
 
 
 def item_cost(item: Item, sizes: Sizes) -> float:

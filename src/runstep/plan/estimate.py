@@ -109,7 +109,7 @@ def looks_tiny(nodes: Sequence[PlanNode], fed: int, open_size: int, most: int) -
         return False
     left = most >> 3
     for node in nodes:
-        if node.inner_bytes or node.inner_cost >= HEAVY or node.endless or node.type in _HEAVY_OPS:
+        if node.inner_bytes or node.inner_cost >= HEAVY or node.endless or node.type in _HEAVY_OPS or node.parts:
             return False
         for tensor in node.op.outputs:  # type: ignore[union-attr]
             raw = tensor.raw_shape

@@ -46,6 +46,7 @@ class PlanNode:
       kernel: made for it, None for structural nodes (Switch, Enter ...) and known ones.
       inner_bytes, inner_cost, endless: of a node that calls functions: what their values take, the microseconds that
         their nodes take, and whether nobody can say when they end.
+      parts: of a region, the nodes that it computes, producers first.
     """
 
     __slots__ = (
@@ -65,6 +66,7 @@ class PlanNode:
         "name",
         "number",
         "op",
+        "parts",
         "row",
         "type",
         "uses_step",
@@ -95,6 +97,7 @@ class PlanNode:
         self.inner_bytes = 0
         self.inner_cost = 0.0
         self.endless = False
+        self.parts: Sequence[PlanNode] = ()
         self._is_pure: bool | None = None
 
     @property

@@ -15,12 +15,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from runstep.kernels.registry import Kernel, KernelDef
-from runstep.plan.cost import cost_of_products
 from runstep.plan.idioms import through
 from runstep.plan.node import ALIASES, ENTERS, EXITS, MERGES, NEXTS, PASS, OpView, PlanNode, Ref
-
-_FASTER = 2
-"""How much faster a region is about than the estimate for its nodes by numpy."""
 
 _STRUCTURE = ALIASES | ENTERS | EXITS | MERGES | NEXTS | {"LoopCond"}
 
@@ -169,8 +165,7 @@ def _region(
     twins, leaving = list(copies.values()), [copies[node] for node in outputs]
     kernel = provider.make(twins, list(inputs), leaving, lambda: node_by_node(twins, list(inputs), leaving))
     region.kernel = kernel
-    region.inner_cost = cost_of_products(nodes) / _FASTER
-    region.inner_cost = cost_of_products(twins)
+    region.parts = twins
     region.row = KernelDef("_OneDnnRegion", lambda node: kernel, types=None, view=False, step=False, is_async=False)
     for index, node in enumerate(outputs):
         node.kernel, node.inputs = PASS, [(region, index)]

@@ -63,6 +63,8 @@ class Sizes:
 
     def _add(self, node: PlanNode) -> None:
         op: Any = node.op
+        for part in node.parts:
+            self._add(part)
         for tensor in op.outputs:
             raw = tensor.raw_shape
             if raw is None or None in raw:
@@ -76,6 +78,9 @@ class Sizes:
                 found = [_merged(a, b) for a, b in zip(found, op.op_def.shape(seen), strict=True)]
             except Exception:  # the rule looks at what only the graph has, or the run will tell
                 pass
+        elif node.parts:
+            inside = {part.op.outputs[0]: (part, 0) for part in node.parts if part.op is not None}
+            found = [self.shape(inside[tensor]) for tensor in op.outputs]
         elif node.inputs and node.type.startswith("_"):  # joined by a rewrite: as long as what goes in
             found = [_like(raw, [self.shape(root(ref)) for ref in node.inputs]) for raw in found]
         for index, raw in enumerate(found):
@@ -145,8 +150,11 @@ class _Seen:
         op: Any = node.op
         self._op = op
         self._node = node
+        self.attrs = node.attrs
+        # Where a rewrite joined what went before to the node, its input is another than the operation's.
         self.inputs = tuple(
-            [_SeenTensor(t, _merged(t.raw_shape, raw)) for t, raw in zip(op.inputs, inputs, strict=True)]
+            _SeenTensor(t, raw if shapes.num_elements(raw) is not None else _merged(t.raw_shape, raw))
+            for t, raw in zip(op.inputs, inputs, strict=True)
         )
 
     def __getattr__(self, name: str) -> Any:

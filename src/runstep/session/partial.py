@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _UNKNOWN = "Must run 'setup' before performing partial runs!"
 
+
 class _PartialRun:
     """The state of one handle. Its lock is held while it changes, and while its tasks run in the caller's thread."""
 

@@ -80,9 +80,7 @@ class Request:
         if self.plan is None:
             return None
         return (
-            PlainStep(engine, self, context)
-            if self.plain
-            else DrivenStep(engine, self.plan, context or StepContext())
+            PlainStep(engine, self, context) if self.plain else DrivenStep(engine, self.plan, context or StepContext())
         )
 
 
