@@ -16,7 +16,7 @@ import runstep as tf
 
 NAMESPACES = (
     "bitwise data debugging distributions graph_util image initializers io layers linalg lookup losses manip math "
-    "metrics nn python_io queue random saved_model signal sparse spectral strings summary test train"
+    "metrics nn python_io quantization queue random saved_model signal sparse spectral strings summary test train"
 ).split()
 
 # Where our signature says more than TensorFlow's, which hides its own behind a decorator.

@@ -13,6 +13,9 @@ from runstep.ops.assertions import (
     assert_none_equal,
     assert_positive,
 )
+from runstep.ops.assertions_shapes import (
+    assert_shapes,
+)
 from runstep.ops.assertions_static import (
     assert_integer,
     assert_proper_iterable,
@@ -62,6 +65,7 @@ __all__ = [
     "assert_rank_in",
     "assert_same_float_dtype",
     "assert_scalar",
+    "assert_shapes",
     "assert_type",
     "check_numerics",
     "is_finite",

@@ -49,6 +49,12 @@ from runstep.ops.image_random import (
     ssim,
     ssim_multiscale,
 )
+from runstep.ops.image_sampling import (
+    adjust_jpeg_quality,
+    extract_glimpse,
+    random_jpeg_quality,
+    sample_distorted_bounding_box,
+)
 from runstep.ops.image_transforms import (
     ResizeMethod,
     central_crop,
@@ -83,6 +89,7 @@ __all__ = [
     "adjust_contrast",
     "adjust_gamma",
     "adjust_hue",
+    "adjust_jpeg_quality",
     "adjust_saturation",
     "central_crop",
     "combined_non_max_suppression",
@@ -98,6 +105,7 @@ __all__ = [
     "draw_bounding_boxes",
     "encode_jpeg",
     "encode_png",
+    "extract_glimpse",
     "extract_image_patches",
     "extract_jpeg_shape",
     "extract_patches",
@@ -119,6 +127,7 @@ __all__ = [
     "random_flip_left_right",
     "random_flip_up_down",
     "random_hue",
+    "random_jpeg_quality",
     "random_saturation",
     "resize",
     "resize_area",
@@ -134,6 +143,7 @@ __all__ = [
     "rgb_to_yiq",
     "rgb_to_yuv",
     "rot90",
+    "sample_distorted_bounding_box",
     "sobel_edges",
     "ssim",
     "ssim_multiscale",

@@ -1,5 +1,8 @@
 """`tf.math`: mathematics (source: tf.compat.v1.math)."""
 
+from runstep import (
+    math_special as special,
+)
 from runstep.ops.activation import (
     log_softmax,
     softmax,
@@ -269,6 +272,7 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "special",
     "sqrt",
     "square",
     "squared_difference",

@@ -20,6 +20,11 @@ from runstep.ops.ctc import (
     ctc_greedy_decoder,
     ctc_loss,
 )
+from runstep.ops.ctc_dense import (
+    collapse_repeated,
+    ctc_loss_v2,
+    ctc_unique_labels,
+)
 from runstep.ops.elementwise import (
     sigmoid,
     tanh,
@@ -28,6 +33,10 @@ from runstep.ops.embedding import (
     embedding_lookup,
     embedding_lookup_sparse,
     safe_embedding_lookup_sparse,
+)
+from runstep.ops.loss_scaling import (
+    compute_average_loss,
+    scale_regularization_loss,
 )
 from runstep.ops.nn_convolution import (
     atrous_conv2d,
@@ -129,7 +138,9 @@ __all__ = [
     "batch_normalization",
     "bias_add",
     "bidirectional_dynamic_rnn",
+    "collapse_repeated",
     "compute_accidental_hits",
+    "compute_average_loss",
     "conv1d",
     "conv1d_transpose",
     "conv2d",
@@ -147,6 +158,8 @@ __all__ = [
     "ctc_beam_search_decoder_v2",
     "ctc_greedy_decoder",
     "ctc_loss",
+    "ctc_loss_v2",
+    "ctc_unique_labels",
     "depth_to_space",
     "depthwise_conv2d",
     "depthwise_conv2d_backprop_filter",
@@ -190,6 +203,7 @@ __all__ = [
     "rnn_cell",
     "safe_embedding_lookup_sparse",
     "sampled_softmax_loss",
+    "scale_regularization_loss",
     "selu",
     "separable_conv2d",
     "sigmoid",

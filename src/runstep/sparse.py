@@ -3,8 +3,14 @@
 from runstep.graph.composite import (
     SparseTensor,
 )
+from runstep.ops.accumulators import (
+    SparseConditionalAccumulator,
+)
 from runstep.ops.basic import (
     sparse_placeholder as placeholder,
+)
+from runstep.ops.sparse_count import (
+    sparse_bincount as bincount,
 )
 from runstep.ops.sparse_cross import (
     sparse_cross as cross,
@@ -47,8 +53,10 @@ from runstep.ops.sparse_segment import (
 )
 
 __all__ = [
+    "SparseConditionalAccumulator",
     "SparseTensor",
     "add",
+    "bincount",
     "concat",
     "cross",
     "cross_hashed",

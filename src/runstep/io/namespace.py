@@ -1,5 +1,14 @@
 """`tf.io`: reading and writing (source: tf.compat.v1.io)."""
 
+from runstep.io import (
+    gfile,
+)
+from runstep.io.record_files import (
+    TFRecordCompressionType,
+    TFRecordOptions,
+    TFRecordWriter,
+    tf_record_iterator,
+)
 from runstep.ops.data_flow import (
     PaddingFIFOQueue,
     PriorityQueue,
@@ -7,6 +16,7 @@ from runstep.ops.data_flow import (
     RandomShuffleQueue,
 )
 from runstep.ops.decoding import (
+    decode_compressed,
     decode_csv,
     decode_json_example,
     decode_raw,
@@ -59,10 +69,14 @@ __all__ = [
     "QueueBase",
     "RandomShuffleQueue",
     "SparseFeature",
+    "TFRecordCompressionType",
+    "TFRecordOptions",
+    "TFRecordWriter",
     "VarLenFeature",
     "decode_and_crop_jpeg",
     "decode_base64",
     "decode_bmp",
+    "decode_compressed",
     "decode_csv",
     "decode_gif",
     "decode_image",
@@ -75,6 +89,7 @@ __all__ = [
     "encode_jpeg",
     "encode_png",
     "extract_jpeg_shape",
+    "gfile",
     "is_jpeg",
     "matching_files",
     "parse_example",
@@ -86,6 +101,7 @@ __all__ = [
     "serialize_many_sparse",
     "serialize_sparse",
     "serialize_tensor",
+    "tf_record_iterator",
     "write_file",
     "write_graph",
 ]

@@ -12,6 +12,7 @@ from runstep.ops.reduction import one_of
 from runstep.ops.registry import op
 
 __all__ = [
+    "decode_compressed",
     "decode_csv",
     "decode_json_example",
     "decode_padded_raw",
@@ -58,6 +59,7 @@ op(
     "little_endian: bool = true",
     shape=_raw,
 )
+op("DecodeCompressed", "bytes: string -> output: string", "compression_type: string = ''", shape=unchanged)
 op(
     "DecodePaddedRaw",
     "input_bytes: string, fixed_length: int32 -> output: out_type",
@@ -113,6 +115,15 @@ def decode_padded_raw(
         "DecodePaddedRaw", input_bytes, fixed_length, out_type=out_type, little_endian=little_endian, name=name
     )
     return result
+
+
+def decode_compressed(bytes: TensorLike, compression_type: str = "", name: str | None = None) -> Tensor:
+    """Each string, decompressed. Source: `tf.io.decode_compressed`.
+
+    Args:
+      compression_type: "ZLIB", "GZIP", or "" for none. DataLossError for strings that are not of that form.
+    """
+    return apply("DecodeCompressed", bytes, compression_type=compression_type, name=name)
 
 
 def decode_csv(

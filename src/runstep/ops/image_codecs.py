@@ -69,6 +69,11 @@ def _file(op: Any) -> Shapes:
     return [()]
 
 
+def _file_of_quality(op: Any) -> Shapes:
+    shapes.with_rank(op.inputs[1].raw_shape, 0)
+    return _file(op)
+
+
 def _files(op: Any) -> Shapes:
     shape = shapes.with_rank_at_least(op.inputs[0].raw_shape, 3)
     return [None if shape is None else shape[:-3]]
@@ -128,6 +133,7 @@ op(
     "xmp_metadata: string = ''",
     shape=_file,
 )
+op("EncodeJpegVariableQuality", "images: uint8, quality: int32 -> contents: string", shape=_file_of_quality)
 
 
 def decode_png(contents: TensorLike, channels: int = 0, dtype: Any = dtypes.uint8, name: str | None = None) -> Tensor:

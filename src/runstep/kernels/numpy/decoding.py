@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import struct
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,6 +33,24 @@ def _numbers(data: bytes, kind: Any, little_endian: bool) -> Array:
         swapped = np.frombuffer(data, np.uint8).reshape(-1, part)[:, ::-1]
         return np.ascontiguousarray(swapped).reshape(-1).view(dtype)
     return np.frombuffer(data, dtype).copy()
+
+
+@numpy_kernel.make("DecodeCompressed", view=True)
+def decode_compressed(node: Node) -> Kernel:
+    kind = bytes(node.attrs["compression_type"]).decode()
+    if kind not in ("", "ZLIB", "GZIP"):
+        raise _invalid(f"Only ZLIB, GZIP or NONE are supported compressions: {kind}")
+    if not kind:
+        return lambda data: data
+    wbits = zlib.MAX_WBITS if kind == "ZLIB" else zlib.MAX_WBITS | 16
+
+    def whole(data: bytes) -> bytes:
+        try:
+            return zlib.decompressobj(wbits).decompress(data)
+        except zlib.error as error:
+            raise errors.DataLossError(None, None, f"inflate() failed with error {error}") from None
+
+    return lambda data: mapped(whole, data)
 
 
 @numpy_kernel.make("DecodeRaw")

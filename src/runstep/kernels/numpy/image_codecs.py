@@ -253,3 +253,10 @@ def _jpeg_writer(form: int | None, how: dict[str, Any]) -> Callable[[Array], Arr
         return scalar(file.getvalue())
 
     return kernel
+
+
+@numpy_kernel("EncodeJpegVariableQuality")
+def encode_jpeg_variable_quality(image: Array, quality: Array) -> Array:
+    if quality.ndim or not 0 <= quality <= 100:
+        raise _invalid(f"quality must be a scalar from 0 to 100, got {quality.tolist()}")
+    return _jpeg_writer(None, {"quality": int(quality), "subsampling": 2, "dpi": (300, 300)})(image)
