@@ -49,7 +49,8 @@ def drive_in_place(step: Step, values: Mapping[int, Any]) -> dict[int, tuple[Any
                 commands.extend(step.handle(event))
         elif isinstance(command, Interrupt):
             if command.task in parked:
-                coroutine, _ = parked.pop(command.task)
+                coroutine, waiter = parked.pop(command.task)
+                step.context.waiting.pop(waiter, None)
                 commands.extend(step.handle(Failed(command.task, interrupted(coroutine, step.context.cause))))
     return parked
 
@@ -61,6 +62,7 @@ def _begun(step: Step, command: Launch, parked: dict[int, tuple[Any, Waiter]]) -
     except StopIteration as stop:
         return Finished(command.task, stop.value)
     parked[command.task] = (coroutine, waiter)
+    step.context.waiting[waiter] = coroutine
     return None
 
 

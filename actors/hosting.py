@@ -29,29 +29,38 @@ def _hosted(
 ) -> Generator[Any, Any, Any]:
     throw: BaseException | None = None
     answer: Any = None
-    while True:
-        if waiter is not None:
-            context.waiting[waiter] = None
+    inside: Waiter | None = None  # what it awaits of trio's own
+    waiting: Any = context.waiting
+    try:
+        while True:
+            if waiter is not None:
+                waiting[waiter] = coroutine
+                try:
+                    yield from _woken(waiter).__await__()
+                except trio.Cancelled:
+                    throw = context.cause  # the kernel leaves its place in the queue, and says what it was cancelled at
+                if isinstance(waiter, NeedsLoop):
+                    inside = waiter
+                else:
+                    del waiting[waiter]
+                waiter = None
             try:
-                yield from _woken(waiter).__await__()
-            except trio.Cancelled:
-                throw = context.cause  # the kernel leaves its place in the queue, and says what it was cancelled at
-            finally:
-                del context.waiting[waiter]
-            waiter = None
-        try:
-            with np.errstate(all="ignore"):
-                asked = coroutine.send(answer) if throw is None else coroutine.throw(throw)
-        except StopIteration as stop:
-            return stop.value
-        throw, answer = None, None
-        if isinstance(asked, Waiter):
-            waiter = asked
-            continue
-        try:  # the kernel awaits trio itself
-            answer = yield asked
-        except BaseException as error:
-            throw = error
+                with np.errstate(all="ignore"):
+                    asked = coroutine.send(answer) if throw is None else coroutine.throw(throw)
+            except StopIteration as stop:
+                return stop.value
+            throw, answer = None, None
+            if isinstance(asked, Waiter):
+                waiting.pop(inside, None)
+                waiter, inside = asked, None
+                continue
+            try:  # the kernel awaits trio itself
+                answer = yield asked
+            except BaseException as error:
+                throw = error
+    finally:
+        waiting.pop(waiter, None)
+        waiting.pop(inside, None)
 
 
 async def host(coroutine: Coroutine[Any, Any, Any], waiter: Waiter | None, context: StepContext) -> Any:

@@ -30,7 +30,7 @@ class StepContext:
     Attributes:
       cancelled: set from outside to end the step; loops look at it on every turn.
       temporaries: values that live as long as the step (temporary variables, stacks), by name.
-      waiting: what its kernels are parked on.
+      waiting: what its kernels are parked on, and the coroutines that are; None for what is no kernel.
       records: of a traced step, the kernel calls that have ended. begun: nodes whose calls have not, and since when.
       pool: which of the session's thread pools works on it; -1: the caller's thread alone.
     """
@@ -43,7 +43,7 @@ class StepContext:
         self.temporaries: dict[Any, Any] = {}
         self.records: list[Record] | None = None
         self.begun: dict[int, int] = {}
-        self.waiting: dict[Waiter, None] = {}
+        self.waiting: dict[Waiter, Any] = {}
         self.pool = 0
 
     def cancel(self, cause: BaseException) -> None:
@@ -359,6 +359,9 @@ class Step:
         self._ended(event.task)
         if self._cancelled and isinstance(event.error, errors.CancelledError):
             self.error, self._cancelled = event.error, False  # says more: at which operation (S43)
+            if event.error is not self.context.cause:
+                for note in getattr(self.context.cause, "__notes__", ()):
+                    event.error.add_note(note)
         return self._fail(event.error) + self._reply_if_done()
 
     def _on_cancelled(self, event: Cancelled) -> list[Command]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import queue
+import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ import pytest
 import trio
 import trio.testing
 
-from runstep.observe import live
+from runstep.observe import live, signals
 from runstep.observe.trace import active
 
 
@@ -135,7 +138,7 @@ def test_statistics_of_a_step_that_failed(rs: Any) -> None:
 def test_live_numbers(rs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     x = rs.placeholder(rs.int32, [], name="x")
     quotient = rs.floordiv(6, x)
-    queue = rs.FIFOQueue(10, rs.float32, shapes=[[]], name="q")
+    queue = rs.FIFOQueue(10, rs.float32, shapes=[[]], shared_name="q")
     waiting = queue.dequeue()
     session = rs.Session()
     found = session.statistics()
@@ -166,7 +169,7 @@ def test_live_numbers(rs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
                 assert (found.in_flight, found.waiting, found.partial_runs) == (2, 2, 1)
                 report = session.debug_dump()
                 assert "steps in flight: 2" in report and "partial runs: 1" in report and str(p) in report
-                assert report.count("holds 0 of at most 10 elements") >= 2 and "to feed: x:0" in report
+                assert report.count(f"{waiting.op.name} (queue 'q' 0/10, ") == 3 and "to feed: x:0" in report
             nursery.cancel_scope.cancel()
 
     trio.run(program)
@@ -189,3 +192,46 @@ def test_percentiles() -> None:
     meter.took(10**9, steps=10**6)
     found = meter.latency()
     assert found is not None and 1 <= found.p50 <= 1.25
+
+
+class Paper:
+    """A file that tells of each report."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.reports: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def write(self, text: str) -> None:
+        self.text += text
+
+    def flush(self) -> None:
+        self.reports.put(self.text)
+        self.text = ""
+
+
+def test_reports_on_a_signal(rs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By asking, or by name in the environment; after them, who had the signal before."""
+    paper, before = Paper(), []
+    previous = signal.signal(signal.SIGUSR2, lambda number, frame: before.append(number))
+    jobs = rs.FIFOQueue(10, rs.float32, shared_name="q")
+    try:
+        with rs.Session() as session:
+            session.run(jobs.enqueue(1.0))
+            session.debug_dump_on_signal(signal.SIGUSR2, paper)
+            signal.raise_signal(signal.SIGUSR2)
+            report = paper.reports.get(timeout=30)
+            assert "target=''" in report and "queue 'q' 1/10" in report and "holds 'q' 4" in report
+            assert before == [signal.SIGUSR2]
+            monkeypatch.setenv("RUNSTEP_DEBUG_SIGNAL", "USR2")
+            monkeypatch.setattr(sys, "stderr", paper)
+            with rs.Session(graph=rs.Graph()):
+                signal.raise_signal(signal.SIGUSR2)
+                reports = [paper.reports.get(timeout=30) for _ in range(2)]
+            assert "queue 'q' 1/10" in reports[0] and "graph of 0 operations" in reports[1]
+            monkeypatch.setenv("RUNSTEP_DEBUG_SIGNAL", "USR99")
+            with pytest.raises(ValueError, match="RUNSTEP_DEBUG_SIGNAL=USR99: there is no such signal"):
+                rs.Session()
+    finally:
+        signal.signal(signal.SIGUSR2, previous)
+        signals._previous.pop(signal.SIGUSR2, None)
+        signals._watched.pop(signal.SIGUSR2, None)

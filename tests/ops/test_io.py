@@ -129,7 +129,7 @@ def test_wrong_use(folder: Path) -> None:
 def test_read_waits_for_the_queue_one_after_the_other(bench: Bench, folder: Path) -> None:
     queue, reader = data_flow.FIFOQueue(9, [dtypes.string], [()]), io.TextLineReader()
     first, second = (bench.start(reader.read(queue)[1]) for _ in range(2))
-    assert "dequeue" in first.waiter.reason and "is read by another step" in second.waiter.reason  # type: ignore[union-attr]
+    assert "no enqueue pending" in first.waiter.reason and "is read by another step" in second.waiter.reason  # type: ignore[union-attr]
     bench.run(queue.enqueue("more"))
     assert first.woken and not second.woken
     assert first.resume()[1].item() == b"x"

@@ -263,7 +263,7 @@ def test_dequeue_waits_for_enqueue_in_order(bench: Bench) -> None:
     q = Ints(bench)
     first, second = q.take(), q.take()
     assert not first.woken and not second.woken
-    assert "dequeue: FIFOQueue 'ints' holds 0 of" in first.waiter.reason
+    assert "queue 'ints' 0, no enqueue" in first.waiter.reason
     q.put(1)
     assert first.woken and not second.woken
     q.put(2)

@@ -45,12 +45,25 @@ def parked(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     original = queues.Waiter  # type: ignore[attr-defined]
 
     class Seen(original):  # type: ignore[misc, valid-type]
-        def __init__(self, reason: str) -> None:
-            super().__init__(reason)
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
             event.set()
 
     monkeypatch.setattr(queues, "Waiter", Seen)
     return event
+
+
+def test_errors_of_closing_say_what_was_waited_for(rs: Any) -> None:
+    """S43."""
+    take = rs.FIFOQueue(10, rs.float32, shared_name="q").dequeue(name="take")
+    session = rs.Session()
+    waiting = InThread(lambda: session.run(take))
+    while not session.statistics().waiting:
+        threading.Event().wait(0.001)
+    session.close()
+    error = waiting.result()
+    assert isinstance(error, rs.errors.CancelledError) and error.op is take.op
+    assert "waiting: take (queue 'q' 0/10, no enqueue pending)" in error.__notes__
 
 
 @pytest.mark.parametrize("kind", ["Session", "InteractiveSession"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import Any
 
 import numpy as np
 import pytest
+import trio
 
 CPU = "/job:localhost/replica:0/task:0/device:CPU:0"
 
@@ -254,20 +256,73 @@ def test_running_kernels_end_first(rs: Any, monkeypatch: pytest.MonkeyPatch) -> 
             assert len(ended) == turn
 
 
-def test_timeouts_say_what_was_waited_for(rs: Any) -> None:
-    """S115: as notes."""
-    queue = rs.FIFOQueue(3, rs.float32, shapes=[()], shared_name="jobs")
-    with rs.Session() as session:
-        with pytest.raises(rs.errors.DeadlineExceededError) as caught:
-            session.run(queue.dequeue(), options=rs.RunOptions(timeout_in_ms=20))
-        assert any(
-            "waiting: dequeue: FIFOQueue 'jobs' holds 0 of at most 3 elements" in note
-            for note in caught.value.__notes__
-        )
-        endless = rs.while_loop(lambda i: i >= 0, lambda i: i + 0, [0])
-        with pytest.raises(rs.errors.DeadlineExceededError) as caught:
-            session.run(endless, options=rs.RunOptions(timeout_in_ms=20))
-        assert "It was at while/LoopCond (LoopCond)." in caught.value.__notes__
+async def _never() -> Any:
+    await trio.sleep_forever()
+
+
+def _shuffled(rs: Any) -> Any:
+    queue = rs.RandomShuffleQueue(10, 2, rs.float32, shapes=[()], shared_name="q")
+    with rs.control_dependencies([queue.enqueue_many([[1.0, 2.0, 3.0]])]):
+        return queue.dequeue_many(2, name="take")
+
+
+def _full(rs: Any) -> Any:
+    queue = rs.FIFOQueue(2, rs.float32, shapes=[()], shared_name="q")
+    return queue.enqueue_many([[1.0, 2.0, 3.0, 4.0]], name="put")
+
+
+def _in_loop(rs: Any) -> Any:
+    queue = rs.FIFOQueue(9, rs.int32, shapes=[()], shared_name="q")
+    return rs.while_loop(lambda i: i < 9, lambda i: i + queue.dequeue(name="take"), [0], name="loop")
+
+
+def _take_grad(rs: Any) -> Any:
+    return rs.ConditionalAccumulator(rs.float32, shape=(), shared_name="a").take_grad(3, name="take")
+
+
+WAITS = [
+    (
+        lambda rs: rs.FIFOQueue(10, rs.float32, shared_name="q").dequeue(name="take"),
+        "take (queue 'q' 0/10, no enqueue pending)",
+        "Nobody enqueues to 'q': start its queue runners",
+    ),
+    (
+        lambda rs: rs.FIFOQueue(-1, rs.float32, shapes=[()], shared_name="q").dequeue_many(5, name="take"),
+        "take (queue 'q' 0, 5 more to dequeue, no enqueue pending)",
+        "Nobody enqueues",
+    ),
+    (_shuffled, "take (queue 'q' 2/10, 2 of which stay, 1 more to dequeue, no enqueue pending)", "Nobody enqueues"),
+    (_full, "put (queue 'q' 2/2, 2 more to enqueue, no dequeue pending)", "Nobody dequeues from 'q'"),
+    (_in_loop, "loop/take (queue 'q' 0/9, no enqueue pending)", "Nobody enqueues"),
+    (_take_grad, "take (accumulator 'a' 0 gradients at step 0, 3 to take)", None),
+    (lambda rs: rs.py_func(_never, [], rs.float32, name="call"), "call (py_func ", None),
+]
+
+
+@pytest.mark.parametrize(("make", "text", "cure"), WAITS, ids="fifo many shuffle full loop take await".split())
+def test_timeouts_say_what_was_waited_for(rs: Any, make: Any, text: str, cure: str | None) -> None:
+    """S115: as notes, by run, arun and partial_run."""
+    fetch = make(rs)
+    limited = rs.RunOptions(timeout_in_ms=20)
+    for run in (
+        lambda session: session.run(fetch, options=limited),
+        lambda session: trio.run(session.arun, fetch, None, limited),
+        lambda session: asyncio.run(session.arun(fetch, None, limited)),
+        lambda session: session.partial_run(session.partial_run_setup(fetch), fetch, options=limited),
+    ):
+        with rs.Session() as session, pytest.raises(rs.errors.DeadlineExceededError) as caught:
+            run(session)
+        first, *rest = caught.value.__notes__
+        assert first.startswith(f"waiting: {text}")
+        assert rest[0].startswith(cure) if cure else not rest
+
+
+def test_timeouts_of_loops_say_where_they_were(rs: Any) -> None:
+    """S115."""
+    endless = rs.while_loop(lambda i: i >= 0, lambda i: i + 0, [0])
+    with rs.Session() as session, pytest.raises(rs.errors.DeadlineExceededError) as caught:
+        session.run(endless, options=rs.RunOptions(timeout_in_ms=20))
+    assert "It was at while/LoopCond (LoopCond)." in caught.value.__notes__
 
 
 def test_timeouts_of_loops(tf: Any) -> None:

@@ -62,8 +62,13 @@ class Accumulator(Shared):
             self.count += taken[1]
             self.step -= 1
 
-        reason = f"take: accumulator '{self.name}' has {self.count} of {required} gradients"
+        reason = lambda: f"{self.in_words}, {required} to take"  # noqa: E731
         return (await self.stand(0, attempt, "TakeGrad", reason, undo))[0]
+
+    @property
+    def in_words(self) -> str:
+        """What it is and how full, for people."""
+        return f"accumulator '{self.name}' {self.count} gradients at step {self.step}"
 
     def set_step(self, step: int) -> None:
         """Sets the current step."""

@@ -127,8 +127,12 @@ class Barrier(Shared):
                 heapq.heappush(self._ready, element)
             self.nbytes += _bytes(taken)
 
-        reason = f"take: barrier '{self.name}' has {len(self._ready)} of {count} elements"
-        return await self.stand(0, attempt, "Dequeue", reason, undo)
+        return await self.stand(0, attempt, "Dequeue", lambda: f"{self.in_words}, {count} to take", undo)
+
+    @property
+    def in_words(self) -> str:
+        """What it is and how full, for people."""
+        return f"barrier '{self.name}' {len(self._ready)} complete, {len(self._partial)} incomplete"
 
     def close(self, cancel_pending: bool) -> None:
         """Lets no new keys in; with `cancel_pending`, nothing at all, and drops what is incomplete.

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from runstep import errors
-from runstep.kernels.waiting import Waiter, park
+from runstep.kernels.waiting import Waiter, Words, park
 
 NOT_YET: Any = object()
 
@@ -83,12 +83,12 @@ class Shared:
         return result
 
     async def stand(
-        self, line: int, attempt: Attempt, what: str, reason: str, undo: Callable[[Any], None] | None = None
+        self, line: int, attempt: Attempt, what: str, reason: Words, undo: Callable[[Any], None] | None = None
     ) -> Any:
         """What `attempt()` returns, once it can.
 
         Args:
-          what: the operation, for the error when it is cancelled. reason: shown when the step times out.
+          what: the operation, for the error when it is cancelled. reason: as of a Waiter.
           undo: takes the result back when the step is cancelled after the attempt was made, under the lock.
         """
         place = _Place(attempt)

@@ -12,6 +12,7 @@ import random
 import threading
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from runstep import errors
@@ -186,7 +187,7 @@ class Queue:
                 line.append(attempt)
                 woken = self._flush()
                 if not attempt.done:
-                    attempt.waiter = Waiter(self._reason(what, attempt))
+                    attempt.waiter = Waiter(partial(self._reason, attempt), partial(self._cure, attempt))
             for waiter in woken:
                 waiter.wake()
             if attempt.waiter is not None:
@@ -200,11 +201,35 @@ class Queue:
         if attempt.error is not None:
             raise attempt.error
 
-    def _reason(self, what: str, attempt: _Attempt) -> str:
-        return (
-            f"{what.lower()}: {self.kind} '{self.name}' holds {len(self)} of at most {self.capacity} elements, "
-            f"{attempt.left} to go"
-        )
+    @property
+    def in_words(self) -> str:
+        """What it is and how full, for people."""
+        room = "" if self.capacity == UNBOUNDED else f"/{self.capacity}"
+        return f"queue '{self.name}' {len(self)}{room}{' closed' if self.closed else ''}"
+
+    def _reason(self, attempt: _Attempt) -> str:
+        words = [self.in_words]
+        if isinstance(attempt, _Take):
+            words += self._kept()
+        if attempt.left + len(attempt.items) > 1:
+            words.append(f"{attempt.left} more to {'dequeue' if isinstance(attempt, _Take) else 'enqueue'}")
+        other, what = (self._putting, "enqueue") if isinstance(attempt, _Take) else (self._taking, "dequeue")
+        words.append(f"{len(other) or 'no'} {what} pending")
+        return ", ".join(words)
+
+    def _kept(self) -> list[str]:
+        """What else keeps elements from being taken out."""
+        return []
+
+    def _cure(self, attempt: _Attempt) -> str:
+        if self._putting and self._taking:
+            return ""
+        if isinstance(attempt, _Take):
+            return (
+                f"Nobody enqueues to '{self.name}': start its queue runners (tf.train.start_queue_runners), run an "
+                "enqueue, or close the queue, which lets those who wait go."
+            )
+        return f"Nobody dequeues from '{self.name}': run a dequeue, or make its capacity larger."
 
     def _forget(self, line: deque[_Attempt], attempt: _Attempt) -> None:
         with self.lock:
@@ -323,6 +348,9 @@ class ShuffleQueue(Queue):
 
     def _available(self) -> int:
         return len(self) if self.closed else max(0, len(self) - self.min_after_dequeue)
+
+    def _kept(self) -> list[str]:
+        return [f"{self.min_after_dequeue} of which stay"] if self.min_after_dequeue else []
 
     def _pop(self) -> Element:
         items: list[Element] = self._items

@@ -40,7 +40,7 @@ class Reader:
         self.started = 0
         self.finished = 0
         self._work: bytes | None = None
-        self._turn = Turn(f"read: reader '{name}' is read by another step")
+        self._turn = Turn(f"reader '{name}' is read by another step")
 
     # What a kind of reader does.
 

@@ -40,8 +40,12 @@ class _Limited(Shared):
                 f"'{self.memory_limit}'.",
             )
 
-    def _reason(self, what: str) -> str:
-        return f"{what}: the staging area holds {len(self)} elements, {self.nbytes} bytes"
+    @property
+    def in_words(self) -> str:
+        """How full it is, for people."""
+        room = f"/{self.capacity}" if self.capacity else ""
+        limit = f"/{self.memory_limit}" if self.memory_limit else ""
+        return f"staging area {len(self)}{room} elements, {self.nbytes}{limit} bytes"
 
 
 class StagingArea(_Limited):
@@ -66,7 +70,7 @@ class StagingArea(_Limited):
             self.nbytes += size
             return None
 
-        await self.stand(_PUT, attempt, "Stage", self._reason("stage"))
+        await self.stand(_PUT, attempt, "Stage", lambda: self.in_words)
 
     async def get(self) -> Element:
         """Takes the oldest element out; waits for one."""
@@ -82,14 +86,14 @@ class StagingArea(_Limited):
             self._items.appendleft(element)
             self.nbytes += sum(map(bytes_of, element))
 
-        return await self.stand(_GET, attempt, "Unstage", self._reason("unstage"), undo)
+        return await self.stand(_GET, attempt, "Unstage", lambda: self.in_words, undo)
 
     async def peek(self, index: int) -> Element:
         """The element at `index`, which stays inside; waits until there is one."""
         if index < 0:
             raise invalid(f"index {index} of a staging area is negative")
         attempt = lambda: self._items[index] if index < len(self._items) else NOT_YET  # noqa: E731
-        return await self.stand(_GET, attempt, "StagePeek", self._reason("peek"))
+        return await self.stand(_GET, attempt, "StagePeek", lambda: self.in_words)
 
     def clear(self) -> None:
         """Throws all elements away."""
@@ -163,7 +167,7 @@ class StagingMap(_Limited):
             self.nbytes += size
             return None
 
-        await self.stand(_PUT, attempt, "Stage", self._reason(f"stage {key}"))
+        await self.stand(_PUT, attempt, "Stage", lambda: f"key {key}, {self.in_words}")
 
     def _pick(self, key: int, indices: list[int], take: bool) -> Element:
         held = self._whole[key]
@@ -185,7 +189,7 @@ class StagingMap(_Limited):
         attempt = lambda: self._pick(key, indices, take) if key in self._whole else NOT_YET  # noqa: E731
         undo = (lambda found: self._put_back(key, indices, found)) if take else None
         what = "Unstage" if take else "MapPeek"
-        return await self.stand(_GET, attempt, what, self._reason(f"unstage {key}"), undo)
+        return await self.stand(_GET, attempt, what, lambda: f"key {key}, {self.in_words}", undo)
 
     async def get_any(self, indices: list[int]) -> tuple[int, Element]:
         """(key, components) of any element, taken out; waits until one is complete."""
@@ -200,7 +204,7 @@ class StagingMap(_Limited):
             _GET,
             attempt,
             "Unstage",
-            self._reason("unstage any"),
+            lambda: self.in_words,
             lambda found: self._put_back(found[0], indices, found[1]),
         )
 

@@ -2,7 +2,7 @@
 
 A waiting kernel is a coroutine that knows no event loop. Where it cannot go on it parks:
 
-    waiter = Waiter("q/dequeue: queue 'q' has 0 of 1 elements")
+    waiter = Waiter(lambda: f"queue 'q' {len(queue)}/10")
     queue.waiters.append(waiter)      # under the queue's lock; whoever makes progress calls waiter.wake()
     try:
         await park(waiter)            # the driver of the step raises here when the step is cancelled
@@ -19,17 +19,36 @@ import threading
 import types
 from collections.abc import Callable, Generator
 
+Words = str | Callable[[], str]
+
 
 class Waiter:
-    """What a parked kernel waits for. Woken once, from any thread; `reason` is shown when a step times out."""
+    """What a parked kernel waits for. Woken once, from any thread.
 
-    __slots__ = ("_lock", "_notify", "reason", "woken")
+    Args:
+      reason: what it waits for, in words, for whoever asks why a step does not end; or a function that says it then. It
+        does not name the node: that is known from where the kernel is.
+      cure: what could be done about it; "" where that is plain.
+    """
 
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
+    __slots__ = ("_cure", "_lock", "_notify", "_reason", "woken")
+
+    def __init__(self, reason: Words, cure: Words = "") -> None:
+        self._reason = reason
+        self._cure = cure
         self.woken = False
         self._lock = threading.Lock()
         self._notify: Callable[[], None] | None = None
+
+    @property
+    def reason(self) -> str:
+        """What it waits for, as of now."""
+        return self._reason if isinstance(self._reason, str) else self._reason()
+
+    @property
+    def cure(self) -> str:
+        """What could be done about it."""
+        return self._cure if isinstance(self._cure, str) else self._cure()
 
     def wake(self) -> None:
         """Lets the kernel go on. Waking twice is harmless."""

@@ -6,12 +6,17 @@ Counting must cost next to nothing, so the time of a step that runs straight thr
 from __future__ import annotations
 
 import itertools
+import signal
 from collections import Counter
 from typing import Any
 
 import attrs
 
 from runstep import errors
+from runstep.memory import readable
+from runstep.observe.waits import waits
+
+_SHOWN = 5
 
 SAMPLED = 64
 """One in so many straight steps is timed. A power of two."""
@@ -112,18 +117,21 @@ class Observed:
         )
 
     def debug_dump(self: Any) -> str:
-        """A report of what is running and what it waits for, for people. From any thread, at any time."""
+        """A report for people: devices, how full their queues are and what holds most memory there, steps and what they
+        wait for, open partial runs. From any thread, at any time."""
         engine = self._engine
         lines = [repr(self)]
         for device in engine.devices:
             lines.append(f"{device.name}: {device.statistics()}")
+            lines.extend(f"  {words}" for words in _resources(device))
         contexts = {*engine._active, *engine._inboxes}
         lines.append(f"steps in flight: {len(contexts)}")
         for context in contexts:
             thread = engine._active.get(context)
             where = "suspended" if thread is None else f"in thread {thread}"
-            reasons = [waiter.reason for waiter in context.waiting.copy()]
-            lines.append(f"  {where}: {'; '.join(reasons) or 'computing'}")
+            found = waits(context)
+            what = f"waits: {'; '.join(found)}" if found else "computing"
+            lines.append(f"  {where}: {what}")
         runs = self._open_runs()
         lines.append(f"partial runs: {len(runs)}")
         for text, run in runs:
@@ -136,6 +144,31 @@ class Observed:
             lines.extend(f"    waits: {reason}" for reason in found.waiting)
         return "\n".join(lines)
 
+    def debug_dump_on_signal(self: Any, signum: int | None = None, file: Any = None) -> None:
+        """Writes `debug_dump` whenever the process gets a signal, as long as the session lives.
+
+        With the name of a signal in the environment variable RUNSTEP_DEBUG_SIGNAL, every session does. To be called in
+        the main thread. A report is written by a thread of its own; what handled the signal before still does.
+
+        Args:
+          signum: which signal; None for SIGUSR1. file: where to write; None for stderr.
+
+        Raises:
+          ValueError: the caller is not the main thread.
+        """
+        from runstep.observe.signals import watch
+
+        watch(self, signal.SIGUSR1 if signum is None else signum, file)
+
     def _open_runs(self: Any) -> list[Any]:
         runs = self.__dict__.get("_partial_runs")  # made when first used
         return [] if runs is None else runs.open()
+
+
+def _resources(device: Any) -> list[str]:
+    """Queues and the like, with how full they are; and what holds most memory."""
+    found = list(device.resources)
+    words = [resource.in_words for *_, resource in found if hasattr(resource, "in_words")]
+    held = sorted(((int(getattr(resource, "nbytes", 0)), name) for _, _, name, resource in found), reverse=True)
+    largest = [f"'{name.removeprefix('__private_')}' {readable(size)}" for size, name in held[:_SHOWN] if size]
+    return [*words, *([f"holds {', '.join(largest)}"] if largest else [])]

@@ -189,15 +189,15 @@ async def _suspended(
     fed: dict[int, Any] | None = dict(enumerate(values))
     parked: Any = {}
     engine.enter(context)
-    timer = None if limit is None else engine.timer(context, limit)
+    alarm = None if limit is None else engine.alarm(context, limit)
     try:
         if engine.threads(plan, context) is None:
             parked, fed = drive_in_place(step, fed or {}), None
         if step.over:
             pass
         elif in_trio():
-            if timer is not None:
-                timer.cancel()  # from here on the time is the loop's
+            if alarm is not None:
+                alarm.clear()  # from here on the time is the loop's
             await _drive_here(engine, step, fed, parked, limit, memory)
         else:
             future = engine.loop.submit(engine.driven, step, fed, parked, None, memory)
@@ -207,8 +207,8 @@ async def _suspended(
         if memory is not None:
             memory.leave()
         engine.leave(context)
-        if timer is not None:
-            timer.cancel()
+        if alarm is not None:
+            alarm.clear()
 
 
 async def _drive_here(

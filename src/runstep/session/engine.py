@@ -19,6 +19,7 @@ import attrs
 
 from runstep import errors, quiet
 from runstep.actors.admission import Admission
+from runstep.actors.clock import Alarm, clock
 from runstep.actors.crew import drive_together
 from runstep.actors.device import DeviceActor
 from runstep.actors.driver import drive, drive_in_place
@@ -30,6 +31,7 @@ from runstep.graph.operation import Operation
 from runstep.graph.shapes import RawShape
 from runstep.graph.tensor import Tensor
 from runstep.kernels.blas import set_threads
+from runstep.observe.waits import add_waits
 from runstep.plan.compile import Compiler, Plan
 from runstep.plan.fold import NO_REWRITES, Rewrites
 from runstep.session.exhausted import refusal
@@ -182,11 +184,11 @@ class LocalEngine:
         context = context or StepContext()
         if plan.estimate.is_elastic:
             plan = plan.fitted(values)
-        timer = memory = None
+        alarm = memory = None
         self.enter(context)
         try:
             if timeout is not None:
-                timer = self.timer(context, timeout)
+                alarm = self.alarm(context, timeout)
             if plan.estimate.needs:
                 memory = self.admission(plan, context)
                 memory.enter()
@@ -208,8 +210,8 @@ class LocalEngine:
             if memory is not None:
                 memory.leave()
             self.leave(context)
-            if timer is not None:
-                timer.cancel()
+            if alarm is not None:
+                alarm.clear()
 
     def enter(self, context: StepContext) -> None:
         """Says that this thread goes into a step: closing ends it and waits for it. To be followed by `leave`.
@@ -229,12 +231,9 @@ class LocalEngine:
             with self._idle:
                 self._idle.notify_all()
 
-    def timer(self, context: StepContext, timeout: float) -> threading.Timer:
-        """Ends the step in `timeout` seconds, unless the timer is cancelled before."""
-        timer = threading.Timer(timeout, self.expire, (context, timeout))
-        timer.daemon = True
-        timer.start()
-        return timer
+    def alarm(self, context: StepContext, timeout: float) -> Alarm:
+        """Ends the step in `timeout` seconds, unless the alarm is cleared before."""
+        return clock().after(timeout, self.expire, context, timeout)
 
     def pool(self, context: StepContext) -> Pool | None:
         """The threads that may work on a step; None: the caller's alone."""
@@ -359,10 +358,7 @@ class LocalEngine:
 
     def expire(self, context: StepContext, timeout: float) -> None:
         """Ends a step whose time is over; the error tells what it waits for."""
-        error = timed_out(timeout)
-        for waiter in list(context.waiting):
-            error.add_note(f"waiting: {waiter.reason}")
-        self.cancel(context, error)
+        self.cancel(context, add_waits(timed_out(timeout), context))
 
     def list_devices(self) -> list[DeviceAttributes]:
         if self.closed:
@@ -393,7 +389,8 @@ class LocalEngine:
         for forget in self.on_close:
             forget()
         for context in list(self._active):
-            self.cancel(context, errors.CancelledError(None, None, "Run call was cancelled"))
+            cause = errors.CancelledError(None, None, "Run call was cancelled")
+            self.cancel(context, add_waits(cause, context))
         if not (self._serving and self.loop.is_current):
             with self._idle:
                 self._idle.wait_for(self._is_idle)

@@ -66,9 +66,10 @@ def explained(error: BaseException) -> BaseException:
 
 def _timed_out(error: errors.OpError, node: PlanNode | None) -> errors.OpError:
     found = errors.DeadlineExceededError(None, None, message(None, error.message))
-    for note in getattr(error, "__notes__", ()):
+    notes = getattr(error, "__notes__", ())
+    for note in notes:
         found.add_note(note)
-    if node is not None:
+    if node is not None and not any(note.startswith("waiting: ") for note in notes):
         found.add_note(f"It was at {node.name} ({node.type}).")
     return found
 

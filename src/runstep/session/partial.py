@@ -18,6 +18,7 @@ import numpy as np
 
 from runstep import errors
 from runstep.observe.trace import active
+from runstep.observe.waits import waits
 from runstep.session import feeds, metadata
 from runstep.session.failure import explained
 from runstep.session.fetches import Fetches, request_key, structure_key
@@ -113,7 +114,7 @@ class _PartialRun:
         if step is None:
             done = tasks if self.taken == request.all_ends else 0
             return PartialRunStatistics(feeds_left, fetches_left, done, tasks, (), 0)
-        waiting = tuple(waiter.reason for waiter in list(step.context.waiting))
+        waiting = tuple(waits(step.context))
         held = {id(value): value for value in (*step.slots, *self.echoes.values())}
         nbytes = sum(int(getattr(value, "nbytes", 0)) for value in held.values())
         return PartialRunStatistics(feeds_left, fetches_left, len(step.finished), tasks, waiting, nbytes)
@@ -489,12 +490,12 @@ def _limited(session: BaseSession, run: _PartialRun, options: Any, run_metadata:
     timeout = session._timeout
     if run_options is not None and run_options.timeout_in_ms > 0:
         timeout = run_options.timeout_in_ms / 1000
-    timer = run.engine.timer(step.context, timeout) if timeout is not None and step is not None else None
+    alarm = run.engine.alarm(step.context, timeout) if timeout is not None and step is not None else None
     try:
         yield
     finally:
-        if timer is not None:
-            timer.cancel()
+        if alarm is not None:
+            alarm.clear()
         if run_metadata is not None:
             run_metadata.Clear()
             if recording is not None and plan is not None and plan.tasks:

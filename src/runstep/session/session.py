@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import weakref
 from collections.abc import Callable, Sequence
 from time import perf_counter_ns
@@ -118,6 +119,10 @@ class BaseSession(AwaitableRuns, PartialRunning, Observed):
         self._engine.on_close.append(self._requests.clear)  # what is cached runs without asking the engine
         self._closed = False
         _live_sessions.add(self)
+        if "RUNSTEP_DEBUG_SIGNAL" in os.environ:
+            from runstep.observe.signals import watch_if_asked
+
+            watch_if_asked(self)
         self._watch(active() is not None)
         self._metadata = metadata.Collector(self._config)
         timeout = 0 if self._config is None else self._config.operation_timeout_in_ms

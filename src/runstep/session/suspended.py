@@ -317,8 +317,6 @@ class DrivenStep:
     def _hand_over(self, values: dict[int, Any] | None, parked: Any) -> None:
         """Lets the device actors go on with the step."""
         loop = self.engine.loop
-        for _, waiter in parked.values():
-            self.context.waiting[waiter] = None  # the actors take it out
         self._mailbox = _Mailbox(self._step, loop.post)
         self.engine.inbox(self.context, self._mailbox.post)
         driven = loop.submit(self.engine.driven, self._step, values, parked, self._mailbox.open, self._memory)

@@ -28,7 +28,7 @@ def _argument(value: Any) -> Any:
 )
 def awaited(node: Node) -> Kernel:
     token, types = node.attrs["token"].decode(), node.attrs["Tout"]
-    reason = f"py_func {token}: its coroutine runs in the event loop"
+    reason = f"py_func {token}: its coroutine awaits"
 
     async def run(*inputs: Any) -> Any:
         script = scripts.find(token)

@@ -258,7 +258,7 @@ class Mutex:
                 if not self._held:
                     self._held = True
                     return
-                waiter = Waiter("MutexLock: the mutex is held")
+                waiter = Waiter("the mutex is held")
                 self._waiters.append(waiter)
             try:
                 await park(waiter)
