@@ -1,11 +1,10 @@
 """The threads of numpy's BLAS while steps run.
 
 A model is hundreds of small matrix products. OpenBLAS splits each over all cores and lets its threads spin for the next
-one:
-a little faster on an idle machine, ten to a hundred times slower as soon as anything else wants a core. So while a step
-with
-matrix products runs, BLAS works on one thread, and only products that are worth it (`LARGE`) get them all. The process'
-own setting is back when no step runs. `intra_op_parallelism_threads` sets how many "all" is.
+one: a little faster on an idle machine, ten to a hundred times slower as soon as anything else wants a core. So while a
+step with matrix products runs, BLAS works on one thread, and products that are worth it (`LARGE`) are split here, among
+threads that sleep while there is nothing to do. The process' own setting is back when no step runs.
+`intra_op_parallelism_threads` sets how many threads one product gets.
 """
 
 from __future__ import annotations
@@ -19,8 +18,11 @@ from typing import Any
 
 import numpy as np
 
-LARGE = 1 << 27
-"""Multiplications from which a matrix product gets all threads: 512 x 512 by 512 x 512."""
+LARGE = 1 << 22
+"""Multiplications from which a matrix product is split among threads: some 80 microseconds on one."""
+
+_UNIT = 16
+"""Rows or columns of a part are a multiple of this: BLAS works on so many at once."""
 
 OPS = frozenset(
     "MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum Conv2D Conv3D Conv _FusedConv2D _FusedMatMul FusedPadConv2D "
@@ -60,7 +62,7 @@ def _control() -> _Control | None:
     except OSError:
         return None
     for path in sorted(path for path in paths if "openblas" in path.lower()):
-        library = ctypes.CDLL(path)
+        library = ctypes.PyDLL(path)  # the calls are so short that letting go of the interpreter costs more
         for name in _NAMES:
             if hasattr(library, name.format("set")):
                 return getattr(library, name.format("set")), getattr(library, name.format("get"))
@@ -138,17 +140,40 @@ def limited(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> Any:
-    """`np.matmul` of two matrices; on all threads where the product is large and no other thread is in a step with
-    products: then each has a core of its own to work on."""
-    if _usual < 2 or len(_inside) > 1 or a.shape[-2] * a.shape[-1] * b.shape[-1] < LARGE:
+    """`np.matmul` of matrices, or of stacks of them. A large product is split into several, which go to all threads
+    while no other thread is in a step with products: then each has a core of its own to work on."""
+    if _usual < 2 or len(_inside) > 1 or a.size * b.shape[-1] < LARGE:
         return np.matmul(a, b) if out is None else np.matmul(a, b, out=out)
-    control = _control()
-    if control is None:
+    return _split(a, b, out)
+
+
+def _split(a: np.ndarray, b: np.ndarray, out: np.ndarray | None) -> Any:
+    """In parts that depend on the shapes alone, so that results do not depend on who computes them."""
+    from runstep.kernels import parallel
+
+    rows, columns = a.shape[-2], b.shape[-1]
+    if a.dtype != b.dtype or a.ndim != b.ndim or a.dtype.kind not in "fc" or a.shape[-1] != b.shape[-2]:
         return np.matmul(a, b, out=out)
-    control[0](_usual)
-    try:
-        return np.matmul(a, b, out=out)
-    finally:
-        with _lock:
-            if _steps:
-                control[0](1)
+    if out is None:
+        if a.shape[:-2] != b.shape[:-2]:
+            return np.matmul(a, b)
+        out = np.empty((*a.shape[:-1], columns), a.dtype)
+    result = out
+    if a.ndim > 2:
+        items, part = len(a), lambda start, stop: np.matmul(a[start:stop], b[start:stop], out=result[start:stop])
+    elif rows >= columns:
+        items, part = rows, lambda start, stop: np.matmul(a[start:stop], b, out=result[start:stop])
+    else:
+        items, part = columns, lambda start, stop: np.matmul(a, b[:, start:stop], out=result[:, start:stop])
+    count = min(threads(), max(2, 2 * a.size * columns // LARGE), items)
+    share = -(-items // count)
+    if a.ndim == 2:
+        share = -(-share // _UNIT) * _UNIT
+        count = -(-items // share)
+
+    def work(first: int, last: int) -> None:
+        for index in range(first, last):
+            part(index * share, min((index + 1) * share, items))
+
+    parallel.split(count, work)
+    return out

@@ -19,6 +19,7 @@ from runstep.graph.tensor import Tensor
 from runstep.plan import calls, elementwise, regions
 from runstep.plan.cost import TURNS, may_take_any_time
 from runstep.plan.device import Placement, PlanDevice
+from runstep.plan.dimensions import shorten
 from runstep.plan.emit import Emitter, Segment
 from runstep.plan.estimate import LITTLE, SHARE, TINY, Estimate, limits_of, looks_tiny
 from runstep.plan.fold import NO_REWRITES, Rewriter, Rewrites, inherit_waits, resolve
@@ -333,6 +334,7 @@ class _Work:
             needed = ends + [(node, 0) for node in self._kept]
             live = idioms(live, needed)
             live = self._join_regions(live, needed)
+            live = shorten(live, needed)
             live = fuse(live, needed)
             live = elementwise.join(live, needed)
         if self._pruned.has_control_flow:

@@ -175,6 +175,12 @@ class OpView:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._op, name)
 
+    @property
+    def origin(self) -> Operation:
+        """The operation of the graph."""
+        found: Operation = self._op.origin if isinstance(self._op, OpView) else self._op
+        return found
+
 
 def PASS() -> None:  # noqa: N802 - a mark, never called
     """The kernel of nodes that the plan has turned into aliases of their input."""

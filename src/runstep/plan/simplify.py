@@ -49,7 +49,7 @@ def simplify(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
             changed = True
     if not changed:
         return list(live)
-    return _reachable([new for node in live for new in (*work.made.get(node, ()), node)], needed)
+    return reachable([new for node in live for new in (*work.made.get(node, ()), node)], needed)
 
 
 _FEW = 64
@@ -71,7 +71,7 @@ def _useful_controls(node: PlanNode) -> list[PlanNode]:
     return list(found)
 
 
-def _reachable(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
+def reachable(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
     """The nodes that something still asks for."""
     stack = [source for source, _ in needed]
     seen: set[PlanNode] = set()

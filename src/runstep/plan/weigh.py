@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 
 from runstep.graph.shapes import RawShape
-from runstep.plan.cost import HEAVY, item_cost, may_take_any_time
+from runstep.kernels import blas
+from runstep.plan.cost import HEAVY, flops_of, item_cost, may_take_any_time
 from runstep.plan.device import PlanDevice
 from runstep.plan.estimate import PAUSE, Estimate, Need, is_small
 from runstep.plan.frames import Item
@@ -14,10 +15,6 @@ from runstep.plan.memory import Reads, effects, project, reordered
 from runstep.plan.node import PlanNode, Ref
 from runstep.plan.sizes import Sizes
 from runstep.plan.tasks import Task
-
-_LARGE_PRODUCT = 8_000.0
-"""Microseconds from which BLAS is given all threads for one product; see `kernels.blas`."""
-
 
 class Scales:
     """Weighs the items of one plan.
@@ -120,8 +117,9 @@ class Scales:
     def gains(self, tasks: Sequence[Task], threads: int, blas_threads: int) -> bool:
         """Whether tasks beside each other are clearly faster than all in a row, where large products get all cores."""
         alone = 0.0
-        for cost in self._costs.values():
-            alone += cost / min(threads, blas_threads) if cost >= _LARGE_PRODUCT and blas_threads > 1 else cost
+        for item, cost in self._costs.items():
+            is_split = isinstance(item, PlanNode) and flops_of(item, self.sizes) >= 2 * blas.LARGE
+            alone += cost / max(1, min(threads, blas_threads)) if is_split else cost
         together = makespan([task.before for task in tasks], [task.cost for task in tasks], threads)
         return together < alone - max(HEAVY, alone / 10)
 

@@ -12,7 +12,7 @@ import numpy as np
 from runstep import errors
 from runstep.graph.operation import Operation
 from runstep.plan.emit import node_of_line
-from runstep.plan.node import PlanNode
+from runstep.plan.node import OpView, PlanNode
 
 # A kernel that is a bare ufunc says so when its operands don't fit.
 _UFUNC_SHAPES = re.compile(r"operands could not be broadcast together with shapes (.*)")
@@ -42,14 +42,14 @@ def explained(error: BaseException) -> BaseException:
     if isinstance(error, errors.OpError):
         if isinstance(error, StepTimeout):
             return _timed_out(error, node)
-        op = error.op if error.op is not None else (node.op if node is not None else None)
+        op = error.op if error.op is not None else _operation(node)
         cls: Any = type(error)
         found = cls(None if op is None else op.node_def, op, message(op, error.message, node))
         for note in getattr(error, "__notes__", ()):
             found.add_note(note)
         found.__cause__ = error.__cause__
     else:
-        op = node.op if node is not None else None
+        op = _operation(node)
         if isinstance(error, MemoryError):
             found = errors.ResourceExhaustedError(None, op, message(op, f"{_NO_MEMORY} {error}".strip(), node))
         elif type(error) is ValueError and (match := _UFUNC_SHAPES.match(str(error))):
@@ -62,6 +62,12 @@ def explained(error: BaseException) -> BaseException:
     if node is not None and node.op is not None:
         found.add_note(f"{node.type} on {node.device} with inputs {_inputs(node)}")
     return found
+
+
+def _operation(node: PlanNode | None) -> Operation | None:
+    """The operation of the graph that a node comes from."""
+    op = None if node is None else node.op
+    return op.origin if isinstance(op, OpView) else op
 
 
 def _timed_out(error: errors.OpError, node: PlanNode | None) -> errors.OpError:

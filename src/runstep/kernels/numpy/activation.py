@@ -58,8 +58,14 @@ def relu(node: Node) -> Kernel:
     kind = node.output_types[0].np.type
     if kind not in (np.float32, np.float64):
         return functools.partial(np.maximum, kind(0))
-    low, high = kind(0), kind(np.inf)
-    return lambda x: x.clip(low, high)  # four times as fast as np.maximum
+    low, high, zero = kind(0), kind(np.inf), np.zeros((), kind)
+
+    def kernel(x: Array) -> Array:
+        if x.size <= _FEW and type(x) is np.ndarray:
+            return np.maximum(zero, x)
+        return x.clip(low, high)  # four times as fast on many
+
+    return kernel
 
 
 @numpy_kernel.make("Relu6")
@@ -112,7 +118,9 @@ def _where(chosen: Array, x: Array) -> Array:
     """`x` where `chosen`, 0 elsewhere. On arrays of bits, where large: three times as fast as `np.where`."""
     bits = _BITS.get(x.dtype.char)
     if bits is None or x.size <= _FEW:
-        return np.where(chosen, x, x.dtype.type(0))
+        found = np.zeros(x.shape, x.dtype)
+        np.copyto(found, x, where=chosen)
+        return found
     mask = chosen.astype(bits)
     np.negative(mask, out=mask)
     return np.bitwise_and(mask, x.view(bits), out=mask).view(x.dtype)
@@ -144,7 +152,25 @@ def unary(node: Node) -> Kernel:
 
 @numpy_kernel.make(*_GRADIENTS)
 def gradient(node: Node) -> Kernel:
+    if node.type == "ReluGrad" and node.output_types[0].np.char in _BITS:
+        return _relu_gradient(node.output_types[0].np)
     return _gradient(_GRADIENTS[node.type])(node)
+
+
+def _relu_gradient(dtype: np.dtype[Any]) -> Kernel:
+    zero, zeros, copy = np.zeros((), dtype), np.zeros, np.copyto
+
+    def kernel(gradients: Array, features: Array) -> Array:
+        shape = features.shape
+        if gradients.shape != shape:
+            _same_size(gradients, features)
+        if features.size > _FEW:
+            return _where(features > zero, gradients)
+        found = zeros(shape, dtype)
+        copy(found, gradients, where=features > zero)
+        return found
+
+    return kernel
 
 
 def softmax_of(x: Array) -> Array:

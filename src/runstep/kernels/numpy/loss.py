@@ -12,14 +12,23 @@ from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 Array = Any
 
-_largest: Any = np.maximum.reduce  # without the layers of Python above it, which cost as much on small arrays
-_sum: Any = np.add.reduce
-_any: Any = np.logical_or.reduce
+_sum: Any = np.add.reduce  # without the layers of Python above it, which cost as much on small arrays
 
 
-def _shifted(features: Array) -> tuple[Array, Array, Array]:
+def _starts(memo: dict[tuple[int, int], Array], shape: tuple[int, int]) -> Array:
+    """Where the rows of a matrix start in its flat array."""
+    found = memo.get(shape)
+    if found is None:
+        memo.clear()
+        found = memo[shape] = np.arange(0, shape[0] * shape[1], shape[1])
+    return found
+
+
+def _shifted(features: Array, starts: Array) -> tuple[Array, Array, Array]:
     """Logits less their row's largest, their exponentials, and the sums of these, `[rows, 1]`."""
-    logits = features - _largest(features, 1, None, None, True)
+    top = features.argmax(1)  # half the time of the maximum itself
+    top += starts
+    logits = features - features.take(top)[:, None]
     powers = np.exp(logits)
     return logits, powers, _sum(powers, 1, None, None, True)
 
@@ -28,6 +37,7 @@ def _shifted(features: Array) -> tuple[Array, Array, Array]:
 def cross_entropy(node: Node) -> Kernel:
     dtype = node.output_types[0].np
     compute = compute_type(node.output_types[0])
+    memo: dict[tuple[int, int], Array] = {}
 
     def kernel(features: Array, labels: Array) -> tuple[Array, Array]:
         if features.shape != labels.shape:
@@ -48,51 +58,68 @@ def cross_entropy(node: Node) -> Kernel:
         if not features.size:
             return np.zeros(features.shape[:1], dtype), np.zeros(features.shape, dtype)
         features, labels = features.astype(compute, copy=False), labels.astype(compute, copy=False)
-        logits, powers, sums = _shifted(features)
+        logits, powers, sums = _shifted(features, _starts(memo, features.shape))
         loss = (labels * (np.log(sums) - logits)).sum(axis=1)
         return loss.astype(dtype, copy=False), (powers / sums - labels).astype(dtype, copy=False)
 
     return kernel
 
 
+def _check_sparse(features: Array, labels: Array) -> None:
+    if features.ndim != 2:
+        raise InvalidArgumentError(None, None, f"logits must be 2-D, but got shape {list(features.shape)}")
+    if labels.ndim != 1:
+        raise InvalidArgumentError(None, None, f"labels must be 1-D, but got shape {list(labels.shape)}")
+    if len(features) != labels.size:
+        raise InvalidArgumentError(
+            None,
+            None,
+            "logits and labels must have the same first dimension, got logits shape "
+            f"{list(features.shape)} and labels shape {list(labels.shape)}",
+        )
+    classes = features.shape[1]
+    if classes == 0:
+        raise InvalidArgumentError(
+            None, None, f"Must have at least one class, but got logits shape {list(features.shape)}"
+        )
+    wrong = (labels < 0) | (labels >= classes)
+    if wrong.any():
+        raise InvalidArgumentError(
+            None,
+            None,
+            f"Received a label value of {labels[wrong][0]} which is outside the valid range of [0, {classes}).  "
+            f"Label values: {' '.join(map(str, labels.tolist()))}",
+        )
+
+
 @numpy_kernel.make("SparseSoftmaxCrossEntropyWithLogits")
 def sparse_cross_entropy(node: Node) -> Kernel:
     dtype = node.output_types[0].np
     compute = compute_type(node.output_types[0])
+    unsigned = np.dtype(f"u{node.input_types[1].np.itemsize}")
+    one, is_narrow = np.ones((), compute), compute != dtype
+    memo: dict[tuple[int, int], Array] = {}
 
     def kernel(features: Array, labels: Array) -> tuple[Array, Array]:
-        if features.ndim != 2:
-            raise InvalidArgumentError(None, None, f"logits must be 2-D, but got shape {list(features.shape)}")
-        if labels.ndim != 1:
-            raise InvalidArgumentError(None, None, f"labels must be 1-D, but got shape {list(labels.shape)}")
-        rows, classes = features.shape
-        if rows != labels.size:
-            raise InvalidArgumentError(
-                None,
-                None,
-                "logits and labels must have the same first dimension, got logits shape "
-                f"{list(features.shape)} and labels shape {list(labels.shape)}",
-            )
-        if classes == 0:
-            raise InvalidArgumentError(
-                None, None, f"Must have at least one class, but got logits shape {list(features.shape)}"
-            )
-        if not rows:
-            return np.zeros(0, dtype), np.zeros(features.shape, dtype)
-        wrong = (labels < 0) | (labels >= classes)
-        if _any(wrong):
-            raise InvalidArgumentError(
-                None,
-                None,
-                f"Received a label value of {labels[wrong][0]} which is outside the valid range of [0, {classes}).  "
-                f"Label values: {' '.join(map(str, labels.tolist()))}",
-            )
-        logits, powers, sums = _shifted(features.astype(compute, copy=False))
-        at = np.arange(0, rows * classes, classes) + labels  # in the flat arrays
-        loss = np.log(sums[:, 0]) - logits.take(at)
-        backprop = powers / sums
-        backprop.put(at, backprop.take(at) - 1)
-        return loss.astype(dtype, copy=False), backprop.astype(dtype, copy=False)
+        shape = features.shape
+        if len(shape) != 2 or labels.shape != shape[:1] or not features.size:
+            _check_sparse(features, labels)
+            return np.zeros(0, dtype), np.zeros(shape, dtype)  # no rows
+        positive = labels.view(unsigned)
+        if positive.item(positive.argmax()) >= shape[1]:  # negative ones are large here
+            _check_sparse(features, labels)
+        starts = _starts(memo, shape)
+        if is_narrow:
+            features = features.astype(compute)
+        logits, powers, sums = _shifted(features, starts)
+        at = starts + labels  # in the flat arrays
+        loss = np.log(sums[:, 0])
+        np.subtract(loss, logits.take(at), loss)
+        backprop = np.divide(powers, sums, powers)
+        chosen = backprop.take(at)
+        np.subtract(chosen, one, chosen)
+        backprop.put(at, chosen)
+        return (loss.astype(dtype), backprop.astype(dtype)) if is_narrow else (loss, backprop)
 
     return kernel
 

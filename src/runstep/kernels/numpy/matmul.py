@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from runstep import errors
+from runstep.graph import dtypes
 from runstep.graph.dtypes import DType
 from runstep.kernels import blas
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
@@ -93,12 +94,34 @@ def _incompatible(x: Any, y: Any) -> errors.OpError:
     return errors.InvalidArgumentError(None, None, text)
 
 
+def _of_floats(left: bool, right: bool) -> Kernel:
+    """The product of two matrices whose elements BLAS knows, each transposed first or not. Small ones take a third of
+    the time of `np.matmul` this way."""
+    large, multiply = blas.LARGE, blas.matmul
+
+    def kernel(x: Any, y: Any) -> Any:
+        if x.ndim != 2 or y.ndim != 2:
+            raise _wrong_rank(x, y)
+        if left:
+            x = x.T
+        if right:
+            y = y.T
+        try:
+            return x.dot(y) if x.size * y.shape[1] < large else multiply(x, y)
+        except ValueError:
+            raise _incompatible(x.T if left else x, y.T if right else y) from None
+
+    return kernel
+
+
 @numpy_kernel.make("MatMul")
 def matmul(node: Node) -> Kernel:
     attrs = node.attrs
+    wide = computed_in(node.output_types[0])
+    if node.output_types[0] in (dtypes.float32, dtypes.float64):
+        return _of_floats(attrs["transpose_a"], attrs["transpose_b"])
     left = _transposed if attrs["transpose_a"] else None
     right = _transposed if attrs["transpose_b"] else None
-    wide = computed_in(node.output_types[0])
     if wide is None:
         return _guarded(product(left, right, None), _incompatible, 2)
     kernel = product(_in(wide, left), _in(wide, right), node.output_types[0].np)

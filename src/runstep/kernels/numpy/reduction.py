@@ -75,7 +75,7 @@ def sum_over(wide: np.dtype[Any], kept: bool) -> Reduce:
         return lambda x, axes: add(x, axes, wide, None, kept)
 
     def total(x: Any, axes: tuple[int, ...]) -> Any:
-        if _is_short(x, axes, _SHORT_SUM) and x.dtype == wide:
+        if x.size >= _MANY and _is_short(x, axes, _SHORT_SUM) and x.dtype == wide:
             sums = np.dot(x, np.ones(x.shape[-1], wide))
             return sums[..., None] if kept else sums
         return add(x, axes, wide, None, kept)
@@ -161,17 +161,16 @@ def mean(node: Node) -> Kernel:
     complex_ = dtype.is_complex
     real = dtype.real_dtype.np.type if complex_ else wide.type
 
-    add_reals = sum_over(wide, kept)
+    add_many = sum_over(wide, kept)
 
     def of_reals(x: Any, axes: tuple[int, ...]) -> Any:
-        total = add_reals(x, axes)
+        total = add(x, axes, wide, None, kept) if x.size < _MANY else add_many(x, axes)
         if not x.size and complex_:
             return total  # TensorFlow: the mean of no complex numbers is 0, of no reals NaN
+        if not total.ndim:
+            return total / real(x.size)
         size = total.size
-        count = real(x.size // size if size else 0)
-        if isinstance(total, np.ndarray) and total.ndim:
-            return np.true_divide(total, count, out=total)
-        return np.true_divide(total, count)
+        return np.true_divide(total, real(x.size // size if size else 0), out=total)
 
     if wide == kind:
         return _over_axes(node, of_reals)
