@@ -63,7 +63,7 @@ class _Dimensions:
     # --- sizes --------------------------------------------------------------------------------------------------------
 
     def picked(self, ref: Ref) -> tuple[Ref, np.ndarray, int] | None:
-        """For sizes of one tensor: the tensor, which of its axes they are, as a vector or a single one, and its rank."""
+        """For sizes of one tensor: the tensor, which of its axes they are (a vector, or a single one), and its rank."""
         node = through(ref)[0]
         if node not in self._picked and node.type == "Shape" and _is_plain(node) and not node.controls:
             tensor = node.op.inputs[0]  # type: ignore[union-attr]

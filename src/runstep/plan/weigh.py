@@ -16,6 +16,7 @@ from runstep.plan.node import PlanNode, Ref
 from runstep.plan.sizes import Sizes
 from runstep.plan.tasks import Task
 
+
 class Scales:
     """Weighs the items of one plan.
 

@@ -27,7 +27,7 @@ def sizes(axes: np.ndarray, dtype: Any) -> Kernel:
 
 
 def count(axes: list[int], dtype: Any, of: Any) -> Kernel:
-    """`x -> the product of its sizes along these axes` as a number of `dtype`; the product wraps around as `of` does."""
+    """`x -> the product of its sizes along these axes`, which wraps around as `of` does, as a number of `dtype`."""
     kind = dtype.type
     if len(axes) == 1:
         (only,) = axes
