@@ -136,7 +136,8 @@ def tiled(
 
     Args:
       plain: the whole chain, called with the inputs; for all that is not tiled.
-      inner: the chain for a tile, up to the arguments of `last`, as a tuple; to its end, when `last` is None.
+      inner: the chain for a tile, up to the arguments of `last`, as a tuple; to its end, when `last` is None. Its first
+        argument is an array for a tile of results, which it may use for others before.
       last: the ufunc at its end: writes into the result. dtype: the result's. steps: how many kernels the chain has.
       spread: positions of inputs that one of `SLOW_BESIDE_SCALARS` takes.
     """
@@ -152,8 +153,8 @@ def tiled(
         def work(start: int, stop: int) -> None:
             for begin in range(start, stop, cut.rows):
                 end = min(begin + cut.rows, stop)
-                values = inner(*cut.tile(begin, end))
                 place = flat[begin * unit : end * unit]
+                values = inner(place, *cut.tile(begin, end))
                 if last is None:
                     place[...] = values[0]
                 else:
@@ -169,6 +170,7 @@ def reduced(
     plain: Callable[..., Any],
     inner: Callable[..., Any],
     fold: np.ufunc,
+    dtype: np.dtype[Any],
     mean: bool,
     keep_dims: bool,
     last_axis: bool,
@@ -188,9 +190,11 @@ def reduced(
         parts: list[Any] = [None] * -(-cut.count // cut.rows)
 
         def work(start: int, stop: int) -> None:
+            scratch = np.empty(cut.rows * cut.width if cut.flat else (cut.rows, cut.width), dtype)
+            unit = cut.width if cut.flat else 1
             for begin in range(start, stop, cut.rows):
                 end = min(begin + cut.rows, stop)
-                (value,) = inner(*cut.tile(begin, end))
+                (value,) = inner(scratch[: (end - begin) * unit], *cut.tile(begin, end))
                 parts[begin // cut.rows] = fold.reduce(value, -1 if last_axis else None)
 
         _run(work, cut, steps, cut.rows)

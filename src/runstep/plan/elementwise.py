@@ -182,15 +182,16 @@ class _Group:
         whole = [*before, end]
         plain = _Late(whole, args, [(end, 0)], "chain")
         steps, wide = len(self._members), frozenset(spread)
-        if fold is not None:
-            inner = _Late(before, args, end.inputs[:1], "tile")
-            mean, kept = last.type == "Mean", bool(last.attrs["keep_dims"])
-            return tiles.reduced(plain.value, inner.values, fold[0], mean, kept, fold[1], steps, wide), list(outside)
         dtype = last.output_types[0].np
+        if fold is not None:
+            inner = _Late(before, args, end.inputs[:1], "tile", last.input_types[0].np)
+            mean, kept = last.type == "Mean", bool(last.attrs["keep_dims"])
+            made = tiles.reduced(plain.value, inner.values, fold[0], dtype, mean, kept, fold[1], steps, wide)
+            return made, list(outside)
         if type(end.kernel) is np.ufunc:
-            inner = _Late(before, args, end.inputs, "tile")
+            inner = _Late(before, args, end.inputs, "tile", dtype)
             return tiles.tiled(plain.value, inner.values, end.kernel, dtype, steps, wide), list(outside)
-        inner = _Late(whole, args, [(end, 0)], "tile")
+        inner = _Late(whole, args, [(end, 0)], "tile", dtype)
         return tiles.tiled(plain.value, inner.values, None, dtype, steps, wide), list(outside)
 
     def _inner(
@@ -216,14 +217,22 @@ class _Group:
 class _Late:
     """A segment that is emitted when it is first called: of the two forms of a group most plans need one."""
 
-    def __init__(self, nodes: Sequence[PlanNode], args: Sequence[Ref], results: Sequence[Ref], name: str) -> None:
+    def __init__(
+        self,
+        nodes: Sequence[PlanNode],
+        args: Sequence[Ref],
+        results: Sequence[Ref],
+        name: str,
+        place: np.dtype[Any] | None = None,
+    ) -> None:
         self._parts: tuple[Any, ...] | None = (nodes, args, [(ref, "", ALWAYS) for ref in results], name)
+        self._place = place
         self._segment: Any = None
 
     def values(self, *inputs: Any) -> tuple[Any, ...]:
-        """All results."""
+        """All results. With a `place`, the first input is the array `out`; see `Emitter`."""
         if self._segment is None:
-            self._segment = Emitter(None).emit(*self._parts)  # type: ignore[misc]
+            self._segment = Emitter(None, place=self._place).emit(*self._parts)  # type: ignore[misc]
             self._parts = None
         found: tuple[Any, ...] = self._segment.run(None, *inputs)
         return found

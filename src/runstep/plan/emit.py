@@ -89,9 +89,19 @@ class Segment:
 
 
 class Emitter:
-    """Writes one segment. Before each of the nodes `pauses` it looks whether the step has been cancelled."""
+    """Writes one segment. Before each of the nodes `pauses` it looks whether the step has been cancelled.
 
-    def __init__(self, flow: ControlFlow | None, trace: bool = False, pauses: Set[PlanNode] = frozenset()) -> None:
+    With `place`, an element type, the function takes an array `out` after the step, which it may write intermediate
+    results of ufuncs to; all of the nodes then work element by element, on values that broadcast to the shape of `out`.
+    """
+
+    def __init__(
+        self,
+        flow: ControlFlow | None,
+        trace: bool = False,
+        pauses: Set[PlanNode] = frozenset(),
+        place: np.dtype[Any] | None = None,
+    ) -> None:
         self._flow = flow
         self._trace = trace
         self._pauses = pauses
@@ -111,6 +121,8 @@ class Emitter:
         self._nodes: list[PlanNode] = []
         self._is_async = False
         self._shared: set[Ref] = set()
+        self._place = place
+        self._placed: Ref | None = None  # whose value `out` holds
 
     # ------------------------------------------------------------------ the segment
 
@@ -159,7 +171,7 @@ class Emitter:
                     value = f"({value} if {self._condition(guard, 1)} else dead())"
             returned.append(value)
         self._line(1, f"return ({', '.join(returned)}{',' if returned else ''})")
-        arguments = "".join(f", a{position}" for position in range(len(args)))
+        arguments = ", out" * (self._place is not None) + "".join(f", a{position}" for position in range(len(args)))
         self._lines[0] = f"{'async ' if self._is_async else ''}def {name}(step{arguments}):"
         return self._compile(name)
 
@@ -398,6 +410,14 @@ class Emitter:
         if type(node.kernel) is np.ufunc and len(arguments) == 2:
             sign = _INFIX.get(node.kernel)
             arguments = [self._array_constant(node, i) or argument for i, argument in enumerate(arguments)]
+        if self._place is not None:
+            is_free = self._placed is None or self._placed in ends
+            if is_free:
+                ends, self._placed = [ref for ref in ends if ref != self._placed], None
+            if is_free and type(node.kernel) is np.ufunc and node.output_types[0].np == self._place:
+                self._placed, self._names[node, 0] = (node, 0), "out"
+                self._line(depth, f"{kernel}({', '.join(arguments)}, out=out)", node)
+                return ends
         if type(node.kernel) is np.ufunc and node.kernel in _IN_PLACE and (node, 0) in used:
             over = self._overwritten(node, ends)
             if over is not None:
