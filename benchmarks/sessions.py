@@ -66,6 +66,30 @@ def first_run(tf: Any) -> Run:
     return lambda: session.run(next(fresh), {x: value})
 
 
+def planning(ops: int) -> Measured:
+    """The first run of a graph of so many ops in a new session; seconds an op, with what the ops themselves take."""
+
+    def program(tensorflow: Any, runstep: Any) -> tuple[float, float]:
+        def first(tf: Any) -> Callable[[], float]:
+            with tf.Graph().as_default() as graph:
+                x = y = tf.placeholder(tf.float32, [None, 4])
+                for _ in range(ops // 2):
+                    y = tf.tanh(y + x)
+            value = np.ones((2, 4), np.float32)
+
+            def measure() -> float:
+                with tf.Session(graph=graph) as session:
+                    start = time.perf_counter()
+                    session.run(y, {x: value})
+                    return (time.perf_counter() - start) / ops
+
+            return measure
+
+        return _rounds(first(tensorflow), first(runstep))
+
+    return program
+
+
 def _rounds(theirs: Callable[[], float], ours: Callable[[], float]) -> tuple[float, float]:
     found = [(theirs(), ours()) for _ in range(ROUNDS)]
     return statistics.median(a for a, _ in found), statistics.median(b for _, b in found)
@@ -158,6 +182,9 @@ ONCE: dict[str, Callable[[Any], Run]] = {
 }
 """Programs whose calls are long, or cannot be repeated at will."""
 MEASURED: dict[str, Measured] = {
+    "planning, an op of 1,000": planning(1_000),
+    "planning, an op of 10,000": planning(10_000),
+    "planning, an op of 100,000": planning(100_000),
     "arun under trio": awaited,
     "8 threads of small runs": threads,
     "1,000 suspended aruns": suspended,

@@ -67,7 +67,8 @@ class DType:
     """The type of a tensor's elements. Mirrors `tf.DType`; `DType(enum)` returns the interned object.
 
     Beside TensorFlow's attributes: `enum` (int), `np` (the `numpy.dtype` values are stored in; `object` for strings,
-    resources and variants; the plain integer for quantized types) and `is_ref`.
+    resources and variants; the plain integer for quantized types), `is_ref`, and `is_opaque` for what is more than a
+    value: references, resources and variants.
     """
 
     __slots__ = (
@@ -82,6 +83,7 @@ class DType:
         "is_integer",
         "is_numeric",
         "is_numpy_compatible",
+        "is_opaque",
         "is_quantized",
         "is_ref",
         "is_unsigned",
@@ -105,6 +107,7 @@ class DType:
     is_quantized: builtins.bool
     is_numeric: builtins.bool
     is_numpy_compatible: builtins.bool
+    is_opaque: builtins.bool
     base_dtype: DType
     real_dtype: DType
     _as_ref: DType
@@ -235,6 +238,7 @@ def _intern(enum: int, name: str, storage: Any, kind: str) -> DType:
     narrow = name.startswith(("float8", "float4", "int4", "uint4", "int2", "uint2"))
     dtype.is_numeric = kind in "iufcq" and not narrow
     dtype.is_numpy_compatible = kind != "h"
+    dtype.is_opaque = is_ref or kind == "h"
     if kind == "h":
         dtype._numpy = None
     elif kind == "s":

@@ -85,7 +85,10 @@ class KernelDef:
 
     def accepts(self, attrs: Mapping[str, Any]) -> bool:
         """Whether the node's type attributes are among those that this kernel computes."""
-        return all(attrs.get(name) in allowed for name, allowed in self.types.items())
+        for name, allowed in self.types.items():
+            if attrs.get(name) not in allowed:
+                return False
+        return True
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -145,7 +148,10 @@ class KernelTable:
 
     def find(self, op: str, attrs: Mapping[str, Any]) -> KernelDef | None:
         """The first row for `op` that accepts these attributes, or None."""
-        return next((row for row in self._rows.get(op, ()) if row.accepts(attrs)), None)
+        for row in self._rows.get(op, ()):
+            if not row.types or row.accepts(attrs):
+                return row
+        return None
 
     def rows(self, op: str) -> Sequence[KernelDef]:
         """Every row for `op` (for error messages: which dtypes would have worked)."""

@@ -159,6 +159,7 @@ class OpDef:
         "proto",
         "quick",
         "shape",
+        "takes_function",
     )
 
     def __init__(self, name: str, signature: str, attr_specs: Sequence[str], shape: ShapeFunction | None) -> None:
@@ -170,6 +171,7 @@ class OpDef:
         self.inputs = self._args(left)
         self.outputs = self._args(right)
         self.has_ref_input = any(arg.is_ref for arg in self.inputs)
+        self.takes_function = any(attr.kind == "func" for attr in self.attrs.values())
         self.shape = shape
         self.is_stateful = False
         self.is_commutative = False

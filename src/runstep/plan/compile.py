@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -282,7 +282,7 @@ class Compiler:
                 step.stop()
             return self._bodies[key].run(step, *inputs)  # type: ignore[union-attr]
 
-        return Segment(run, False, "", "<recursion>", [])
+        return Segment(run, False, False, "", [])
 
     @staticmethod
     def _check_placeholders(pruned: Pruned, feeds: Sequence[Tensor], fetches: Sequence[Tensor]) -> None:
@@ -311,8 +311,6 @@ class _Work:
             node.number = number
             self._rewrite(node)
         live = self._live(fetches, targets)
-        for node in live:
-            resolve(node, self._rewriter.replaced)
         ends = [self.ref(tensor) for tensor in fetches] + [(self.node(op), 0) for op in targets]
         while self._rules.fold and self._pruned.has_control_flow and find_stacks(live, ends):
             live = self._live(fetches, targets)
@@ -322,7 +320,7 @@ class _Work:
             live = simplify(live, ends)
             if not staged:  # there, what waits for an idle node waits for its feeds
                 live = drop_idle(live, ends, self._pruned.has_control_flow)
-            self._find_kept(set(live))
+            self._find_kept(live)
         if self._rules.fuse and self._pruned.has_control_flow:
             live, sums, collected = sum_after_loops(live)
             self._rewriter.replace(sums)
@@ -413,7 +411,8 @@ class _Work:
 
     def _rewrite(self, node: PlanNode) -> None:
         rewriter = self._rewriter
-        resolve(node, rewriter.replaced)
+        if rewriter.replaced:
+            resolve(node, rewriter.replaced)
         op = node.op
         assert op is not None
         if op.type == "Const":
@@ -439,6 +438,9 @@ class _Work:
 
     def _live(self, fetches: Sequence[Tensor], targets: Sequence[Operation]) -> list[PlanNode]:
         """The nodes still needed once constants are folded; of those, only what they must wait for."""
+        if not self._rewriter.changed and not self._pruned.has_control_flow:
+            self._find_kept(self._pruned.nodes)
+            return list(self._pruned.nodes)
         replaced = self._rewriter.replaced
         stack = [self.ref(tensor)[0] for tensor in fetches]
         stack += [replaced.get(node, node) for node in (self._pruned.by_op[op] for op in targets)]
@@ -448,18 +450,22 @@ class _Work:
             if node in live or node.feed >= 0:
                 continue
             live.add(node)
-            resolve(node, replaced)
+            if self._pruned.has_control_flow:  # elsewhere, producers were rewritten before their consumers
+                resolve(node, replaced)
             if node.known is None:
-                stack.extend(source for source, _ in node.inputs)
+                for source, _ in node.inputs:
+                    if source not in live:
+                        stack.append(source)
             else:
                 node.inputs = []
-            stack.extend(node.controls)
+            if node.controls:
+                stack.extend(node.controls)
         self._find_kept(live)
         return [node for node in self._pruned.nodes if node in live]
 
-    def _find_kept(self, live: set[PlanNode]) -> None:
+    def _find_kept(self, live: Iterable[PlanNode]) -> None:
         """Which outputs something may hold on to after its kernel returned: a variable, a queue, a list of tensors."""
-        keepers = [node for node in live if node.op is not None and not node.is_pure and node.type not in _STRUCTURE]
+        keepers = [node for node in live if not node.is_pure and node.op is not None and node.type not in _STRUCTURE]
         self._kept: set[PlanNode] = set()
         self._keep([source for node in keepers for source, _ in node.inputs])
 

@@ -105,10 +105,13 @@ def cost_of(node: PlanNode, sizes: Sizes) -> float:
         return 0.0
     moved = 0
     if not (node.row is not None and node.row.view):
-        moved = sum(sizes.nbytes((node, index)) for index in range(len(op.outputs)))
-        moved += sum(sizes.nbytes(root(ref)) for ref in node.inputs)
-    found = _CALL + node.inner_cost + moved / _BYTES + sum(_products(part, sizes) for part in node.parts) / _FASTER
-    found += _products(node, sizes)
+        for index in range(len(op.outputs)):
+            moved += sizes.nbytes((node, index))
+        for ref in node.inputs:
+            moved += sizes.nbytes(root(ref))
+    found = _CALL + node.inner_cost + moved / _BYTES + _products(node, sizes)
+    if node.parts:
+        found += sum(_products(part, sizes) for part in node.parts) / _FASTER
     per_element = _PER_ELEMENT.get(node.type)
     if per_element is not None:
         found += per_element * max(sizes.count((node, 0)), sizes.count(root(node.inputs[0])) if node.inputs else 0)

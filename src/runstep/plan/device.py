@@ -43,9 +43,12 @@ class Placement:
         """
         op = node.op
         assert op is not None
-        for (source, _), tensor in zip(node.inputs, op.inputs, strict=False):
-            if (tensor.dtype.is_ref or tensor.dtype.name == "resource") and source.where is not None:
-                return source.where
+        for position, tensor in enumerate(op.inputs[: len(node.inputs)]):
+            dtype = tensor.dtype
+            if dtype.is_opaque and (dtype.is_ref or dtype.name == "resource"):
+                source = node.inputs[position][0]
+                if source.where is not None:
+                    return source.where
         found = self._find(op.device)
         if found is None:
             raise self._refusal(op)

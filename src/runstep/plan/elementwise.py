@@ -42,7 +42,7 @@ _MOST = 64
 
 def join(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
     """`live` (producers first) without the nodes that were joined to others. `needed` are the outputs that leave."""
-    ends = {node for node in live if _is_member(node) and _may_be_large(node.output_shapes[0])}
+    ends = {node for node in live if node.type in _OPS and _may_be_large(_shape_of(node)) and _is_member(node)}
     ends |= {node for node in live if node.type in _FOLDS and _fold_of(node) and _may_be_large(node.input_shapes[0])}
     if not ends:
         return list(live)
@@ -58,6 +58,11 @@ def join(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
         if node in ends and node not in gone:
             gone |= _Group(node, users, fixed, place).join()
     return [node for node in live if node not in gone]
+
+
+def _shape_of(node: PlanNode) -> RawShape:
+    """The shape of the first output; none for what has no outputs."""
+    return node.op.outputs[0].raw_shape if node.op is not None and node.op.outputs else ()
 
 
 def _is_member(node: PlanNode) -> bool:

@@ -14,8 +14,11 @@ One statement a line, so that a traceback's line number tells the failing node, 
 
 from __future__ import annotations
 
+import functools
 import itertools
+import operator
 from collections.abc import Callable, Sequence, Set
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -25,20 +28,30 @@ from runstep.kernels.resources import read_ref
 from runstep.plan.frames import NEVER, ControlFlow, Frame, Item
 from runstep.plan.node import ALIASES, ALWAYS, MERGES, NEXTS, PASS, Guard, OpView, PlanNode, Ref, root
 from runstep.plan.stacks import POP, PUSH
+from runstep.plan.straight import (
+    LONG,
+    PAUSE,
+    Instruction,
+    Result,
+    Straight,
+    compiled_when_called_again,
+    statement,
+    walked_node,
+)
 
 _serial = itertools.count(1)
 
 # numpy's operators do what these ufuncs do, and on scalars ten times faster.
-_INFIX: dict[Any, str] = {
-    np.add: "+",
-    np.subtract: "-",
-    np.multiply: "*",
-    np.true_divide: "/",
-    np.less: "<",
-    np.less_equal: "<=",
-    np.greater: ">",
-    np.greater_equal: ">=",
-    np.logical_and: "&",
+_INFIX: dict[Any, tuple[str, Callable[[Any, Any], Any]]] = {
+    np.add: ("+", operator.add),
+    np.subtract: ("-", operator.sub),
+    np.multiply: ("*", operator.mul),
+    np.true_divide: ("/", operator.truediv),
+    np.less: ("<", operator.lt),
+    np.less_equal: ("<=", operator.le),
+    np.greater: (">", operator.gt),
+    np.greater_equal: (">=", operator.ge),
+    np.logical_and: ("&", operator.and_),
 }
 
 # Those that may write over an input, given as a third argument.
@@ -47,45 +60,49 @@ _IN_PLACE = frozenset((np.add, np.subtract, np.multiply))
 FLAG = -1
 """The index of a node's liveness flag, beside its outputs (Exits of loops that end in several ways)."""
 
-node_of_line: dict[str, dict[int, PlanNode]] = {}
-"""For each emitted file name: which node a line computes. Entries go when their segment does."""
+_LINES = "<nodes by line>"
+"""The name, among the globals of an emitted function, of which node a line computes."""
 
 
 class Segment:
     """Compiled code. `run(step, *args)` returns a tuple of results; a coroutine when `is_async`.
 
     Without `needs_step` (no loop, no kernel that asks for the step) the step may be None. `cost`, `bytes` and `endless`
-    say what a body of a function takes, for those who call it.
+    say what a body of a function takes, for those who call it. `source` is its Python source, or what writes it.
     """
 
     __slots__ = (
         "__weakref__",
+        "_source",
         "bytes",
         "cost",
         "endless",
-        "filename",
         "is_async",
         "needs_step",
         "nodes",
         "run",
-        "source",
     )
 
     def __init__(
-        self, run: Callable[..., Any], is_async: bool, source: str, filename: str, nodes: list[PlanNode]
+        self,
+        run: Callable[..., Any],
+        is_async: bool,
+        needs_step: bool,
+        source: str | Callable[[], str],
+        nodes: Sequence[PlanNode],
     ) -> None:
         self.run = run
-        self.needs_step = any("step" in line for line in source.split("\n")[1:])
+        self.needs_step = needs_step
         self.is_async = is_async
-        self.source = source
-        self.filename = filename
+        self._source = source
         self.nodes = nodes
         self.cost = 0.0
         self.bytes = 0
         self.endless = False
 
-    def __del__(self) -> None:
-        node_of_line.pop(self.filename, None)
+    @property
+    def source(self) -> str:
+        return self._source if isinstance(self._source, str) else self._source()
 
 
 class Emitter:
@@ -143,6 +160,8 @@ class Emitter:
         """
         for position, ref in enumerate(args):
             self._names[ref] = f"a{position}"
+        if self._flow is None and not self._trace and not any(item.is_async for item in items):  # type: ignore[union-attr]
+            return self._straight(items, len(args), results, name)  # type: ignore[arg-type]
         kept = {root(ref) for ref, _, _ in results}
         for _, _, guard in results:
             kept |= self.guard_reads(guard)
@@ -178,12 +197,49 @@ class Emitter:
     def _compile(self, name: str) -> Segment:
         filename = f"<runstep segment {next(_serial)}>"
         source = "\n".join(self._lines)
-        exec(compile(source, filename, "exec"), self._globals)  # noqa: S102 - the source is ours
-        node_of_line[filename] = self._line_nodes
-        run = self._globals[name]
-        if not self._is_async and any(blas.is_called_by(node.type) for node in self._nodes):
-            run = blas.limited(run)
-        return Segment(run, self._is_async, source, filename, self._nodes)
+        run = _compiled(name, filename, source, self._line_nodes, self._globals)
+        if not self._is_async:
+            run = _with_blas(run, self._nodes)
+        needs_step = any("step" in line for line in self._lines[1:])
+        return Segment(run, self._is_async, needs_step, source, self._nodes)
+
+    def _straight(
+        self, items: Sequence[PlanNode], args: int, results: Sequence[tuple[Ref, str, Guard]], name: str
+    ) -> Segment:
+        """As `emit`, of nodes that run one after the other whatever happens, and never wait."""
+        kept = {root(ref) for ref, _, _ in results}
+        nodes = [node for node in items if not _no_code(node)]
+        inputs = [[root(ref) for ref in node.inputs] for node in nodes]
+        last: dict[Ref, int] = {}
+        for position, refs in enumerate(inputs):
+            for ref in refs:
+                last[ref] = position
+            if type(nodes[position].kernel) is not np.ufunc:
+                self._shared.update(refs)  # may be held on to, or be seen through views
+        used = kept | last.keys()
+        made = set(nodes)
+        dying: dict[int, list[Ref]] = {}
+        for ref, position in last.items():
+            if ref[0] in made and ref not in kept:
+                dying.setdefault(position, []).append(ref)
+        instructions = []
+        for position, node in enumerate(nodes):
+            instruction, ends = self._instruction(node, inputs[position], used, dying.get(position, ()))
+            if ends or node in self._pauses:
+                gone = [self._names[ref] for ref in ends]
+                instruction = instruction._replace(gone=gone, pauses=node in self._pauses)
+            instructions.append(instruction)
+        returned = []
+        for ref, how, _ in results:
+            node, index = root(ref)
+            is_ref = bool(how) and node.feed < 0 and node.op is not None and node.op.outputs[index].dtype.is_ref
+            returned.append(Result(self._name((node, index)), how, node if is_ref else None))
+        code = Straight(name, [f"a{position}" for position in range(args)], instructions, returned, self._globals)
+        filename = f"<runstep segment {next(_serial)}>"
+        compiled = functools.partial(_compiled_straight, code, name, filename)
+        run = compiled_when_called_again(code.walk, compiled) if len(nodes) >= LONG else compiled()
+        needs_step = any(node.uses_step for node in nodes) or not self._pauses.isdisjoint(made)
+        return Segment(_with_blas(run, nodes), False, needs_step, lambda: code.written()[0], nodes)
 
     def _line(self, depth: int, text: str, node: PlanNode | None = None) -> None:
         self._lines.append(" " * depth + text)
@@ -215,19 +271,8 @@ class Emitter:
         self._names[ref] = found
         return found
 
-    def _argument(self, node: PlanNode, position: int) -> str:
-        source = node.inputs[position]
-        text = self._name(root(source))
-        op = node.op
-        if op is None or isinstance(op, OpView) or node.type != op.type:  # made by a rewrite, which takes no references
-            return text
-        if op.inputs[position].dtype.is_ref and root(source)[0].feed < 0 and not takes_ref(op, position):
-            return f"read_ref({text})"
-        return text
-
-    def _array_constant(self, node: PlanNode, position: int) -> str | None:
+    def _array_constant(self, node: PlanNode, position: int, ref: Ref) -> str | None:
         """A scalar constant beside an array, as an array of rank 0: numpy takes a third of the time for it."""
-        ref = root(node.inputs[position])
         if ref[0].known is None or node.op is None or node.type != node.op.type:
             return None
         if not node.op.inputs[1 - position].raw_shape:  # of rank 0, where numpy's scalars are faster, or unknown
@@ -401,51 +446,57 @@ class Emitter:
         self._nodes.append(node)
         kernel = f"k{node.number}"
         self._globals[kernel] = node.kernel
-        arguments = [self._argument(node, position) for position in range(len(node.inputs))]
-        if node.uses_step:
-            arguments.insert(0, "step")
         if node in self._pauses:
-            self._line(depth, "if step.cancelled: raise step.cause")
-        sign = None
-        if type(node.kernel) is np.ufunc and len(arguments) == 2:
-            sign = _INFIX.get(node.kernel)
-            arguments = [self._array_constant(node, i) or argument for i, argument in enumerate(arguments)]
-        if self._place is not None:
-            is_free = self._placed is None or self._placed in ends
-            if is_free:
-                ends, self._placed = [ref for ref in ends if ref != self._placed], None
-            if is_free and type(node.kernel) is np.ufunc and node.output_types[0].np == self._place:
-                self._placed, self._names[node, 0] = (node, 0), "out"
-                self._line(depth, f"{kernel}({', '.join(arguments)}, out=out)", node)
-                return ends
-        if type(node.kernel) is np.ufunc and node.kernel in _IN_PLACE and (node, 0) in used:
-            over = self._overwritten(node, ends)
-            if over is not None:
-                name = self._names[node, 0] = self._name(over)
-                self._line(depth, f"{kernel}({', '.join(arguments)}, {name})", node)
-                return [ref for ref in ends if ref != over]
-        if node.kernel is PUSH or node.kernel is POP:
-            call = f"{arguments[0]}.{node.kernel.__name__}({', '.join(arguments[1:])})"
-        elif sign is not None:
-            call = f"{arguments[0]} {sign} {arguments[1]}"
-        else:
-            call = f"{kernel}({', '.join(arguments)})"
-        if node.is_async:
-            self._is_async = True
-            call = f"await {call}"
-        assert node.op is not None
-        if len(node.op.outputs) == 1 and (node, 0) in used and (node, 0) not in self._names:
-            ends = self._renamed(node, ends)
-        targets = self._targets(node, used)
-        if targets[-1:] == ",":  # a list of one
-            targets, call = targets[:-1], f"only({call})"
+            self._line(depth, PAUSE)
+        instruction, ends = self._instruction(node, [root(ref) for ref in node.inputs], used, ends)
+        self._is_async = self._is_async or node.is_async
         if self._trace:
             self._line(depth, f"t{node.number} = step.started({node.number})")
-        self._line(depth, f"{targets} = {call}" if targets else call, node)
+        self._line(depth, statement(instruction, kernel), node)
         if self._trace:
-            names = ", ".join(self._name((node, i)) for i in range(len(node.op.outputs)))
+            names = ", ".join(self._name((node, i)) for i in range(len(node.op.outputs)))  # type: ignore[union-attr]
             self._line(depth, f"step.ended({node.number}, t{node.number}, ({names}{',' if names else ''}))")
         return ends
+
+    def _instruction(
+        self, node: PlanNode, refs: Sequence[Ref], used: Set[Ref], ends: Sequence[Ref]
+    ) -> tuple[Instruction, Sequence[Ref]]:
+        """The call of a node that reads `refs`; of `ends`, which it is the last to read, those whose names stand."""
+        kernel, op = node.kernel, node.op
+        assert kernel is not None and op is not None
+        known = self._names
+        arguments = [known.get(ref) or self._name(ref) for ref in refs]
+        reads = _references(node, refs)
+        sign = ""
+        call = kernel
+        if type(kernel) is np.ufunc:
+            if len(refs) == 2:
+                sign, call = _INFIX.get(kernel, ("", kernel))
+                for place in (0, 1):
+                    if refs[place][0].known is not None:
+                        arguments[place] = self._array_constant(node, place, refs[place]) or arguments[place]
+        if self._place is not None and (self._placed is None or self._placed in ends):
+            ends, self._placed = [ref for ref in ends if ref != self._placed], None
+            if type(kernel) is np.ufunc and node.output_types[0].np == self._place:
+                self._placed, known[node, 0] = (node, 0), "out"
+                arguments.append("out")
+                return Instruction(node, kernel, arguments, "", reads, (), False), ends
+        if type(kernel) is np.ufunc:
+            if kernel in _IN_PLACE and ends and (node, 0) in used:
+                over = self._overwritten(node, ends)
+                if over is not None:
+                    name = known[node, 0] = self._name(over)
+                    arguments.append(name)
+                    return Instruction(node, kernel, arguments, "", reads, (), False), [r for r in ends if r != over]
+        elif kernel is PUSH or kernel is POP:
+            sign = f".{kernel.__name__}"
+        if node.uses_step:
+            arguments.insert(0, "step")
+            reads = [place + 1 for place in reads]
+        if ends and len(op.outputs) == 1 and (node, 0) in used and (node, 0) not in known:
+            ends = self._renamed(node, ends)
+        targets, is_list = self._targets(node, used)
+        return Instruction(node, call, arguments, sign, reads, targets, is_list), ends
 
     def _renamed(self, node: PlanNode, ends: Sequence[Ref]) -> Sequence[Ref]:
         """Gives the result the name of a value that dies here, which is dropped by that; the rest of `ends`."""
@@ -478,20 +529,21 @@ class Emitter:
                 return ref
         return None
 
-    def _targets(self, node: PlanNode, used: Set[Ref]) -> str:
+    def _targets(self, node: PlanNode, used: Set[Ref]) -> tuple[Sequence[str], bool]:
+        """The names of a node's outputs, and whether its one output is a list of one."""
         op = node.op
         assert op is not None
         count = len(op.outputs)
-        if not count:
-            return ""
+        if count == 1:
+            if not self._trace and (node, 0) not in used:
+                return (), False
+            op_def = op.op_def
+            is_plain = op_def is None or (len(op_def.outputs) == 1 and not op_def.outputs[0].is_sequence)
+            return (self._name((node, 0)),), not is_plain
         wanted = [self._trace or (node, i) in used for i in range(count)]
         if not any(wanted):
-            return ""
-        names = [self._name((node, i)) if wanted[i] else "_" for i in range(count)]
-        op_def = op.op_def
-        if count == 1 and (op_def is None or (len(op_def.outputs) == 1 and not op_def.outputs[0].is_sequence)):
-            return names[0]
-        return "".join(f"{name}, " for name in names).rstrip() if count == 1 else ", ".join(names)
+            return (), False
+        return [self._name((node, i)) if wanted[i] else "_" for i in range(count)], False
 
     def _merge(self, node: PlanNode, depth: int, loop: int, ends: set[Ref], used: Set[Ref]) -> None:
         value = self._name((node, 0)) if (node, 0) in used else ""
@@ -630,6 +682,45 @@ class Emitter:
         for flag, value, index in updates:
             self._line(inside, f"{flag} = n{flag}; {value} = n{value}; {index} = n{index}")
         self._forget(frame, depth, *(value for _, value, _ in updates))
+
+
+def _compiled(
+    name: str, filename: str, source: str, line_nodes: dict[int, PlanNode], scope: dict[str, Any]
+) -> Callable[..., Any]:
+    """The function of this name that the source defines."""
+    exec(compile(source, filename, "exec"), scope)  # noqa: S102 - the source is ours
+    scope[_LINES] = line_nodes
+    run: Callable[..., Any] = scope.pop(name)  # its own globals would keep it alive
+    return run
+
+
+def node_at_work(traceback: TracebackType) -> PlanNode | None:
+    """The node that a segment was computing where a traceback goes through it; None where it goes through other code,
+    or between two nodes."""
+    node = walked_node(traceback)
+    if node is None:
+        node = traceback.tb_frame.f_globals.get(_LINES, {}).get(traceback.tb_lineno)
+    return node
+
+
+def _compiled_straight(code: Straight, name: str, filename: str) -> Callable[..., Any]:
+    return _compiled(name, filename, *code.written())
+
+
+def _with_blas(run: Callable[..., Any], nodes: Sequence[PlanNode]) -> Callable[..., Any]:
+    return blas.limited(run) if any(blas.is_called_by(type_) for type_ in {node.type for node in nodes}) else run
+
+
+def _references(node: PlanNode, refs: Sequence[Ref]) -> Sequence[int]:
+    """The places of inputs that are references, of which the kernel takes the values."""
+    op: Any = node.op
+    if isinstance(op, OpView) or node.type != op.type:  # made by a rewrite, which takes no references
+        return ()
+    found = []
+    for position, tensor in enumerate(op.inputs[: len(refs)]):
+        if tensor.dtype.is_ref and refs[position][0].feed < 0 and not takes_ref(op, position):
+            found.append(position)
+    return found
 
 
 def _loop_condition(frame: Frame) -> PlanNode | None:

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from runstep.graph.shapes import num_elements
-from runstep.plan.node import ENTERS, MERGES, PASS, SWITCHES, PlanNode, Ref
+from runstep.plan.node import ENTERS, MERGES, PASS, SWITCHES, PlanNode
 from runstep.plan.prune import PASS as PASS_TYPES
 
 _PIVOTS = SWITCHES | MERGES | ENTERS | {"LoopCond"}
@@ -46,6 +46,7 @@ class Rewriter:
         self._rules = rules
         self._seen: dict[Any, list[PlanNode]] = {}
         self.replaced: dict[PlanNode, PlanNode] = {}
+        self.changed = False  # whether any node is no longer what it was
 
     def is_duplicate(self, node: PlanNode) -> bool:
         """Whether an equal node came before; the node is then `replaced` by it."""
@@ -61,10 +62,14 @@ class Rewriter:
             key = (op.attrs["dtype"].enum, value.shape, value.tobytes(), frozenset(node.controls))
         else:
             key = (node.type, tuple(node.inputs), frozenset(node.controls), op.device)
-        others = self._seen.setdefault(key, [])
+        others = self._seen.get(key)
+        if others is None:
+            self._seen[key] = [node]
+            return False
         for other in others:
             if _same_attrs(op.attrs, other.attrs):
                 self.replaced[node] = other
+                self.changed = True
                 return True
         others.append(node)
         return False
@@ -80,6 +85,7 @@ class Rewriter:
         """Whether a node only passes its input on; consumers then take the input itself."""
         if node.type in PASS_TYPES and not node.op.inputs[0].dtype.is_ref:  # type: ignore[union-attr]
             node.kernel = PASS
+            self.changed = True
             source, output = node.inputs[0]
             if source.known is not None:
                 node.known = [source.known[output]]
@@ -91,11 +97,12 @@ class Rewriter:
         """Computes a pure node whose inputs are all known. Its error, if it has one, is left to the run."""
         op = node.op
         assert op is not None
+        for source, _ in node.inputs:
+            if source.known is None:
+                return False
         if not self._rules.fold or not op.outputs or not node.inputs or not node.is_pure:
             return False
         if node.row is None or node.row.is_async or node.row.uses_step:
-            return False
-        if any(source.known is None for source, _ in node.inputs):
             return False
         size = 0
         for tensor in op.outputs:
@@ -116,6 +123,7 @@ class Rewriter:
             if value.flags.owndata:
                 value.flags.writeable = False
         node.known = values
+        self.changed = True
         _inherit_controls(node)
         return True
 
@@ -135,7 +143,7 @@ def inherit_waits(live: Sequence[PlanNode]) -> None:
     """
     for node in live:
         for source, _ in node.inputs:
-            if source.known is not None and source.controls:
+            if source.controls and source.known is not None:
                 found = [control for control in source.controls if not _is_pivot(control)]
                 if found:
                     node.controls = list(dict.fromkeys([*node.controls, *found]))
@@ -150,6 +158,8 @@ def _is_pivot(node: PlanNode) -> bool:
 
 
 def _same_attrs(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    if a is b:
+        return True
     if a.keys() != b.keys():
         return False
     for name, value in a.items():
@@ -167,8 +177,11 @@ def _same_attrs(a: dict[str, Any], b: dict[str, Any]) -> bool:
 def resolve(node: PlanNode, replaced: dict[PlanNode, PlanNode]) -> None:
     """Points the inputs of a node at what replaced their producers."""
     if replaced:
-        inputs: list[Ref] = node.inputs
-        if any(source in replaced for source, _ in inputs):
-            node.inputs = [(replaced.get(source, source), output) for source, output in inputs]
-        if any(control in replaced for control in node.controls):
-            node.controls = [replaced.get(control, control) for control in node.controls]
+        for source, _ in node.inputs:
+            if source in replaced:
+                node.inputs = [(replaced.get(source, source), output) for source, output in node.inputs]
+                break
+        for control in node.controls:
+            if control in replaced:
+                node.controls = [replaced.get(control, control) for control in node.controls]
+                break

@@ -23,11 +23,15 @@ _WORTH = 4096
 """Elements from which a sum is worth joining with what follows: below, calls of ufuncs and operators are faster."""
 
 _SUMS = frozenset(("Add", "AddV2", "BiasAdd"))
+_STARTS = _PRODUCERS | _SUMS
 _PLAIN = frozenset(("Relu", "Relu6", "Elu", "Tanh", "Sigmoid"))
 
 
 def fuse(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
     """`live` (producers first) without the nodes that others took in. `needed` are the outputs that leave the plan."""
+    starts = [node for node in live if node.type in _STARTS and _may_start(node)]
+    if not starts:
+        return list(live)
     users: dict[PlanNode, list[PlanNode]] = {}
     for node in live:
         for source in {source for source, _ in node.inputs}:
@@ -36,7 +40,7 @@ def fuse(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
     for node in live:
         fixed.update(node.controls)
     work = _Fusion(users, fixed)
-    for node in live:
+    for node in starts:
         if node not in work.gone:
             work.chain(node)
     return [node for node in live if node not in work.gone]
@@ -54,12 +58,6 @@ class _Fusion:
 
     def chain(self, first: PlanNode) -> None:
         """Joins `first` with all that follows it element by element."""
-        if first.type in _SUMS and _least_size(first) < _WORTH:
-            return
-        if first.type not in _PRODUCERS | _SUMS or first.row is None or first.row.view or not is_plain_float(first):
-            return
-        if first.attrs.get("data_format", b"NHWC") != b"NHWC" or first.known is not None or first.kernel is not None:
-            return
         channels = _channels(first)
         steps: list[tuple[str, Any]] = []
         inner: list[PlanNode] = []
@@ -76,10 +74,20 @@ class _Fusion:
             last = users[0]
         if not steps:
             return
+        assert first.row is not None
         made = None if first.type == "Conv2D" else first.row.make(first)
         last.kernel = _kernels().chained(first, made, steps)
         last.inputs, last.row, last.type = first.inputs, first.row, f"_{first.type}Chain"
         self.gone.update(inner)
+
+
+def _may_start(node: PlanNode) -> bool:
+    """Whether a node can be the first of a chain."""
+    if node.type in _SUMS and _least_size(node) < _WORTH:
+        return False
+    if node.row is None or node.row.view or not is_plain_float(node):
+        return False
+    return node.attrs.get("data_format", b"NHWC") == b"NHWC" and node.known is None and node.kernel is None
 
 
 def _kernels() -> Any:

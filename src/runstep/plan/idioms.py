@@ -36,12 +36,14 @@ def through(ref: Ref) -> Ref:
 
 def idioms(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
     """`live` (producers first) with these spellings replaced. `needed` are the outputs that leave the plan."""
-    if not any(node.type in _FINDERS for node in live):
+    types = {node.type for node in live}
+    finders = {kind: find for kind, (find, parts) in _FINDERS.items() if kind in types and not parts.isdisjoint(types)}
+    if not finders:
         return list(live)
     work = _Idioms(live, needed)
     for node in live:
-        if node.type in _FINDERS and work.may_end_one(node):
-            _FINDERS[node.type](work, node)
+        if node.type in finders and work.may_end_one(node):
+            finders[node.type](work, node)
     return [new for node in live if node not in work.gone for new in (*work.made.get(node, ()), node)]
 
 
@@ -255,4 +257,10 @@ def _maximum(work: _Idioms, last: PlanNode) -> None:
                 return
 
 
-_FINDERS = {"Mul": _product, "Add": _sum, "AddV2": _sum, "Sub": _sum, "Maximum": _maximum}
+_PARTS = frozenset(("Abs", "Minimum", "Relu"))
+_FINDERS = {
+    "Mul": (_product, frozenset(("Relu6", "Sigmoid"))),
+    **dict.fromkeys(("Add", "AddV2", "Sub"), (_sum, _PARTS)),
+    "Maximum": (_maximum, frozenset(("Mul",))),
+}
+"""By the type of the last node: what finds a spelling, and the types of which one must be in the graph for it."""

@@ -48,8 +48,14 @@ class _Flow:
         self.scratch: list[int] = []
         self._shows: dict[Ref, frozenset[Ref]] = {}
         for item in items:
-            read = reads(item)
-            self.uses.append(set().union(*[self.shown(ref) for ref in read]) if read else set())
+            used: set[Ref] = set()
+            for ref in reads(item):
+                shown = self._shows.get(ref)
+                if shown is None:
+                    used.add(ref)
+                else:
+                    used |= shown
+            self.uses.append(used)
             self.makes.append(self._made(item))
             self.scratch.append(_scratch(item, sizes, reads))
         self.kept = frozenset().union(*[self.shown(root(ref)) for ref in results]) if results else frozenset()

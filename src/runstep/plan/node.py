@@ -30,7 +30,6 @@ NEXTS = frozenset(("NextIteration", "RefNextIteration"))
 MERGES = frozenset(("Merge", "RefMerge"))
 SWITCHES = frozenset(("Switch", "RefSwitch", "_SwitchN"))
 ALIASES = ENTERS | NEXTS | SWITCHES
-_OPAQUE = frozenset(("resource", "variant"))
 
 
 class PlanNode:
@@ -153,13 +152,13 @@ class PlanNode:
 def _is_pure(op: Operation | None) -> bool:
     if op is None or op.op_def is None or op.op_def.is_stateful:
         return False
-    for tensor in (*op.inputs, *op.outputs):
-        if tensor.dtype.is_ref or tensor.dtype.name in _OPAQUE:
+    for tensor in op.inputs:
+        if tensor.dtype.is_opaque:
             return False
-    for value in op.attrs.values():
-        if isinstance(value, NameAttrs):
+    for tensor in op.outputs:
+        if tensor.dtype.is_opaque:
             return False
-    return True
+    return not (op.op_def.takes_function and any(isinstance(value, NameAttrs) for value in op.attrs.values()))
 
 
 class OpView:

@@ -69,37 +69,33 @@ def prune(
     roots.extend(targets)
     by_op, fed = found.by_op, found._fed
     order = found.nodes
-    done: set[Operation] = set()
-    finished_ops: set[Operation] = set()
+    finished: set[Operation] = set()
     back: tuple[Operation, Operation] | None = None  # an operation, and one that it needs and that needs it
     for root in roots:
-        if root in done:
-            continue
-        stack: list[tuple[Operation, bool]] = [(root, False)]
+        stack = [root]
         while stack:
-            op, finished = stack.pop()
-            if finished:
-                order.append(by_op[op])
-                finished_ops.add(op)
+            op = stack.pop()
+            node = by_op.get(op)
+            if node is not None:  # what it needs, which lay above it, is done
+                if op not in finished:
+                    finished.add(op)
+                    order.append(node)
                 continue
-            if op in done:
-                continue
-            done.add(op)
             by_op[op] = PlanNode(op, op.type, op.name)
             if op.type in _STRUCTURAL:
                 found.has_control_flow = True
-            stack.append((op, True))
+            stack.append(op)
             for control in op.control_inputs:
-                if control not in done:
-                    stack.append((control, False))
-                elif control not in finished_ops:
+                if control not in by_op:
+                    stack.append(control)
+                elif control not in finished:
                     back = back or (op, control)
             for tensor in reversed(inputs_of(op)):
                 if tensor not in fed:
                     source = tensor.op
-                    if source not in done:
-                        stack.append((source, False))
-                    elif source not in finished_ops:
+                    if source not in by_op:
+                        stack.append(source)
+                    elif source not in finished:
                         back = back or (op, source)
     if back is not None and not found.has_control_flow:
         raise _cycle(*back)

@@ -31,6 +31,7 @@ class Sizes:
         self._feeds = feeds
         self._found: dict[Ref, RawShape] = {}
         self._bytes: dict[Ref, int] = {}
+        self._inferred: dict[Any, Sequence[RawShape]] = {}
         self.complete = True
         """Whether every size is known."""
         for node in nodes:
@@ -58,7 +59,10 @@ class Sizes:
             node, index = ref
             if node.op is None or node.feed >= 0:
                 return 0
-            found = self._bytes[ref] = self.count(ref) * item_size(node.op.outputs[index].dtype)
+            tensor = node.op.outputs[index]
+            raw = self._found.get(ref)
+            count = shapes.num_elements(raw if raw is not None else self.shape(ref))
+            found = self._bytes[ref] = count * item_size(tensor.dtype) if count else 0
         return found
 
     def _add(self, node: PlanNode) -> None:
@@ -73,11 +77,7 @@ class Sizes:
             return
         found: Sequence[RawShape] = [tensor.raw_shape for tensor in op.outputs]
         if len(node.inputs) == len(op.inputs) and op.op_def is not None and op.op_def.shape is not None:
-            try:
-                seen = _Seen(node, [self.shape(root(ref)) for ref in node.inputs])
-                found = [_merged(a, b) for a, b in zip(found, op.op_def.shape(seen), strict=True)]
-            except Exception:  # the rule looks at what only the graph has, or the run will tell
-                pass
+            found = self._by_rule(node, found)
         elif node.parts:
             inside = {part.op.outputs[0]: (part, 0) for part in node.parts if part.op is not None}
             found = [self.shape(inside[tensor]) for tensor in op.outputs]
@@ -89,6 +89,24 @@ class Sizes:
             self._found[node, index] = raw
             if shapes.num_elements(raw) is None and op.outputs[index].dtype.name not in _NOTHING:
                 self.complete = False
+
+    def _by_rule(self, node: PlanNode, known: Sequence[RawShape]) -> Sequence[RawShape]:
+        """The shapes of the outputs, of which the graph says `known`, by the op's own rule; the same for all nodes like
+        this one."""
+        op: Any = node.op
+        inputs = [self.shape(root(ref)) for ref in node.inputs]
+        key = (op.type, id(node.attrs), *inputs, *known)  # nodes made alike share their attributes, and so their types
+        found = self._inferred.get(key)
+        if found is not None:
+            return found
+        seen = _Seen(node, inputs)
+        try:
+            found = [_merged(a, b) for a, b in zip(known, op.op_def.shape(seen), strict=True)]
+        except Exception:  # the rule looks at what only the graph has, or the run will tell
+            return known
+        if not seen.looked:
+            self._inferred[key] = found
+        return found
 
     def _reshaped(self, node: PlanNode, raw: RawShape) -> RawShape:
         """The one open size of a reshaped value, from how many elements there are."""
@@ -135,35 +153,45 @@ def item_size(dtype: Any) -> int:
 class _SeenTensor:
     """An input as a shape rule sees it."""
 
-    def __init__(self, tensor: Any, raw: RawShape) -> None:
+    def __init__(self, seen: _Seen, tensor: Any, raw: RawShape) -> None:
+        self._seen = seen
         self._tensor = tensor
+        self.dtype = tensor.dtype
         self.raw_shape = raw
 
     def __getattr__(self, name: str) -> Any:
+        self._seen.looked = True
         return getattr(self._tensor, name)
 
 
 class _Seen:
-    """An operation as a shape rule sees it, with shapes that the graph does not know."""
+    """An operation as a shape rule sees it, with shapes that the graph does not know.
+
+    `looked`: whether the rule has asked for more than shapes, types and attributes.
+    """
 
     def __init__(self, node: PlanNode, inputs: Sequence[RawShape]) -> None:
         op: Any = node.op
         self._op = op
         self._node = node
-        self.attrs = node.attrs
+        self.looked = False
+        self.type, self.attrs, self.op_def, self.outputs = op.type, node.attrs, op.op_def, op.outputs
         # Where a rewrite joined what went before to the node, its input is another than the operation's.
         self.inputs = tuple(
-            _SeenTensor(t, raw if shapes.num_elements(raw) is not None else _merged(t.raw_shape, raw))
+            _SeenTensor(self, t, raw if shapes.num_elements(raw) is not None else _merged(t.raw_shape, raw))
             for t, raw in zip(op.inputs, inputs, strict=True)
         )
 
     def __getattr__(self, name: str) -> Any:
+        self.looked = True
         return getattr(self._op, name)
 
     def constant(self, index: int) -> Any:
+        self.looked = True
         found = self._node.constant(index)
         return self._op.constant(index) if found is None else found
 
     def constant_shape(self, index: int) -> RawShape:
+        self.looked = True
         found: RawShape = self._op.constant_shape(index)
         return found

@@ -11,7 +11,7 @@ import numpy as np
 
 from runstep import errors
 from runstep.graph.operation import Operation
-from runstep.plan.emit import node_of_line
+from runstep.plan.emit import node_at_work
 from runstep.plan.node import OpView, PlanNode
 
 # A kernel that is a bare ufunc says so when its operands don't fit.
@@ -23,9 +23,7 @@ def failed_node(traceback: TracebackType | None) -> PlanNode | None:
     """The node whose kernel was running: told from the line of emitted code that the traceback goes through."""
     found: PlanNode | None = None
     while traceback is not None:
-        lines = node_of_line.get(traceback.tb_frame.f_code.co_filename)
-        if lines is not None:
-            found = lines.get(traceback.tb_lineno, found)
+        found = node_at_work(traceback) or found
         traceback = traceback.tb_next
     return found
 
