@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from runstep.plan import emit
+from runstep.plan.straight import LONG
 
 X = np.linspace(0.5, 2.0, 6, dtype=np.float32).reshape(2, 3)
 
@@ -85,7 +86,7 @@ def test_code_is_compiled_at_the_second_call(rs: Any, monkeypatch: pytest.Monkey
     monkeypatch.setattr(emit, "_compiled", counted)
     with rs.Graph().as_default():
         x = y = rs.placeholder("float32", [])
-        for _ in range(emit.LONG):
+        for _ in range(LONG):
             y = rs.tanh(y)
         with rs.Session() as session:
             counts = []
@@ -100,7 +101,7 @@ def test_code_is_compiled_at_the_second_call(rs: Any, monkeypatch: pytest.Monkey
 def test_an_error_names_the_node_either_way(rs: Any) -> None:
     with rs.Graph().as_default():
         x = y = rs.placeholder("float32", [None])
-        for i in range(emit.LONG):
+        for i in range(LONG):
             y = rs.tanh(y)
             if i == 20:
                 y = rs.matmul(rs.reshape(y, [1, 3]), np.ones((3, 2), np.float32), name="product")
@@ -118,7 +119,7 @@ def test_values_are_dropped_at_the_same_places(rs: Any) -> None:
     ones = np.ones(1 << 17, np.float32)
     with rs.Graph().as_default():
         x = y = rs.placeholder("float32", [None, 1])  # rows of one are not computed tile by tile
-        for _ in range(emit.LONG):
+        for _ in range(LONG):
             y = rs.floor(y) + rs.cumsum(y, 1)  # which end at once
         with rs.Session() as session:
             segment = session._engine.prepare(x.graph, [x], [y], []).tasks[0].segment
@@ -138,7 +139,7 @@ def test_a_cancelled_step_stops_before_a_node_either_way(rs: Any) -> None:
 
     with rs.Graph().as_default() as graph:
         x = y = rs.placeholder("float32", [1 << 16])
-        for _ in range(emit.LONG):
+        for _ in range(LONG):
             y = rs.cumsum(y)
         with rs.Session() as session:
             segment = session._engine.prepare(graph, [x], [y], []).tasks[0].segment
