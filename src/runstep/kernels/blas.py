@@ -152,19 +152,12 @@ def _split(a: np.ndarray, b: np.ndarray, out: np.ndarray | None) -> Any:
     from runstep.kernels import parallel
 
     rows, columns = a.shape[-2], b.shape[-1]
-    if a.dtype != b.dtype or a.ndim != b.ndim or a.dtype.kind not in "fc" or a.shape[-1] != b.shape[-2]:
+    if a.dtype != b.dtype or a.shape[:-2] != b.shape[:-2] or a.dtype.kind not in "fc" or a.shape[-1] != b.shape[-2]:
         return np.matmul(a, b, out=out)
     if out is None:
-        if a.shape[:-2] != b.shape[:-2]:
-            return np.matmul(a, b)
         out = np.empty((*a.shape[:-1], columns), a.dtype)
-    result = out
-    if a.ndim > 2:
-        items, part = len(a), lambda start, stop: np.matmul(a[start:stop], b[start:stop], out=result[start:stop])
-    elif rows >= columns:
-        items, part = rows, lambda start, stop: np.matmul(a[start:stop], b, out=result[start:stop])
-    else:
-        items, part = columns, lambda start, stop: np.matmul(a, b[:, start:stop], out=result[:, start:stop])
+    items = len(a) if a.ndim > 2 else max(rows, columns)
+    by_columns = a.ndim == 2 and columns > rows
     count = min(threads(), max(2, 2 * a.size * columns // LARGE), items)
     share = -(-items // count)
     if a.ndim == 2:
@@ -173,7 +166,11 @@ def _split(a: np.ndarray, b: np.ndarray, out: np.ndarray | None) -> Any:
 
     def work(first: int, last: int) -> None:
         for index in range(first, last):
-            part(index * share, min((index + 1) * share, items))
+            part = slice(index * share, (index + 1) * share)
+            if by_columns:
+                np.matmul(a, b[:, part], out=out[:, part])
+            else:
+                np.matmul(a[part], b if a.ndim == 2 else b[part], out=out[part])
 
     parallel.split(count, work)
     return out

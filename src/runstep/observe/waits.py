@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runstep.plan.emit import node_of_line
+from runstep.plan.emit import node_at
 from runstep.plan.node import PlanNode
 from runstep.step import StepContext
 
@@ -35,8 +35,6 @@ def add_waits(error: BaseException, context: StepContext) -> BaseException:
 def _parked_at(coroutine: Any) -> PlanNode | None:
     found: PlanNode | None = None
     while (frame := getattr(coroutine, "cr_frame", None)) is not None:
-        lines = node_of_line.get(frame.f_code.co_filename)
-        if lines is not None:
-            found = lines.get(frame.f_lineno, found)
+        found = node_at(frame, frame.f_lineno) or found
         coroutine = coroutine.cr_await
     return found

@@ -18,7 +18,7 @@ import functools
 import itertools
 import operator
 from collections.abc import Callable, Sequence, Set
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -190,7 +190,7 @@ class Emitter:
                     value = f"({value} if {self._condition(guard, 1)} else dead())"
             returned.append(value)
         self._line(1, f"return ({', '.join(returned)}{',' if returned else ''})")
-        arguments = ", out" * (self._place is not None) + "".join(f", a{position}" for position in range(len(args)))
+        arguments = "".join(f", a{position}" for position in range(len(args)))
         self._lines[0] = f"{'async ' if self._is_async else ''}def {name}(step{arguments}):"
         return self._compile(name)
 
@@ -234,7 +234,8 @@ class Emitter:
             node, index = root(ref)
             is_ref = bool(how) and node.feed < 0 and node.op is not None and node.op.outputs[index].dtype.is_ref
             returned.append(Result(self._name((node, index)), how, node if is_ref else None))
-        code = Straight(name, [f"a{position}" for position in range(args)], instructions, returned, self._globals)
+        arguments = [*(["out"] if self._place is not None else ()), *(f"a{position}" for position in range(args))]
+        code = Straight(name, arguments, instructions, returned, self._globals)
         filename = f"<runstep segment {next(_serial)}>"
         compiled = functools.partial(_compiled_straight, code, name, filename)
         run = compiled_when_called_again(code.walk, compiled) if len(nodes) >= LONG else compiled()
@@ -698,9 +699,13 @@ def node_at_work(traceback: TracebackType) -> PlanNode | None:
     """The node that a segment was computing where a traceback goes through it; None where it goes through other code,
     or between two nodes."""
     node = walked_node(traceback)
-    if node is None:
-        node = traceback.tb_frame.f_globals.get(_LINES, {}).get(traceback.tb_lineno)
-    return node
+    return node_at(traceback.tb_frame, traceback.tb_lineno) if node is None else node
+
+
+def node_at(frame: FrameType, line: int) -> PlanNode | None:
+    """The node that a line of emitted code computes, in whose frame it is; None in other code."""
+    found: PlanNode | None = frame.f_globals.get(_LINES, {}).get(line)
+    return found
 
 
 def _compiled_straight(code: Straight, name: str, filename: str) -> Callable[..., Any]:
