@@ -155,6 +155,10 @@ from runstep.train.session_run_hook import (
 from runstep.train.summary_io import (
     summary_iterator,
 )
+from runstep.train.supervisor import (
+    Supervisor,
+    basic_train_loop,
+)
 from runstep.variables.global_step import (
     assert_global_step,
     create_global_step,
@@ -223,9 +227,11 @@ __all__ = [
     "StepCounterHook",
     "StopAtStepHook",
     "SummarySaverHook",
+    "Supervisor",
     "WorkerSessionCreator",
     "add_queue_runner",
     "assert_global_step",
+    "basic_train_loop",
     "batch",
     "batch_join",
     "checkpoint_exists",
