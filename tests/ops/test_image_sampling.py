@@ -43,12 +43,25 @@ CASES = [
     ],
     case("SampleDistortedBoundingBox", SIZE, BOXES, min_object_covered=0.3, **SEED, types={"T": ["int32", "uint8"]}),
     case(
-        "SampleDistortedBoundingBoxV2", SIZE, real(1, 0, 4), of(0.1), use_image_if_no_bounding_boxes=True, **SEED,
+        "SampleDistortedBoundingBoxV2",
+        SIZE,
+        real(1, 0, 4),
+        of(0.1),
+        use_image_if_no_bounding_boxes=True,
+        **SEED,
         types={"T": ["int32"]},
     ),  # fmt: skip
     *[
-        case("SampleDistortedBoundingBoxV2", size, boxes, of(0.1), **SEED, **more, error=InvalidArgumentError,
-             types={"T": ["int32"]})
+        case(
+            "SampleDistortedBoundingBoxV2",
+            size,
+            boxes,
+            of(0.1),
+            **SEED,
+            **more,
+            error=InvalidArgumentError,
+            types={"T": ["int32"]},
+        )
         for size, boxes, more in (
             (SIZE, real(1, 0, 4), {}),
             (SIZE, of([[[0.0, 0.0, 1.5, 1.0]]]), {}),

@@ -326,6 +326,7 @@ def frames_of_one_name_in_two_branches(tf: Any) -> Any:
         found.append(tf.raw_ops.Exit(data=false))
     return list(merge(tf, *found)), [{"n": 5, "p": v} for v in (True, False)]
 
+
 def counted(tf: Any, start: Any, limit: Any, frame: str, loop_cond: bool = False) -> Any:
     """Where a loop that counts from `start` up to `limit` ends. TensorFlow takes one LoopCond of each frame name."""
     limit = enter(tf, limit, frame, True)

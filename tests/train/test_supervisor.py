@@ -87,9 +87,7 @@ def test_a_managed_session_trains_saves_and_restores(same: Same, tmp_path: Path)
         with tf.Graph().as_default():
             train = model(tf)
             calls: list[Any] = []
-            sv = tf.train.Supervisor(
-                logdir=folder, save_summaries_secs=0, save_model_secs=0, init_fn=calls.append
-            )
+            sv = tf.train.Supervisor(logdir=folder, save_summaries_secs=0, save_model_secs=0, init_fn=calls.append)
             with sv.managed_session() as sess:
                 log(sess.run(["v:0", "local:0", "global_step:0"]), len(calls), sv.should_stop())
                 for _ in range(steps):

@@ -140,9 +140,7 @@ def _for(node: PlanNode, body: Body) -> tuple[Callable[..., Any], bool]:
 
     def counts(start: Any, limit: Any, delta: Any) -> range:
         if int(delta) == 0 or (int(delta) > 0) != (int(limit) >= int(start)) and int(limit) != int(start):
-            raise errors.InvalidArgumentError(
-                None, None, f"start = {start}, limit = {limit}, delta = {delta}: the loop has no end"
-            )
+            raise errors.InvalidArgumentError(None, None, f"Invalid start/limit/delta: {start} {limit} {delta}")
         return range(int(start), int(limit), int(delta))
 
     if turn.is_async:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from runstep import errors
-from runstep.graph import dtypes
+from runstep.graph import dtypes, shapes
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 _DIVISION_BY_ZERO = "Integer division by zero"
@@ -176,7 +176,7 @@ def cross(node: Node) -> Kernel:
 
     def product(a: Any, b: Any) -> Any:
         if a.shape != b.shape:
-            text = f"Both inputs must be of same shape: {list(a.shape)} vs. {list(b.shape)}"
+            text = f"Both inputs must be of same shape: {shapes.text(a.shape)} vs. {shapes.text(b.shape)}"
             raise errors.InvalidArgumentError(None, None, text)
         if a.ndim == 0:
             raise errors.InvalidArgumentError(None, None, "Input must be at least 1D")
@@ -202,7 +202,7 @@ def _sum_of(*inputs: Any) -> Any:
         if item.shape != shape:
             text = (
                 "Inputs to operation AddN must have the same size and shape.  "
-                f"Input 0: {list(shape)} != input {index}: {list(item.shape)}"
+                f"Input 0: {list(shape)} != input {index}: {shapes.text(item.shape)}"
             )
             raise errors.InvalidArgumentError(None, None, text)
     if shape and len(inputs) >= _MANY and first.size <= _SMALL:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from runstep.errors import InvalidArgumentError
+from runstep.graph import shapes
 from runstep.kernels.numpy.fused_tail import repeated
 from runstep.kernels.numpy.windows import compute_type
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
@@ -20,21 +21,21 @@ _FEW = 4096
 
 def _check(value: Array, bias: Array, axis: int) -> None:
     if value.ndim < 2:
-        raise InvalidArgumentError(None, None, f"Input tensor must be at least 2D: {list(value.shape)}")
+        raise InvalidArgumentError(None, None, f"Input tensor must be at least 2D: {shapes.text(value.shape)}")
     if bias.ndim != 1:
-        raise InvalidArgumentError(None, None, f"Biases must be 1D: {list(bias.shape)}")
+        raise InvalidArgumentError(None, None, f"Biases must be 1D: {shapes.text(bias.shape)}")
     if bias.size != value.shape[axis]:
         raise InvalidArgumentError(
             None,
             None,
             f"Must provide as many biases as the {'last' if axis == -1 else 'channel'} dimension of the input tensor: "
-            f"{list(bias.shape)} vs. {list(value.shape)}",
+            f"{shapes.text(bias.shape)} vs. {shapes.text(value.shape)}",
         )
 
 
 def _channels_first(value: Array, bias: Array) -> Array:
     if value.ndim < 3:
-        raise InvalidArgumentError(None, None, f"Input tensor must be at least 3D: {list(value.shape)}")
+        raise InvalidArgumentError(None, None, f"Input tensor must be at least 3D: {shapes.text(value.shape)}")
     _check(value, bias, 1)
     return np.add(value, bias.reshape((-1, *(1,) * (value.ndim - 2))))
 
@@ -78,10 +79,12 @@ def bias_gradient(node: Node) -> Kernel:
 
     def kernel(gradient: Array) -> Array:
         if gradient.ndim < 2:
-            raise InvalidArgumentError(None, None, f"Input tensor must be at least 2D: {list(gradient.shape)}")
+            raise InvalidArgumentError(None, None, f"Input tensor must be at least 2D: {shapes.text(gradient.shape)}")
         if first:
             if gradient.ndim < 3:
-                raise InvalidArgumentError(None, None, f"Input tensor must be at least 3D: {list(gradient.shape)}")
+                raise InvalidArgumentError(
+                    None, None, f"Input tensor must be at least 3D: {shapes.text(gradient.shape)}"
+                )
             axis = 1 if gradient.ndim < 5 else gradient.ndim - 4
             others = tuple(index for index in range(gradient.ndim) if index != axis)
             return gradient.sum(axis=others, dtype=compute).astype(dtype, copy=False)

@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 
 from runstep import errors
-from runstep.graph import dtypes
+from runstep.graph import dtypes, shapes
 from runstep.graph.dtypes import DType
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
@@ -111,7 +111,12 @@ def complex_(node: Node) -> Kernel:
     kind = node.output_types[0].np
 
     def combine(real: Any, imag: Any) -> Any:
-        out = np.empty(np.broadcast_shapes(real.shape, imag.shape), kind)
+        try:
+            shape = np.broadcast_shapes(real.shape, imag.shape)
+        except ValueError:
+            text = f"Incompatible shapes: {shapes.text(real.shape)} vs. {shapes.text(imag.shape)}"
+            raise errors.InvalidArgumentError(None, None, text) from None
+        out = np.empty(shape, kind)
         out.real = real
         out.imag = imag
         return out

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from runstep.errors import InvalidArgumentError, UnimplementedError
+from runstep.graph import shapes
 from runstep.kernels import blas
 from runstep.kernels.numpy import windows
 from runstep.kernels.numpy.fused_tail import Tail, make_tail
@@ -55,9 +56,9 @@ class Spec:
 
 def _check(x_shape: Sequence[int], w_shape: Sequence[int], rank: int) -> None:
     if len(x_shape) != rank:
-        raise InvalidArgumentError(None, None, f"input must be {rank}-dimensional: {list(x_shape)}")
+        raise InvalidArgumentError(None, None, f"input must be {rank}-dimensional: {shapes.text(tuple(x_shape))}")
     if len(w_shape) != rank:
-        raise InvalidArgumentError(None, None, f"filter must be {rank}-dimensional: {list(w_shape)}")
+        raise InvalidArgumentError(None, None, f"filter must be {rank}-dimensional: {shapes.text(tuple(w_shape))}")
     channels, taken, out = x_shape[-1], w_shape[-2], w_shape[-1]
     if taken == 0:
         raise InvalidArgumentError(None, None, "filter depth must be stricly greated than 0, got 0")

@@ -18,7 +18,7 @@ def _single(value: Any) -> Any:
     """A scalar; TensorFlow takes a vector of one element for one."""
     if shape_of(value):
         if value.shape != (1,):
-            invalid(f"value must be a scalar, got shape {text(value.shape)}")
+            invalid(f"value must represent a scalar, got shape {text(value.shape)}")
         return value.reshape(())
     return value
 
@@ -98,7 +98,7 @@ def range_size(start: Any, limit: Any, delta: Any) -> int:
     ValueError with TensorFlow's phrase if the values never get there.
     """
     if delta == 0:
-        raise ValueError("Requires delta != 0")
+        raise ValueError(f"Requires delta != 0: {delta}")
     if delta > 0 and start > limit:
         raise ValueError(f"Requires start <= limit when delta > 0: {start}/{limit}")
     if delta < 0 and start < limit:
@@ -177,7 +177,7 @@ def one_hot(node: Node) -> Kernel:
     def kernel(indices: Any, depth: Any, on: Any, off: Any) -> Any:
         rank = indices.ndim
         if not -1 <= axis <= rank:
-            invalid(f"Expected axis to be -1 or between [0, {rank}).  But received: {axis}")
+            invalid(f"Expected axis to be -1 or between [0, {rank + 1}).  But received: {axis}")
         if depth.ndim:
             invalid(f"depth must be a scalar, but got: {text(depth.shape)}")
         _check_values(on, off)
@@ -225,7 +225,7 @@ def diag(diagonal: Any) -> Any:
 def diag_part(value: Any) -> Any:
     rank = value.ndim
     if rank % 2:
-        invalid(f"The rank of the tensor should be even and not more than 8, got shape {text(value.shape)}")
+        invalid(f"The rank of the tensor should be even and positive, got shape {text(value.shape)}")
     half = value.shape[: rank // 2]
     if half != value.shape[rank // 2 :]:
         axis = next(i for i in range(rank // 2) if half[i] != value.shape[i + rank // 2])

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from runstep.errors import InvalidArgumentError, OutOfRangeError
+from runstep.graph import shapes
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 Array = Any
@@ -15,9 +16,9 @@ Array = Any
 def _check(boxes: Array, index: Array, batch: int) -> None:
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         if boxes.size or boxes.ndim != 2:
-            raise InvalidArgumentError(None, None, f"boxes must be 2-D with 4 columns, got {list(boxes.shape)}")
+            raise InvalidArgumentError(None, None, f"boxes must be 2-D with 4 columns, got {shapes.text(boxes.shape)}")
     if index.ndim != 1:
-        raise InvalidArgumentError(None, None, f"box_index must be 1-D, got {list(index.shape)}")
+        raise InvalidArgumentError(None, None, f"box_index must be 1-D, got {shapes.text(index.shape)}")
     if index.size != boxes.shape[0]:
         raise InvalidArgumentError(None, None, "box_index has incompatible shape")
     if ((index < 0) | (index >= batch)).any():
@@ -61,10 +62,10 @@ def crop_and_resize(node: Node) -> Kernel:
 
     def kernel(image: Array, boxes: Array, index: Array, crop_size: Array) -> Array:
         if image.ndim != 4:
-            raise InvalidArgumentError(None, None, f"input image must be 4-D, got {list(image.shape)}")
+            raise InvalidArgumentError(None, None, f"input image must be 4-D, got {shapes.text(image.shape)}")
         if crop_size.shape != (2,):
             raise InvalidArgumentError(
-                None, None, f"crop_size must be 1-D with two elements, got {list(crop_size.shape)}"
+                None, None, f"crop_size must be 1-D with two elements, got {shapes.text(crop_size.shape)}"
             )
         crop = tuple(crop_size.tolist())
         if min(crop) <= 0:
@@ -97,10 +98,10 @@ def crop_and_resize_image_gradient(node: Node) -> Kernel:
 
     def kernel(grads: Array, boxes: Array, index: Array, image_size: Array) -> Array:
         if grads.ndim != 4:
-            raise InvalidArgumentError(None, None, f"grads image must be 4-D, got {list(grads.shape)}")
+            raise InvalidArgumentError(None, None, f"grads image must be 4-D, got {shapes.text(grads.shape)}")
         if image_size.shape != (4,):
             raise InvalidArgumentError(
-                None, None, f"image_size must be 1-D with 4 elements, got {list(image_size.shape)}"
+                None, None, f"image_size must be 1-D with 4 elements, got {shapes.text(image_size.shape)}"
             )
         shape = tuple(image_size.tolist())
         if min(shape) < 0 or min(shape[1:3]) <= 0:
@@ -130,7 +131,7 @@ def crop_and_resize_image_gradient(node: Node) -> Kernel:
 def crop_and_resize_box_gradient(grads: Array, image: Array, boxes: Array, index: Array) -> Array:
     """The gradient of bilinear crops with respect to the corners of the boxes."""
     if grads.ndim != 4 or image.ndim != 4:
-        raise InvalidArgumentError(None, None, f"grads image must be 4-D, got {list(grads.shape)}")
+        raise InvalidArgumentError(None, None, f"grads image must be 4-D, got {shapes.text(grads.shape)}")
     _check(boxes, index, image.shape[0])
     if grads.shape[3] != image.shape[3]:
         raise InvalidArgumentError(None, None, "image, grads depth differ")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from runstep.errors import FailedPreconditionError, InvalidArgumentError, OpError
+from runstep.graph import shapes
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 Array = Any
@@ -29,7 +30,7 @@ def _checked(inputs: Array, lengths: Array, refused: Callable[..., OpError] = Fa
             f"len(sequence_length) != batch_size.  len(sequence_length):  {lengths.size} batch_size: {batch}",
         )
     if steps == 0:
-        raise InvalidArgumentError(None, None, f"max_time is 0: {list(inputs.shape)}")
+        raise InvalidArgumentError(None, None, f"max_time is 0: {shapes.text(inputs.shape)}")
     found: list[int] = lengths.tolist()
     for place, length in enumerate(found):
         if length < 0 or length > steps:
@@ -219,7 +220,7 @@ def beam_search(node: Node) -> Kernel:
     def kernel(inputs: Array, lengths: Array) -> tuple[Array, ...]:
         found = _checked(inputs, lengths)
         if count > width:
-            raise InvalidArgumentError(None, None, "requested more paths than the beam width")
+            raise InvalidArgumentError(None, None, "requested more paths than the beam width.")
         scores = np.zeros((len(found), count), dtype)
         paths: list[list[list[int]]] = [[] for _ in range(count)]
         for place, length in enumerate(found):

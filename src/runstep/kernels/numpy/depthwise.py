@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from runstep.errors import InvalidArgumentError
+from runstep.graph import shapes
 from runstep.kernels.numpy import windows
 from runstep.kernels.numpy.conv import Spec
 from runstep.kernels.numpy.fused_tail import Tail, make_tail
@@ -105,9 +106,9 @@ class Depthwise:
 
     def plan(self, x_shape: tuple[int, ...], w_shape: tuple[int, ...]) -> tuple[_Rows, list[Array] | None]:
         if len(x_shape) != 4:
-            raise InvalidArgumentError(None, None, f"input must be 4-dimensional{list(x_shape)}")
+            raise InvalidArgumentError(None, None, f"input must be 4-dimensional{shapes.text(x_shape)}")
         if len(w_shape) != 4:
-            raise InvalidArgumentError(None, None, f"filter must be 4-dimensional: {list(w_shape)}")
+            raise InvalidArgumentError(None, None, f"filter must be 4-dimensional: {shapes.text(w_shape)}")
         if x_shape[3] != w_shape[2]:
             raise InvalidArgumentError(
                 None, None, f"input and filter must have the same depth: {x_shape[3]} vs {w_shape[2]}"
@@ -175,7 +176,9 @@ def fused_depthwise(node: Node) -> Kernel:
 
 def _sizes(vector: Array, what: str) -> tuple[int, ...]:
     if vector.ndim != 1 or vector.size != 4:
-        raise InvalidArgumentError(None, None, f"{what} must be a 4-element vector, got shape {list(vector.shape)}")
+        raise InvalidArgumentError(
+            None, None, f"{what} must be a 4-element vector, got shape {shapes.text(vector.shape)}"
+        )
     return tuple(vector.tolist())
 
 
@@ -188,7 +191,7 @@ def _checked(spec: Spec, x_shape: Sequence[int], w_shape: Sequence[int], g_shape
     wanted = (x_shape[0], *placed.out, w_shape[2] * w_shape[3])
     if tuple(g_shape) != wanted:
         raise InvalidArgumentError(
-            None, None, f"out_backprop has the wrong shape: {list(g_shape)}, expected {list(wanted)}"
+            None, None, f"out_backprop has the wrong shape: {shapes.text(tuple(g_shape))}, expected {list(wanted)}"
         )
     return placed
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from runstep.errors import InvalidArgumentError
+from runstep.graph import shapes
 from runstep.kernels.numpy import image_resize
 from runstep.kernels.numpy.conv import convolution
 from runstep.kernels.numpy.fused_tail import make_tail
@@ -20,7 +21,7 @@ Array = Any
 def _padded(x: Array, paddings: Array, reflect: bool) -> Array:
     if paddings.shape != (4, 2):
         raise InvalidArgumentError(
-            None, None, f"paddings must be a matrix with 4 rows and 2 columns: {list(paddings.shape)}"
+            None, None, f"paddings must be a matrix with 4 rows and 2 columns: {shapes.text(paddings.shape)}"
         )
     pairs = [(before, after) for before, after in paddings.tolist()]
     for size, (before, after) in zip(x.shape, pairs, strict=True):
@@ -41,7 +42,7 @@ def pad_and_convolve(node: Node) -> Kernel:
 
     def kernel(x: Array, paddings: Array, w: Array) -> Array:
         if x.ndim != 4:
-            raise InvalidArgumentError(None, None, f"input must be 4-dimensional{list(x.shape)}")
+            raise InvalidArgumentError(None, None, f"input must be 4-dimensional{shapes.text(x.shape)}")
         return convolve(_padded(x, paddings, reflect), w)
 
     return kernel
@@ -74,7 +75,7 @@ def fused_matmul(node: Node) -> Kernel:
         a, b = (a.T if first else a), (b.T if second else b)
         if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]:
             raise InvalidArgumentError(
-                None, None, f"Matrix size-incompatible: In[0]: {list(a.shape)}, In[1]: {list(b.shape)}"
+                None, None, f"Matrix size-incompatible: In[0]: {shapes.text(a.shape)}, In[1]: {shapes.text(b.shape)}"
             )
         product = np.matmul(a.astype(compute, copy=False), b.astype(compute, copy=False))
         if tail is not None:

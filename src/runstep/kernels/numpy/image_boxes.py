@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from runstep.errors import InvalidArgumentError
+from runstep.graph import shapes
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 Array = Any
@@ -84,17 +85,17 @@ def _soften(scores: Array, overlap: Overlap, most: int, iou: float, least: float
 
 def _check(boxes: Array, scores: Array, most: Array, iou: Any) -> int:
     if np.ndim(most):
-        raise InvalidArgumentError(None, None, f"max_output_size must be 0-D, got shape {list(most.shape)}")
+        raise InvalidArgumentError(None, None, f"max_output_size must be 0-D, got shape {shapes.text(most.shape)}")
     if np.ndim(iou):
-        raise InvalidArgumentError(None, None, f"iou_threshold must be 0-D, got shape {list(iou.shape)}")
+        raise InvalidArgumentError(None, None, f"iou_threshold must be 0-D, got shape {shapes.text(iou.shape)}")
     if not 0 <= iou <= 1:
         raise InvalidArgumentError(None, None, "iou_threshold must be in [0, 1]")
     if boxes.ndim != 2:
-        raise InvalidArgumentError(None, None, f"boxes must be 2-D{list(boxes.shape)}")
+        raise InvalidArgumentError(None, None, f"boxes must be 2-D{shapes.text(boxes.shape)}")
     if boxes.shape[1] != 4:
         raise InvalidArgumentError(None, None, "boxes must have 4 columns")
     if scores.ndim != 1:
-        raise InvalidArgumentError(None, None, f"scores must be 1-D{list(scores.shape)}")
+        raise InvalidArgumentError(None, None, f"scores must be 1-D{shapes.text(scores.shape)}")
     if scores.size != boxes.shape[0]:
         raise InvalidArgumentError(None, None, "scores has incompatible shape")
     if most < 0:
@@ -163,7 +164,7 @@ def non_max_suppression_v5(node: Node) -> Kernel:
 def non_max_suppression_with_overlaps(overlaps: Array, scores: Array, most: Array, limit: Array, least: Array) -> Array:
     """Hard suppression by given pairwise overlaps."""
     if overlaps.ndim != 2 or overlaps.shape[0] != overlaps.shape[1]:
-        raise InvalidArgumentError(None, None, f"overlaps must be square, got {list(overlaps.shape)}")
+        raise InvalidArgumentError(None, None, f"overlaps must be square, got {shapes.text(overlaps.shape)}")
     if scores.ndim != 1 or scores.size != overlaps.shape[0]:
         raise InvalidArgumentError(None, None, "scores has incompatible shape")
     if most < 0:
@@ -178,7 +179,7 @@ def combined_non_max_suppression(node: Node) -> Kernel:
 
     def kernel(boxes: Array, scores: Array, each: Array, total: Array, iou: Array, least: Array) -> tuple[Array, ...]:
         if boxes.ndim != 4 or scores.ndim != 3:
-            raise InvalidArgumentError(None, None, f"boxes must be 4-D{list(boxes.shape)}, scores 3-D")
+            raise InvalidArgumentError(None, None, f"boxes must be 4-D{shapes.text(boxes.shape)}, scores 3-D")
         if not 0 <= iou <= 1:
             raise InvalidArgumentError(None, None, "iou_threshold must be in [0, 1]")
         if total <= 0 or each <= 0:

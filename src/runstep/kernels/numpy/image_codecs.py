@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from runstep import errors
-from runstep.graph import dtypes
+from runstep.graph import dtypes, shapes
 from runstep.kernels import png
 from runstep.kernels.bytestrings import Array, scalar
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
@@ -37,7 +37,7 @@ def _pillow(what: str) -> Any:
 
 def _content(contents: Array) -> bytes:
     if contents.ndim:
-        raise _invalid(f"contents must be scalar, got shape {list(contents.shape)}")
+        raise _invalid(f"contents must be scalar, got shape {shapes.text(contents.shape)}")
     return bytes(contents.item())
 
 
@@ -219,7 +219,7 @@ def encode_png(node: Node) -> Kernel:
 
     def kernel(images: Array) -> Array:
         if images.ndim < 3 or images.shape[-1] not in (1, 2, 3, 4) or not images.size:
-            raise _invalid(f"image must be at least rank 3 with 1, 2, 3 or 4 channels, got {list(images.shape)}")
+            raise _invalid(f"image must be at least rank 3 with 1, 2, 3 or 4 channels, got {shapes.text(images.shape)}")
         files = [png.encode(image, compression) for image in images.reshape(-1, *images.shape[-3:])]
         found = np.empty(len(files), object)
         found[:] = files
@@ -246,7 +246,7 @@ def _jpeg_writer(form: int | None, how: dict[str, Any]) -> Callable[[Array], Arr
     def kernel(image: Array) -> Array:
         channels = image.shape[-1] if image.ndim == 3 else 0
         if channels not in (1, 3) or form not in (None, channels):
-            raise _invalid(f"image must be 3-dimensional with 1 or 3 channels, got {list(image.shape)}")
+            raise _invalid(f"image must be 3-dimensional with 1 or 3 channels, got {shapes.text(image.shape)}")
         file = io.BytesIO()
         pixels = image[..., 0] if channels == 1 else image
         _pillow("JPEG").fromarray(np.ascontiguousarray(pixels)).save(file, "JPEG", **how)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from runstep.errors import FailedPreconditionError, InvalidArgumentError
+from runstep.graph import shapes
 from runstep.kernels.numpy.windows import compute_type
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
@@ -75,9 +76,9 @@ def colorspace(node: Node) -> Kernel:
 
 def _image(images: Array, amount: Array, what: str) -> None:
     if images.ndim < 3:
-        raise InvalidArgumentError(None, None, f"input must be at least 3-D, got shape{list(images.shape)}")
+        raise InvalidArgumentError(None, None, f"input must be at least 3-D, got shape{shapes.text(images.shape)}")
     if np.ndim(amount):
-        raise InvalidArgumentError(None, None, f"{what} must be scalar: {list(amount.shape)}")
+        raise InvalidArgumentError(None, None, f"{what} must be scalar: {shapes.text(amount.shape)}")
 
 
 @numpy_kernel.make("AdjustContrastv2")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from runstep.errors import InvalidArgumentError
+from runstep.graph import shapes
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 Array = Any
@@ -102,11 +103,11 @@ def _mixed(x: Array, down: Array, across: Array) -> Array:
 
 def _checked(x: Array, size: Array) -> tuple[int, int]:
     if x.ndim != 4:
-        raise InvalidArgumentError(None, None, f"input must be 4-dimensional{list(x.shape)}")
+        raise InvalidArgumentError(None, None, f"input must be 4-dimensional{shapes.text(x.shape)}")
     if size.ndim != 1:
-        raise InvalidArgumentError(None, None, f"shape_t must be 1-dimensional{list(size.shape)}")
+        raise InvalidArgumentError(None, None, f"shape_t must be 1-dimensional{shapes.text(size.shape)}")
     if size.size != 2:
-        raise InvalidArgumentError(None, None, f"shape_t must have two elements{list(size.shape)}")
+        raise InvalidArgumentError(None, None, f"shape_t must have two elements{shapes.text(size.shape)}")
     height, width = size.tolist()
     if height <= 0 or width <= 0:
         raise InvalidArgumentError(None, None, "output dimensions must be positive")
@@ -219,7 +220,7 @@ def _transposed(node: Node, matrix: Any) -> Kernel:
 
     def kernel(g: Array, original: Array) -> Array:
         if g.ndim != 4 or original.ndim != 4:
-            raise InvalidArgumentError(None, None, f"input_grad must be 4-dimensional: {list(g.shape)}")
+            raise InvalidArgumentError(None, None, f"input_grad must be 4-dimensional: {shapes.text(g.shape)}")
         if not g.size or not original.size:
             return np.zeros((g.shape[0], *original.shape[1:3], g.shape[3]), dtype)
         down = matrix(original.shape[1], g.shape[1], align, half).T

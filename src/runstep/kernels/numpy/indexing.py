@@ -35,7 +35,7 @@ def _gather(params: Any, indices: Any, axis: int, batch: int) -> Any:
     rank = params.ndim
     if not -rank <= axis < rank:
         least = axis + 1 if axis >= 0 else -axis
-        invalid(f"params must be at least rank {least} but is rank {rank}")
+        invalid(f"Shape must be at least rank {least} but is rank {rank}")
     axis %= rank
     if batch < 0:
         batch += indices.ndim
@@ -167,7 +167,9 @@ def gather_nd(node: Node) -> Kernel:
         wanted = indices.shape[:-1] + shape[depth:]
         if math.prod(indices.shape[:-1]) and not params.size and math.prod(shape[:depth]) == 0:
             invalid("Requested more than 0 entries, but params is empty.  Params shape: " + text(shape))
-        rows, inside = _flat_rows(indices, shape, f"does not index into param shape {text(shape)}", ignore)
+        rows, inside = _flat_rows(
+            indices, shape, f"does not index into param shape {text(shape)}, node name: {node.name}", ignore
+        )
         table = params.reshape(math.prod(shape[:depth]), math.prod(shape[depth:]))
         if inside is None:
             return table.take(rows, 0).reshape(wanted)
@@ -184,7 +186,7 @@ def gather_nd(node: Node) -> Kernel:
 
 def _check_scatter(indices: Any, updates: Any, shape: Sequence[int]) -> int:
     if not indices.ndim:
-        invalid(f"Indices shape must have rank at least one. Found: {text(indices.shape)}")
+        invalid(f"Indices shape must have rank at least one. Found:{text(indices.shape)}")
     depth = indices.shape[-1]
     lead = indices.ndim - 1
     if not depth:
@@ -281,7 +283,8 @@ def dynamic_stitch(node: Node) -> Kernel:
             if values.shape[where.ndim :] != rest:
                 invalid(
                     f"Need data[0].shape[{indices[0].ndim}:] = data[{i}].shape[{where.ndim}:], "
-                    f"got data[0].shape = {text(data[0].shape)}, data[{i}].shape = {text(values.shape)}"
+                    f"got data[0].shape = {text(data[0].shape)}, data[{i}].shape = {text(values.shape)}, "
+                    f"indices[0].shape = {text(indices[0].shape)}, indices[{i}].shape = {text(where.shape)}"
                 )
             if where.size:
                 if where.min() < 0:
@@ -323,12 +326,12 @@ def dynamic_partition(node: Node) -> Kernel:
 @numpy_kernel("UnravelIndex")
 def unravel_index(indices: Any, dims: Any) -> Any:
     if dims.ndim != 1:
-        invalid(f'The indices can only be scalar or vector, got "{text(dims.shape)}"')
+        invalid(f'The indices can only be 1-D, got "{text(dims.shape)}"')
     if indices.ndim > 1:
         invalid(f'The indices can only be scalar or vector, got "{text(indices.shape)}"')
     sizes = dims.tolist()
     if any(size == 0 for size in sizes):
-        invalid("input dims cannot contain a dim of zero, but dims contains zero at index " + str(sizes.index(0)))
+        invalid("Input dims cannot contain a dim of zero, but dims contains zero at index " + str(sizes.index(0)))
     total = math.prod(sizes)
     if not indices.size:
         invalid("received empty tensor indices")

@@ -18,6 +18,8 @@ from runstep.kernels.registry import Kernel, Node, numpy_kernel
 def _refuse_concat(values: Sequence[Any], axis: int) -> NoReturn:
     first = values[0]
     rank = first.ndim
+    if not rank:
+        invalid("ConcatOp : Can't concatenate scalars (use tf.stack instead)")
     if not -rank <= axis < rank:
         invalid(f"ConcatOp : Expected concatenating dimensions in the range [{-rank}, {rank}), but got {axis}")
     for i, value in enumerate(values):
@@ -88,8 +90,8 @@ def concat_offset(axis: Any, *shapes: Any) -> Any:
         for axis_ in range(rank):
             if axis_ != at and shape[axis_] != shapes[0][axis_]:
                 invalid(
-                    f"All dimensions except {at} must match. Input {i} has shape {text(shape)} "
-                    f"and doesn't match input 0 with shape {text(shapes[0])}."
+                    f"All dimensions except {at} must match. Input {i} has shape [{' '.join(map(str, shape))}] "
+                    f"and doesn't match input 0 with shape [{' '.join(map(str, shapes[0]))}]."
                 )
     return tuple(offsets)
 
@@ -180,7 +182,7 @@ def _cut(value: Any, axis: int, bounds: Sequence[tuple[int, int]]) -> tuple[Any,
 
 def _split_axis(value: Any, dim: Any) -> int:
     if dim.size != 1:
-        invalid("split_dim_tensor must have exactly one element.")
+        invalid(f"split_dim must be a scalar but has rank {dim.ndim}")
     axis: int = int(dim.reshape(()))
     rank: int = value.ndim
     if not -rank <= axis < rank:
@@ -216,24 +218,27 @@ def split(node: Node) -> Kernel:
     return lambda dim, value: tuple([value[index] for index in indices])
 
 
+_TOO_MUCH = (
+    "Determined shape must either match input shape along split_dim exactly if fully specified, or be less than the "
+    "size of the input along split_dim if not fully specified.  Got: {}"
+)
+
+
 def split_sizes(sizes: Sequence[int], total: int) -> list[int]:
     """`sizes` with the one -1 filled in so that they add up to `total`. ValueError if they cannot."""
     found = list(sizes)
     if found.count(-1) > 1:
-        raise ValueError("Cannot have more than one -1 in size_splits")
+        raise ValueError("There can only be one -1 in the input.")
     known = sum(size for size in found if size != -1)
     for place, size in enumerate(found):
         if size < -1:
             raise ValueError(f"Split size at index {place} must be >= 0. Got: {size}")
     if -1 in found:
         if known > total:
-            raise ValueError(f"Determined shape must be at most the size of the split dimension: {known} vs. {total}")
+            raise ValueError(_TOO_MUCH.format(known))
         found[found.index(-1)] = total - known
     elif known != total:
-        raise ValueError(
-            f"Determined shape must either match input shape along split_dim exactly if fully specified, or be less "
-            f"than the size of the input along split_dim if not fully specified.  Got: {known}"
-        )
+        raise ValueError(_TOO_MUCH.format(known))
     return found
 
 
@@ -243,7 +248,10 @@ def split_v(node: Node) -> Kernel:
 
     def bounds(value: Any, sizes: Any, axis: int) -> list[tuple[int, int]]:
         if sizes.ndim != 1 or sizes.size != num:
-            invalid(f"size_splits must be a 1-D tensor of size {num}, got shape {text(sizes.shape)}")
+            invalid(
+                "size of the split_tensor must be 1-D and have the same elements as outputs got "
+                f"{sizes.ndim} -D and {sizes.size} elements"
+            )
         try:
             lengths = split_sizes(sizes.tolist(), value.shape[axis])
         except ValueError as error:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from runstep.errors import InvalidArgumentError
+from runstep.graph import shapes
 from runstep.kernels.numpy.windows import compute_type
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
@@ -47,8 +48,8 @@ def cross_entropy(node: Node) -> Kernel:
                 raise InvalidArgumentError(
                     None,
                     None,
-                    f"logits and labels must be broadcastable: logits_size={list(features.shape)} "
-                    f"labels_size={list(labels.shape)}",
+                    f"logits and labels must be broadcastable: logits_size={shapes.text(features.shape)} "
+                    f"labels_size={shapes.text(labels.shape)}",
                 ) from None
             features, labels = np.broadcast_to(features, shape), np.broadcast_to(labels, shape)
         if features.ndim != 2:
@@ -67,20 +68,20 @@ def cross_entropy(node: Node) -> Kernel:
 
 def _check_sparse(features: Array, labels: Array) -> None:
     if features.ndim != 2:
-        raise InvalidArgumentError(None, None, f"logits must be 2-D, but got shape {list(features.shape)}")
+        raise InvalidArgumentError(None, None, f"logits must be 2-D, but got shape {shapes.text(features.shape)}")
     if labels.ndim != 1:
-        raise InvalidArgumentError(None, None, f"labels must be 1-D, but got shape {list(labels.shape)}")
+        raise InvalidArgumentError(None, None, f"labels must be 1-D, but got shape {shapes.text(labels.shape)}")
     if len(features) != labels.size:
         raise InvalidArgumentError(
             None,
             None,
             "logits and labels must have the same first dimension, got logits shape "
-            f"{list(features.shape)} and labels shape {list(labels.shape)}",
+            f"{shapes.text(features.shape)} and labels shape {shapes.text(labels.shape)}",
         )
     classes = features.shape[1]
     if classes == 0:
         raise InvalidArgumentError(
-            None, None, f"Must have at least one class, but got logits shape {list(features.shape)}"
+            None, None, f"Must have at least one class, but got logits shape {shapes.text(features.shape)}"
         )
     wrong = (labels < 0) | (labels >= classes)
     if wrong.any():

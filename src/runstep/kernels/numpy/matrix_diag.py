@@ -34,7 +34,9 @@ def _places(rows: int, columns: int, lower: int, upper: int, width: int, align: 
 
 
 def _bounds(k: Any) -> tuple[int, int]:
-    if k.ndim > 1 or k.size not in (1, 2):
+    if k.ndim == 1 and k.size not in (1, 2):
+        invalid(f"diag_index must have only one or two elements, received {k.size} elements.")
+    if k.ndim > 1:
         invalid(f"diag_index must be a scalar or vector, received shape: {text(k.shape)}")
     values = k.reshape(-1).tolist()
     lower, upper = values[0], values[-1]

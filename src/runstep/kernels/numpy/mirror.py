@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from runstep.errors import InvalidArgumentError
+from runstep.graph import shapes
 from runstep.kernels.numpy.windows import compute_type
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
@@ -16,12 +17,15 @@ Array = Any
 def _paddings(x: Array, paddings: Array, gradient: bool, reflect: bool) -> list[tuple[int, int]]:
     """The (before, after) pairs, which must not reach past the far side of what they mirror."""
     if paddings.ndim != 2 or paddings.shape[1] != 2:
-        raise InvalidArgumentError(None, None, f"paddings must be a matrix with 2 columns: {list(paddings.shape)}")
+        raise InvalidArgumentError(
+            None, None, f"paddings must be a matrix with 2 columns: {shapes.text(paddings.shape)}"
+        )
     if paddings.shape[0] != x.ndim:
         raise InvalidArgumentError(
             None,
             None,
-            f"The first dimension of paddings must be the rank of inputs{list(paddings.shape)} {list(x.shape)}",
+            "The first dimension of paddings must be the rank of inputs"
+            f"{shapes.text(paddings.shape)} {shapes.text(x.shape)}",
         )
     if gradient and not x.ndim:
         return []
@@ -126,18 +130,18 @@ def vec_permute(node: Node) -> Kernel:
         rank = len(source)
         if x.ndim not in (1, 2):
             raise InvalidArgumentError(
-                None, None, f"input must be a vector or 2D tensor, but got shape {list(x.shape)}"
+                None, None, f"input must be a vector or 2D tensor, but got shape {shapes.text(x.shape)}"
             )
         old, new = source, target
         if x.shape[0] != rank:
             if x.shape[0] != rank - 2:
                 raise InvalidArgumentError(
-                    None, None, f"1D input must be of size {rank - 2} or {rank}, but got shape {list(x.shape)}"
+                    None, None, f"1D input must be of size {rank - 2} or {rank}, but got shape {shapes.text(x.shape)}"
                 )
             old, new = (bytes(letter for letter in name if letter not in b"NC") for name in (source, target))
         if x.ndim == 2 and x.shape[1] != 2:
             raise InvalidArgumentError(
-                None, None, f"Second dimension of 2D input must be of size 2, but got shape {list(x.shape)}"
+                None, None, f"Second dimension of 2D input must be of size 2, but got shape {shapes.text(x.shape)}"
             )
         return x[[old.index(letter) for letter in new]]
 

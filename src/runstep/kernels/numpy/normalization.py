@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from runstep.errors import InvalidArgumentError
+from runstep.graph import shapes
 from runstep.kernels.numpy.fused_tail import PerChannel
 from runstep.kernels.numpy.windows import compute_type, to_first, to_last
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
@@ -17,11 +18,11 @@ Array = Any
 
 def _check(x: Array, vectors: dict[str, Array], first: bool, ranks: tuple[int, ...]) -> None:
     if x.ndim not in ranks:
-        raise InvalidArgumentError(None, None, f"input must be 4 or 5-dimensional{list(x.shape)}")
+        raise InvalidArgumentError(None, None, f"input must be 4 or 5-dimensional{shapes.text(x.shape)}")
     channels = x.shape[1 if first else -1]
     for name, vector in vectors.items():
         if vector.ndim != 1:
-            raise InvalidArgumentError(None, None, f"{name} must be 1-dimensional{list(vector.shape)}")
+            raise InvalidArgumentError(None, None, f"{name} must be 1-dimensional{shapes.text(vector.shape)}")
         if vector.size != channels:
             raise InvalidArgumentError(
                 None,
@@ -124,7 +125,9 @@ def fused_batch_norm_gradient(node: Node) -> Kernel:
     def kernel(g: Array, x: Array, scale: Array, mean: Array, variance: Array, *_: Array) -> tuple[Array, ...]:
         if g.shape != x.shape:
             raise InvalidArgumentError(
-                None, None, f"x and y_backprop must have same shape, got {list(x.shape)} and {list(g.shape)}"
+                None,
+                None,
+                f"x and y_backprop must have same shape, got {shapes.text(x.shape)} and {shapes.text(g.shape)}",
             )
         _check(x, {"scale": scale, "saved mean": mean, "saved variance": variance}, first, (4, 5))
         x, g = to_last(x, first), to_last(g, first)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from runstep.errors import InvalidArgumentError
+from runstep.graph import shapes
 from runstep.kernels.numpy import windows
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
@@ -22,7 +23,7 @@ def _patches(node: Node, rank: int) -> Kernel:
 
     def kernel(x: Array) -> Array:
         if x.ndim != rank:
-            raise InvalidArgumentError(None, None, f"input must be {rank}-dimensional{list(x.shape)}")
+            raise InvalidArgumentError(None, None, f"input must be {rank}-dimensional{shapes.text(x.shape)}")
         placed = windows.place(x.shape[1:-1], taps, strides, padding, pads, rates)
         depth = x.shape[-1] * int(np.prod(taps))
         if not x.size or 0 in placed.out:
@@ -48,9 +49,9 @@ class _Dilation:
 
     def __init__(self, node: Node, x: Array, w: Array) -> None:
         if x.ndim != 4:
-            raise InvalidArgumentError(None, None, f"input must be 4-dimensional: {list(x.shape)}")
+            raise InvalidArgumentError(None, None, f"input must be 4-dimensional: {shapes.text(x.shape)}")
         if w.ndim != 3:
-            raise InvalidArgumentError(None, None, f"filter must be 3-dimensional: {list(w.shape)}")
+            raise InvalidArgumentError(None, None, f"filter must be 3-dimensional: {shapes.text(w.shape)}")
         if x.shape[3] != w.shape[2]:
             raise InvalidArgumentError(
                 None, None, f"input and filter must have the same depth: {x.shape[3]} vs {w.shape[2]}"
@@ -81,7 +82,9 @@ class _Dilation:
     def check(self, g: Array) -> None:
         if g.shape != self.best.shape:
             raise InvalidArgumentError(
-                None, None, f"out_backprop has incompatible size: {list(g.shape)}, expected {list(self.best.shape)}"
+                None,
+                None,
+                f"out_backprop has incompatible size: {shapes.text(g.shape)}, expected {shapes.text(self.best.shape)}",
             )
 
 

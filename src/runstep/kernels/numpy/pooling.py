@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from runstep.errors import InvalidArgumentError, UnimplementedError
+from runstep.graph import shapes
 from runstep.kernels.numpy import windows
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 from runstep.ops.windows import channels_first, split
@@ -46,7 +47,7 @@ class Pool:
     def place(self, x_shape: Sequence[int]) -> windows.Windows:
         if len(x_shape) != self.rank:
             raise InvalidArgumentError(
-                None, None, f"tensor_in must be {self.rank}-dimensional, got shape {list(x_shape)}"
+                None, None, f"tensor_in must be {self.rank}-dimensional, got shape {shapes.text(tuple(x_shape))}"
             )
         sizes = x_shape[1:-1]
         return windows.place(sizes, self.taps, self.strides, self.padding, self.pads, (1,) * len(sizes))
@@ -209,7 +210,7 @@ def max_pool_3d(node: Node) -> Kernel:
 
 def _vector(values: Array, what: str) -> tuple[int, ...]:
     if values.ndim != 1 or values.size != 4:
-        raise InvalidArgumentError(None, None, f"{what} must have 4 elements, got shape {list(values.shape)}")
+        raise InvalidArgumentError(None, None, f"{what} must have 4 elements, got shape {shapes.text(values.shape)}")
     return tuple(values.tolist())
 
 
@@ -236,7 +237,9 @@ def _average_gradient(node: Node, rank: int) -> Kernel:
     def kernel(sizes: Array, g: Array) -> Array:
         if sizes.ndim != 1 or sizes.size != rank:
             raise InvalidArgumentError(
-                None, None, f"orig_input_shape must be 1-dimensional and {rank} elements, got {list(sizes.shape)}"
+                None,
+                None,
+                f"orig_input_shape must be 1-dimensional and {rank} elements, got {shapes.text(sizes.shape)}",
             )
         batch, channels, spatial = split(tuple(sizes.tolist()), pool.first)
         g = windows.to_last(g, pool.first)
@@ -244,7 +247,9 @@ def _average_gradient(node: Node, rank: int) -> Kernel:
         placed = pool.place(x_shape)
         if g.shape != (batch, *placed.out, channels):
             raise InvalidArgumentError(
-                None, None, f"Expected grad shape to be {[batch, *placed.out, channels]}, but got {list(g.shape)}"
+                None,
+                None,
+                f"Expected grad shape to be {[batch, *placed.out, channels]}, but got {shapes.text(g.shape)}",
             )
         dx = np.zeros(x_shape, compute)
         if g.size and dx.size:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from runstep.errors import InvalidArgumentError
+from runstep.graph import shapes
 from runstep.kernels.numpy import windows
 from runstep.kernels.numpy.pooling import Pool, along, lowest, served
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
@@ -55,7 +56,7 @@ def _pool(node: Node, rank: int, ksize: Array | None = None, strides: Array | No
         return Pool(node.attrs, rank, node.attrs["ksize"], node.attrs["strides"])
     for vector, what in ((ksize, "ksize"), (strides, "strides")):
         if vector.ndim != 1 or vector.size != rank:
-            raise InvalidArgumentError(None, None, f"{what} must have {rank} elements, got {list(vector.shape)}")
+            raise InvalidArgumentError(None, None, f"{what} must have {rank} elements, got {shapes.text(vector.shape)}")
     return Pool(node.attrs, rank, ksize.tolist(), strides.tolist())
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from runstep.errors import InvalidArgumentError
+from runstep.graph import shapes
 from runstep.kernels.numpy.windows import compute_type
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
@@ -25,7 +26,9 @@ def _limits(node: Node, x: Array, low: Array, high: Array, axis: int) -> tuple[A
     """The range as float32 scalars, or as vectors that broadcast along `axis`."""
     if axis == -1:
         if np.size(low) != 1 or np.size(high) != 1:
-            raise InvalidArgumentError(None, None, f"min_range must be a scalar, got shape {list(np.shape(low))}")
+            raise InvalidArgumentError(
+                None, None, f"min_range must be a scalar, got shape {shapes.text(np.shape(low))}"
+            )
         return np.reshape(low, ()), np.reshape(high, ()), ()
     if axis < -1 or axis >= x.ndim:
         raise InvalidArgumentError(None, None, f"Axis must be less than input dimension({x.ndim}), was {axis}")
@@ -265,7 +268,7 @@ def fake_quant_args_gradient(node: Node) -> Kernel:
 def _range_of(x: Array, low: Array, high: Array, per_channel: bool) -> None:
     if per_channel:
         if x.ndim < 1 or low.shape != (x.shape[-1],) or high.shape != (x.shape[-1],):
-            raise InvalidArgumentError(None, None, f"min has incorrect size, expected {x.shape[-1:]} was {low.shape}")
+            raise InvalidArgumentError(None, None, f"min has incorrect size, expected {x.shape[-1]} was {low.size}")
     elif np.ndim(low) or np.ndim(high):
         raise InvalidArgumentError(None, None, f"`min` must be rank 0 but is rank {np.ndim(low)}")
 

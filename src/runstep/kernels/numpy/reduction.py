@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 
 from runstep import errors
+from runstep.graph import shapes
 from runstep.graph.dtypes import DType
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
@@ -26,7 +27,7 @@ def _bad_axes(x: Any, axes: tuple[int, ...]) -> errors.OpError:
             text = f"Invalid reduction arguments: Axes contains duplicate dimension: {axis % rank}"
             return errors.InvalidArgumentError(None, None, text)
         seen.add(axis % rank)
-    return errors.InternalError(None, None, f"Cannot reduce axes {list(axes)} of shape {list(x.shape)}")
+    return errors.InternalError(None, None, f"Cannot reduce axes {list(axes)} of shape {shapes.text(x.shape)}")
 
 
 def _over_axes(node: Node, reduce: Reduce) -> Kernel:
@@ -202,11 +203,11 @@ def euclidean_norm(node: Node) -> Kernel:
 def _bad_dimension(x: Any, axis: Any) -> errors.OpError:
     rank = x.ndim
     if axis.ndim:
-        text = f"dim must be a scalar, but received tensor of shape: {list(axis.shape)}"
+        text = f"dim must be a scalar, but received tensor of shape: {shapes.text(axis.shape)}"
     elif not -rank <= int(axis) < rank:
         text = f"Expected dimension in the range [{-rank}, {rank}), but got {int(axis)}"
     else:
-        text = f"Reduction axis {int(axis)} is empty in shape {list(x.shape)}"
+        text = f"Reduction axis {int(axis)} is empty in shape {shapes.text(x.shape)}"
     return errors.InvalidArgumentError(None, None, text)
 
 

@@ -15,6 +15,13 @@ from runstep.kernels.registry import Kernel, Node, numpy_kernel
 @numpy_kernel.make("Select", view=True)
 def select(node: Node) -> Kernel:
     where = np.where
+
+    def refuse(condition: Any, x: Any) -> NoReturn:
+        invalid(
+            f"Inputs to operation {node.name} of type Select must have the same size and shape.  "
+            f"Input 0: {text(condition.shape)} != input 1: {text(x.shape)}"
+        )
+
     if node.input_types[1] in HANDLES:
         return lambda condition, x, y: x if bool(condition) else y
 
@@ -26,18 +33,13 @@ def select(node: Node) -> Kernel:
         if condition.shape != x.shape:
             if condition.ndim != 1 or not x.ndim or condition.shape[0] != x.shape[0]:
                 if condition.ndim == 1 and x.ndim == 1:
-                    invalid(
-                        "Inputs to operation Select of type Select must have the same size and shape.  "
-                        f"Input 0: {text(condition.shape)} != input 1: {text(x.shape)}"
-                    )
+                    refuse(condition, x)
                 if condition.ndim == 1 and x.ndim:
                     invalid(
                         "Number of batches of 'then' must match size of 'cond', but saw: "
                         f"{x.shape[0]} vs. {condition.size}"
                     )
-                invalid(
-                    f"'cond' must be a vector or have the shape of 'then': {text(condition.shape)} vs. {text(x.shape)}"
-                )
+                refuse(condition, x)
             condition = condition.reshape((-1,) + (1,) * (x.ndim - 1))
         return where(condition, x, y)
 
@@ -47,6 +49,13 @@ def select(node: Node) -> Kernel:
 @numpy_kernel.make("SelectV2", view=True)
 def select_v2(node: Node) -> Kernel:
     where = np.where
+
+    def refuse(condition: Any, x: Any) -> NoReturn:
+        invalid(
+            f"Inputs to operation {node.name} of type Select must have the same size and shape.  "
+            f"Input 0: {text(condition.shape)} != input 1: {text(x.shape)}"
+        )
+
     if node.input_types[1] in HANDLES:
         return lambda condition, x, y: x if bool(condition) else y
 
@@ -140,14 +149,14 @@ def unique_v2(node: Node) -> Kernel:
             invalid(f"axis expects a 1D vector, got shape {text(axes.shape)}")
         if axes.size == 0:
             if x.ndim != 1:
-                invalid("x expects a 1D vector.")
+                invalid("unique expects a 1D vector.")
             axis = 0
         else:
             if axes.size != 1:
-                invalid("axis does not support input tensors larger than 1 elements.")
+                invalid("axis does not support input tensors larger than 1 elements")
             axis = int(axes[0])
             if not -x.ndim <= axis < x.ndim:
-                invalid(f"axis expects to be in the range [{-x.ndim}, {x.ndim}), but got {axis}")
+                invalid(f"axis has to be between [0, {x.ndim})")
         first, number, counts = _first_places(x) if x.ndim == 1 else _slice_numbers(x, axis % x.ndim)
         found = (x.take(first, axis), number.astype(dtype))
         return (*found, counts.astype(dtype)) if counted else found
@@ -161,9 +170,9 @@ def list_diff(node: Node) -> Kernel:
 
     def kernel(x: Any, y: Any) -> Any:
         if x.ndim != 1:
-            invalid(f"x should be a 1D vector, got shape {text(x.shape)}")
+            invalid("x should be a 1D vector.")
         if y.ndim != 1:
-            invalid(f"y should be a 1D vector, got shape {text(y.shape)}")
+            invalid("y should be a 1D vector.")
         if x.dtype == object:
             known = set(y.tolist())
             kept = np.array([value not in known for value in x.tolist()], bool)
@@ -187,9 +196,11 @@ def bound(node: Node) -> Kernel:
 
     def kernel(lists: Any, values: Any) -> Any:
         if lists.ndim != 2:
-            invalid("sorted input argument must be a matrix")
-        if values.ndim != 2 or values.shape[0] != lists.shape[0]:
-            invalid(f"Leading dim_size of both tensors must match: {text(lists.shape)} vs. {text(values.shape)}")
+            invalid(f"Shape must be rank 2 but is rank {lists.ndim} for `sorted_inputs` argument")
+        if values.ndim != 2:
+            invalid(f"Shape must be rank 2 but is rank {values.ndim} for `values` argument")
+        if values.shape[0] != lists.shape[0]:
+            invalid("Leading dim_size of both tensors must match.")
         if lists.dtype.kind not in "biuf":
             lists, values = lists.astype(np.float32), values.astype(np.float32)
         out = np.empty(values.shape, dtype)

@@ -83,12 +83,12 @@ def _refuse_reshape(tensor: Any, dims: tuple[int, ...]) -> NoReturn:
             invalid(f"Size {axis} must be non-negative, not {dim}")
         else:
             known *= dim
-    if unknown and not known:
+    if unknown and not known and not tensor.size:
         invalid(
             "reshape cannot infer the missing input size for an empty tensor unless all "
             "specified input sizes are non-zero"
         )
-    if unknown:
+    if unknown and known:
         invalid(
             f"Input to reshape is a tensor with {tensor.size} values, "
             f"but the requested shape requires a multiple of {known}"
@@ -250,7 +250,9 @@ def _broadcast_to(value: Any, dims: tuple[int, ...]) -> Any:
         else:
             out.fill(value.item() if value.dtype == object else value)
     except ValueError:
-        invalid(f"Unable to broadcast tensor of shape {text(value.shape)} to tensor of shape {text(dims)}")
+        if min(dims) < 0:
+            invalid(f"Dimension {next(dim for dim in dims if dim < 0)} must be >= 0")
+        invalid(f"Incompatible shapes: {text(value.shape)} vs. {text(dims)}")
     return out
 
 

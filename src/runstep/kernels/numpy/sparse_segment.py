@@ -19,7 +19,7 @@ def _invalid(message: str) -> errors.InvalidArgumentError:
 def _check_indices(indices: Array, size: int) -> None:
     if indices.size and not (0 <= indices.min() and indices.max() < size):
         place = int(np.flatnonzero((indices < 0) | (indices >= size))[0])
-        raise _invalid(f"indices[{place}] == {indices[place]} out of range [0, {size})")
+        raise _invalid(f"Bad: indices[{place}] == {indices[place]} out of range [0, {size})")
 
 
 def _kind(op_type: str) -> str:

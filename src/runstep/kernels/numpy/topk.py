@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from runstep.errors import InvalidArgumentError
+from runstep.graph import shapes
 from runstep.kernels.numpy.windows import compute_type
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
@@ -62,7 +63,7 @@ def top_k_v2(node: Node) -> Kernel:
 
     def kernel(x: Array, k: Array) -> tuple[Array, Array]:
         if np.ndim(k):
-            raise InvalidArgumentError(None, None, f"k must be scalar, got shape {list(k.shape)}")
+            raise InvalidArgumentError(None, None, f"k must be scalar, got shape {shapes.text(k.shape)}")
         return _top(node, int(k), x, ordered)
 
     return kernel
@@ -122,7 +123,7 @@ def _in_top(predictions: Array, targets: Array, k: int) -> Array:
 def in_top_k_v2(node: Node) -> Kernel:
     def kernel(predictions: Array, targets: Array, k: Array) -> Array:
         if np.ndim(k):
-            raise InvalidArgumentError(None, None, f"k must be 0-D, got shape {list(k.shape)}")
+            raise InvalidArgumentError(None, None, f"k must be 0-D, got shape {shapes.text(k.shape)}")
         return _in_top(predictions, targets, int(k))
 
     return kernel
