@@ -43,7 +43,8 @@ _SETS_AND_SEQUENCES = """
     CTCBeamSearchDecoder CTCGreedyDecoder RaggedRange SparseAddGrad SparseConcat
 """
 _IMAGES = """
-    DrawBoundingBoxes HSVToRGB NonMaxSuppression NonMaxSuppressionV2 NonMaxSuppressionWithOverlaps ResizeBilinearGrad
+    DrawBoundingBoxes ExtractGlimpse HSVToRGB NonMaxSuppression NonMaxSuppressionV2 NonMaxSuppressionWithOverlaps
+    ResizeBilinearGrad SampleDistortedBoundingBox SampleDistortedBoundingBoxV2
 """
 _FUNCTIONS = "PyFunc PyFuncStateless ReduceDataset"
 

@@ -238,7 +238,8 @@ class Emitter:
         code = Straight(name, arguments, instructions, returned, self._globals)
         filename = f"<runstep segment {next(_serial)}>"
         compiled = functools.partial(_compiled_straight, code, name, filename)
-        run = compiled_when_called_again(code.walk, compiled) if len(nodes) >= LONG else compiled()
+        is_walked = len(nodes) >= LONG and self._place is None  # a tile's code is called for each tile
+        run = compiled_when_called_again(code.walk, compiled) if is_walked else compiled()
         needs_step = any(node.uses_step for node in nodes) or not self._pauses.isdisjoint(made)
         return Segment(_with_blas(run, nodes), False, needs_step, lambda: code.written()[0], nodes)
 
@@ -480,7 +481,7 @@ class Emitter:
             ends, self._placed = [ref for ref in ends if ref != self._placed], None
             if type(kernel) is np.ufunc and node.output_types[0].np == self._place:
                 self._placed, known[node, 0] = (node, 0), "out"
-                arguments.append("out")
+                arguments.append("out=out")  # by name: numpy takes maximum's in no other way
                 return Instruction(node, kernel, arguments, "", reads, (), False), ends
         if type(kernel) is np.ufunc:
             if kernel in _IN_PLACE and ends and (node, 0) in used:

@@ -258,11 +258,16 @@ class LocalEngine:
         if not plan.may_wait:
             drive_together(step, fed, self.pool(context))
         else:
-            parked = drive_in_place(step, fed)
-            if parked:
-                if memory is not None:
-                    memory.suspend(step.held())
-                self._drive(step, None, parked, memory)
+            try:
+                parked = drive_in_place(step, fed)
+                if parked:
+                    if memory is not None:
+                        memory.suspend(step.held())
+                    self._drive(step, None, parked, memory)
+            except KeyboardInterrupt:  # perhaps before anybody took over what waits: it leaves its queues
+                for coroutine in list(context.waiting.values()):
+                    coroutine.close()
+                raise
         return self.results(step)
 
     def results(self, step: Step) -> Any:

@@ -250,9 +250,13 @@ def _broadcast_to(value: Any, dims: tuple[int, ...]) -> Any:
         else:
             out.fill(value.item() if value.dtype == object else value)
     except ValueError:
-        if min(dims) < 0:
+        if min(dims, default=0) < 0:
             invalid(f"Dimension {next(dim for dim in dims if dim < 0)} must be >= 0")
-        invalid(f"Incompatible shapes: {text(value.shape)} vs. {text(dims)}")
+        try:
+            np.broadcast_shapes(value.shape, dims)
+        except ValueError:
+            invalid(f"Incompatible shapes: {text(value.shape)} vs. {text(dims)}")
+        invalid(f"Unable to broadcast tensor of shape {text(value.shape)} to tensor of shape {text(dims)}")
     return out
 
 
