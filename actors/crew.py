@@ -72,26 +72,33 @@ class _Crew:
         step = self._step
         token = quiet.begin()
         try:
-            while True:
-                with self.lock:
-                    if step.context.cancelled and step.error is None:
-                        self.take(step.handle(Cancelled(step.context.cause)))
-                    while (launch := self._next()) is None:
-                        if step.over or self._is_over or not to_the_end:
-                            return
-                        self.lock.wait()
+            with self.lock:
+                launch = self._awaited(to_the_end)
+            while launch is not None:
                 event: Event
                 try:
                     event = Finished(launch.task, step.plan.tasks[launch.task].segment.run(step.context, *launch.args))
                 except Exception as error:
                     event = Failed(launch.task, error)
-                del launch
+                launch = None
                 with self.lock:
                     if self._is_over:
                         return
                     self.take(step.handle(event))
+                    launch = self._awaited(to_the_end)  # before somebody else takes it
         finally:
             quiet.end(token)
+
+    def _awaited(self, to_the_end: bool) -> Launch | None:
+        """The next task, waited for if asked to; None when there is none. The lock is held."""
+        step = self._step
+        if step.context.cancelled and step.error is None:
+            self.take(step.handle(Cancelled(step.context.cause)))
+        while (launch := self._next()) is None:
+            if step.over or self._is_over or not to_the_end:
+                return None
+            self.lock.wait()
+        return launch
 
     def _next(self) -> Launch | None:
         if self._is_over:

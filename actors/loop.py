@@ -8,6 +8,19 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
 
+_LOOK_UP = 1.0
+"""Seconds. A signal that comes just before a thread begins to wait does not wake it: Python sees it when it looks."""
+
+
+def result_of(future: Future[Any]) -> Any:
+    """Waits for a future; its result. Ctrl-C ends the waiting, within `_LOOK_UP` at worst."""
+    while True:
+        try:
+            return future.result(_LOOK_UP)
+        except TimeoutError:
+            if future.done():  # it is what the future failed with
+                return future.result()
+
 
 class Loop:
     """A trio loop that device actors live in: a nursery of it, reachable from any thread."""

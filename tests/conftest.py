@@ -2,6 +2,7 @@
 
 import os
 import random
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -22,6 +23,14 @@ settings.load_profile("patient")
 def _seeds() -> None:
     random.seed(0)
     np.random.seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _own_graphs() -> None:
+    """Each test starts with empty default graphs: it finds nothing of the tests that this process ran before."""
+    for library in (sys.modules.get("runstep"), sys.modules.get("tensorflow.compat.v1")):
+        if library is not None and library.get_default_graph().version:
+            library.reset_default_graph()
 
 
 @pytest.fixture

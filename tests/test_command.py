@@ -136,3 +136,19 @@ def test_convolutions_that_took_their_padding_are_weighed(quantity: str) -> None
             with tf.Session(memory_limit=4 * 5 * 16 * 16 * 16 - 1) as session:
                 with pytest.raises(tf.errors.ResourceExhaustedError):
                     session.run(y, feed)
+
+
+def test_a_training_step_of_convolutions_is_weighed() -> None:
+    """Also where the gradient of a filter leaves the region that computed it: what hands it on costs nothing."""
+    with tf.Graph().as_default(), tf.Session(config=tf.ConfigProto(inter_op_parallelism_threads=2)) as session:
+        x = tf.placeholder(tf.float32, [None, 28, 28, 1])
+        y = x
+        for count in (32, 64):
+            y = tf.layers.conv2d(y, count, 5, padding="same", activation=tf.nn.relu)
+            y = tf.layers.max_pooling2d(y, 2, 2)
+        y = tf.layers.dense(tf.reshape(y, [-1, 7 * 7 * 64]), 256, tf.nn.relu)
+        step = tf.train.GradientDescentOptimizer(0.01).minimize(tf.reduce_mean(y))
+        session.run(tf.global_variables_initializer())
+        before, feed = session.run(tf.trainable_variables()), {x: np.ones((32, 28, 28, 1))}
+        session.run(step, feed)
+        assert all(np.any(old != new) for old, new in zip(before, session.run(tf.trainable_variables()), strict=True))

@@ -91,10 +91,10 @@ def test_starting_variables_from_a_checkpoint(name: str, checkpoint: str, same: 
 def test_waiting_for_the_next_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each new checkpoint is given once; the timeout function says when to stop."""
     tf: Any = runstep
-    v = tf.Variable(1.0)
     naps: list[float] = []
     monkeypatch.setattr(time, "sleep", naps.append)
-    with tf.Session() as sess:
+    with tf.Graph().as_default(), tf.Session() as sess:
+        v = tf.Variable(1.0)
         sess.run(v.initializer)
         saver = tf.train.Saver()
         written = [saver.save(sess, f"{tmp_path}/m", global_step=0)]

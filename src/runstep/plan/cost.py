@@ -120,6 +120,8 @@ def cost_of(node: PlanNode, sizes: Sizes) -> float:
 
 def flops_of(node: PlanNode, sizes: Sizes) -> float:
     """Multiplications and additions of one call of a product, a convolution, or a region of these; 0 for all else."""
+    if node.kernel is PASS:  # it hands on what a region computed
+        return 0.0
     return sum(_products(part, sizes) for part in (node, *node.parts)) * _FLOPS
 
 

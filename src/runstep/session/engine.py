@@ -7,6 +7,7 @@ compile), `run_step`, `list_devices`, `reset`, `close`. Others can be installed 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -23,7 +24,7 @@ from runstep.actors.clock import Alarm, clock
 from runstep.actors.crew import drive_together
 from runstep.actors.device import DeviceActor
 from runstep.actors.driver import drive, drive_in_place
-from runstep.actors.loop import Loop, loop_of, loop_thread
+from runstep.actors.loop import Loop, loop_of, loop_thread, result_of
 from runstep.actors.pool import Pool, unbounded
 from runstep.graph.device import canonical
 from runstep.graph.graph import Graph
@@ -266,7 +267,8 @@ class LocalEngine:
                     self._drive(step, None, parked, memory)
             except KeyboardInterrupt:  # perhaps before anybody took over what waits: it leaves its queues
                 for coroutine in list(context.waiting.values()):
-                    coroutine.close()
+                    with contextlib.suppress(ValueError):  # it is at work in the loop, which ends it
+                        coroutine.close()
                 raise
         return self.results(step)
 
@@ -291,11 +293,11 @@ class LocalEngine:
         future = None
         try:
             future = loop.submit(self.driven, step, fed, parked, None, memory)
-            future.result()
+            result_of(future)
         except KeyboardInterrupt:  # Ctrl-C ends the step, not only the waiting for it (S62)
             self.cancel(step.context, errors.CancelledError(None, None, "Run call was cancelled"))
             if future is not None:
-                future.result()
+                result_of(future)
             raise
 
     async def driven(

@@ -20,6 +20,7 @@ import attrs
 from runstep import errors, quiet
 from runstep.actors.admission import Admission
 from runstep.actors.driver import drive_in_place
+from runstep.actors.loop import result_of
 from runstep.kernels.resources import RefVariable
 from runstep.memory import bytes_held
 from runstep.plan.compile import Plan
@@ -453,4 +454,4 @@ def wait_for(engine: LocalEngine, future: Future[Any]) -> Any:
             "A synchronous partial_run inside the actors' loop would wait for itself; await session.apartial_run(...) "
             "there."
         )
-    return future.result()
+    return result_of(future)
