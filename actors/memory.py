@@ -11,20 +11,44 @@ from collections.abc import Callable, Iterator
 
 from runstep.memory import Claim, Ledger, MemoryStatistics
 
+_TRIM_THRESHOLD = -1
+"""The number of this option of `mallopt`."""
+
+_FREE_TOP = 64 << 20
+"""Bytes that the top of a heap grows to before glibc gives it back: twice the largest size that it takes from heaps,
+which `kernels.numpy.windows` has taught it."""
+
 
 @functools.cache
-def _malloc_trim() -> Callable[[int], int] | None:
+def _glibc() -> ctypes.CDLL | None:
+    """The C library, where it is glibc."""
     with contextlib.suppress(OSError, AttributeError, TypeError):
-        found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
-        return found
+        found = ctypes.CDLL(None)
+        found.malloc.argtypes, found.malloc.restype = (ctypes.c_size_t,), ctypes.c_void_p
+        found.free.argtypes, found.free.restype = (ctypes.c_void_p,), None
+        if found.malloc_trim is not None and found.mallopt is not None:
+            return found
     return None
 
 
+_trims = threading.Lock()
+
+
 def trim() -> None:
-    """Gives the pages of freed arrays back to the system, where the C library keeps them (glibc, for each thread)."""
-    call = _malloc_trim()
-    if call is not None:
-        call(0)
+    """Gives the pages of freed arrays back to the system, where the C library keeps them (glibc, for each thread).
+
+    `malloc_trim` does that for what lies between arrays that live, in all heaps, and for the end of the main one. The
+    end of another thread's heap, where the arrays of a step were that has ended, goes only when a block next to it is
+    freed and it is then larger than the threshold: so we free one, in this thread, at a threshold that it exceeds.
+    """
+    glibc = _glibc()
+    if glibc is None:
+        return
+    with _trims:
+        glibc.mallopt(_TRIM_THRESHOLD, 1 << 17)
+        glibc.free(glibc.malloc(1 << 17))
+        glibc.mallopt(_TRIM_THRESHOLD, _FREE_TOP)
+    glibc.malloc_trim(0)
 
 
 class MemoryBudget:
