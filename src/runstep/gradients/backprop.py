@@ -323,11 +323,12 @@ class Walk:
         if function is None:
             return
         with self.flow.differentiating(op):
-            for i, grad in enumerate(grads):
+            for i, grad in enumerate(grads if registry.wants_zeros(function) else ()):
                 if grad is None and is_trainable(op.outputs[i]):
                     # Nothing depends on this output. The list is the walk's own: an x sees the zeros too.
                     grads[i] = self.flow.zeros(op, i)
-            for tensor, grad in zip(op.inputs, self._differentiated(op, function, grads), strict=True):
+            found = self._differentiated(op, function, grads)  # a loop may get inputs by that
+            for tensor, grad in zip(op.inputs, found, strict=True):
                 self.give(op, tensor, grad)
 
     def _summed(self, op: Operation) -> list[Any]:

@@ -22,6 +22,7 @@ GradientFunction = Callable[..., Any]
 _Function = TypeVar("_Function", bound=GradientFunction)
 
 _rows: dict[str, GradientFunction | None] = {}
+_takes_none: set[GradientFunction] = set()
 
 
 def gradient(*types: str) -> Callable[[_Function], _Function]:
@@ -37,6 +38,17 @@ def gradient(*types: str) -> Callable[[_Function], _Function]:
         return function
 
     return add
+
+
+def takes_none(function: _Function) -> _Function:
+    """Says of a gradient function that it wants None, not zeros, for outputs that no gradient comes in for."""
+    _takes_none.add(function)
+    return function
+
+
+def wants_zeros(function: GradientFunction) -> bool:
+    """Whether a gradient function takes zeros for outputs that no gradient comes in for."""
+    return function not in _takes_none
 
 
 def no_gradient(*types: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from runstep import errors
@@ -80,6 +80,7 @@ class Function:
       name: what nodes call it by. definition: its `FunctionDef`. signature: its arguments, as an op def.
       gradient_name: the function of the library that is its gradient. python_gradient: what makes its gradient.
       contexts: the branches and loops in it, as messages. backward: the functions made for its gradients.
+      count: of the body of a loop that keeps values for its gradient, the variable that counts the turns.
     """
 
     def __init__(self, definition: Any, library: dict[str, Function]) -> None:
@@ -92,6 +93,7 @@ class Function:
         self.python_gradient: Callable[..., Any] | None = None
         self.contexts: list[Any] = []
         self.backward: dict[Any, Any] = {}
+        self.count: int | None = None
         self._library = library
         self._bodies: dict[Any, FunctionGraph] = {}
 
@@ -126,18 +128,10 @@ class _Names:
 
 
 def _instantiate(function: Function, attrs: dict[str, Any]) -> FunctionGraph:
-    definition = function.definition
     graph = FunctionGraph(function.name)
     graph._functions = function._library
     add_arguments(graph, function, attrs)
-    graph.outputs, controls = inline(graph, function, attrs, graph.inputs)
-    wanted = set(definition.control_ret.values())
-    stateful = [op for op in controls.values() if op.op_def is not None and op.op_def.is_stateful]
-    graph.control_outputs = [controls[name] for name in wanted] if wanted else []
-    known = set(graph.control_outputs)
-    graph.control_outputs += [
-        op for op in stateful if op not in known and op.type not in ("Placeholder", "VarHandleOp")
-    ]
+    graph.outputs, graph.control_outputs = inline_body(graph, function, attrs, graph.inputs)
     graph.finalize()
     return graph
 
@@ -157,13 +151,13 @@ def add_arguments(graph: FunctionGraph, function: Function, attrs: dict[str, Any
     return found
 
 
-def inline(
+def inline_body(
     graph: Graph, function: Function, attrs: dict[str, Any], inputs: Sequence[Tensor]
-) -> tuple[list[Tensor], dict[str, Operation]]:
+) -> tuple[list[Tensor], list[Operation]]:
     """Adds the nodes of a function's body to a graph, under their own names, with `inputs` for its arguments.
 
     Returns:
-      The outputs, and the operations by the names that the definition has for them.
+      The outputs, and the operations that must run though nothing needs them.
     """
     from runstep.graph.node_importer import NodeImporter
 
@@ -183,7 +177,7 @@ def inline(
             names.lists[f"{node.name}:{name}"] = list(op.outputs[start : start + count])
             start += count
 
-    controls = importer.add_all(
+    ops = importer.add_all(
         definition.node_def,
         lookup=names.get,
         producer_of=lambda ref: ref.split(":")[0] if ref not in names.lists else None,
@@ -197,6 +191,16 @@ def inline(
             found.append(names.get(ref))
         else:
             found.extend(names.lists[ref])
+    controls = [ops[name] for name in set(definition.control_ret.values())]
+    known = set(controls)
+    controls += [
+        op
+        for op in ops.values()
+        if op.op_def is not None
+        and op.op_def.is_stateful
+        and op not in known
+        and op.type not in ("Placeholder", "VarHandleOp")
+    ]
     return found, controls
 
 
@@ -222,6 +226,62 @@ def add_library(graph: Graph, library: Any) -> None:
 
 def define(graph: Graph, body: FunctionGraph, name: str) -> NameAttrs:
     """Adds a finished body to the library of `graph` under `name` and returns what nodes call it by."""
+    inputs = {tensor.op for tensor in body.inputs}
+    ops = [op for op in body.get_operations() if op not in inputs]
+    function = _defined(graph, name, ops, [(t, t.op.name) for t in body.inputs], body.outputs, body.control_outputs)
+    function._bodies[()] = body
+    function.contexts = _contexts(body)
+    body.finalize()
+    return NameAttrs(name)
+
+
+def define_part(
+    graph: Graph,
+    body: FunctionGraph,
+    name: str,
+    inputs: Sequence[Tensor],
+    outputs: Sequence[Tensor],
+    ops: Collection[Operation],
+    control_outputs: Sequence[Operation],
+    contexts: bool,
+) -> NameAttrs:
+    """Adds a function made of some operations of a body to the library of `graph`.
+
+    Args:
+      inputs: any tensors of the body: within the function, they are arguments. outputs: of `ops`, or among `inputs`.
+      ops: what it is made of; all that they need must be there or among the inputs.
+      contexts: whether the branches and loops of the body are in it.
+    """
+    arguments = {tensor.op for tensor in body.inputs}
+    nodes = [op for op in body.get_operations() if op in ops and op not in arguments]
+    taken = {op.name for op in nodes}
+    named = []
+    for position, tensor in enumerate(inputs):
+        arg = tensor.op.name if tensor.op in arguments else f"kept_{position}"
+        while arg in taken:
+            arg += "_"
+        taken.add(arg)
+        named.append((tensor, arg))
+    function = _defined(graph, name, nodes, named, outputs, control_outputs)
+    if contexts:
+        function.contexts = _contexts(body)
+    return NameAttrs(name)
+
+
+def _contexts(body: FunctionGraph) -> list[Any]:
+    keys = (GraphKeys.COND_CONTEXT, GraphKeys.WHILE_CONTEXT)
+    return [context.to_proto() for key in keys for context in body.get_collection(key)]
+
+
+def _defined(
+    graph: Graph,
+    name: str,
+    ops: Sequence[Operation],
+    inputs: Sequence[tuple[Tensor, str]],
+    outputs: Sequence[Tensor],
+    control_outputs: Sequence[Operation],
+) -> Function:
+    """Adds the function of these operations, with `inputs` under these names as its arguments, to a library."""
     from runstep.graph import shapes
     from runstep.graph.exporter import write_attrs
     from runstep.graph.node_importer import NodeImporter
@@ -230,50 +290,37 @@ def define(graph: Graph, body: FunctionGraph, name: str) -> NameAttrs:
     definition = function_pb2.FunctionDef()
     definition.signature.name = name
     refs: dict[Tensor, str] = {}
-    for position, tensor in enumerate(body.inputs):
-        arg = tensor.op.name
-        definition.signature.input_arg.add(name=arg, type=tensor.dtype.enum)
-        refs[tensor] = arg
-        if tensor.raw_shape is not None:
-            sizes = definition.arg_attr[position].attr["_output_shapes"].list
-            sizes.shape.add().CopyFrom(shapes.to_proto(tensor.raw_shape))
-    inputs = {tensor.op for tensor in body.inputs}
-    importer = NodeImporter(body)
-    for op in body.get_operations():
-        if op in inputs:
-            continue
+    importer = NodeImporter(graph)
+    for op in ops:
         start = 0
         for arg, count in importer.output_args(op):
             for i in range(count):
                 refs[op.outputs[start + i]] = f"{op.name}:{arg}:{i}"
             start += count
-    for op in body.get_operations():
-        if op in inputs:
-            continue
+    for position, (tensor, arg) in enumerate(inputs):
+        definition.signature.input_arg.add(name=arg, type=tensor.dtype.enum)
+        refs[tensor] = arg
+        if tensor.raw_shape is not None:
+            sizes = definition.arg_attr[position].attr["_output_shapes"].list
+            sizes.shape.add().CopyFrom(shapes.to_proto(tensor.raw_shape))
+    for op in ops:
         node = definition.node_def.add(name=op.name, op=op.type, device=op.device)
         node.input.extend(refs[tensor] for tensor in op.inputs)
         node.input.extend(f"^{control.name}" for control in op.control_inputs)
         write_attrs(op, node)
     taken: set[str] = {arg.name for arg in definition.signature.input_arg}
-    for position, tensor in enumerate(body.outputs):
+    for position, tensor in enumerate(outputs):
         arg = f"output_{position}"
         while arg in taken:
             arg += "_"
         definition.signature.output_arg.add(name=arg, type=tensor.dtype.enum)
         definition.ret[arg] = refs[tensor]
-    for op in body.control_outputs:
+    for op in control_outputs:
         definition.control_ret[op.name] = op.name
         definition.signature.control_output.append(op.name)
-    definition.signature.is_stateful = any(
-        op.op_def is not None and op.op_def.is_stateful for op in body.get_operations()
-    )
-    function = Function(definition, graph._functions)
-    function._bodies[()] = body
-    for key in (GraphKeys.COND_CONTEXT, GraphKeys.WHILE_CONTEXT):
-        function.contexts += [context.to_proto() for context in body.get_collection(key)]
-    graph._functions[name] = function
-    body.finalize()
-    return NameAttrs(name)
+    definition.signature.is_stateful = any(op.op_def is not None and op.op_def.is_stateful for op in ops)
+    function = graph._functions[name] = Function(definition, graph._functions)
+    return function
 
 
 def function_named(graph: Graph, name: str) -> Function:
