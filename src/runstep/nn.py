@@ -39,26 +39,24 @@ from runstep.ops.loss_scaling import (
     scale_regularization_loss,
 )
 from runstep.ops.nn_convolution import (
-    atrous_conv2d,
-    atrous_conv2d_transpose,
     conv1d,
-    conv1d_transpose,
     conv2d,
     conv2d_backprop_filter,
     conv2d_backprop_input,
-    conv2d_transpose,
     conv3d,
     conv3d_backprop_filter,
     conv3d_backprop_filter_v2,
-    conv3d_transpose,
-    conv_transpose,
-    convolution,
-    depthwise_conv2d,
     depthwise_conv2d_backprop_filter,
     depthwise_conv2d_backprop_input,
     depthwise_conv2d_native,
     depthwise_conv2d_native_backprop_filter,
     depthwise_conv2d_native_backprop_input,
+)
+from runstep.ops.nn_dilated_convolution import (
+    atrous_conv2d,
+    atrous_conv2d_transpose,
+    convolution,
+    depthwise_conv2d,
     separable_conv2d,
     with_space_to_batch,
 )
@@ -106,6 +104,12 @@ from runstep.ops.nn_statistics import (
     sufficient_statistics,
     weighted_moments,
     xw_plus_b,
+)
+from runstep.ops.nn_transposed_convolution import (
+    conv1d_transpose,
+    conv2d_transpose,
+    conv3d_transpose,
+    conv_transpose,
 )
 from runstep.ops.random_samplers import (
     all_candidate_sampler,

@@ -7,10 +7,30 @@ from typing import Any
 
 import pytest
 
-from runstep.ops import activation, ctc, embedding, nn_convolution, nn_losses, nn_pooling, nn_statistics
+from runstep.ops import (
+    activation,
+    ctc,
+    embedding,
+    nn_convolution,
+    nn_dilated_convolution,
+    nn_losses,
+    nn_pooling,
+    nn_statistics,
+    nn_transposed_convolution,
+)
 from runstep.testing.building import compare_graphs
 
-MODULES = [activation, ctc, embedding, nn_convolution, nn_losses, nn_pooling, nn_statistics]
+MODULES = [
+    activation,
+    ctc,
+    embedding,
+    nn_convolution,
+    nn_dilated_convolution,
+    nn_losses,
+    nn_pooling,
+    nn_statistics,
+    nn_transposed_convolution,
+]
 
 
 def x(tf: Any, *shape: int | None, dtype: str = "float32") -> Any:

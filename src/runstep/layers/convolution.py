@@ -19,7 +19,7 @@ from runstep.layers.arguments import (
 from runstep.layers.base import Layer
 from runstep.layers.input_spec import InputSpec
 from runstep.ops.joining import pad
-from runstep.ops.nn_convolution import convolution
+from runstep.ops.nn_dilated_convolution import convolution
 from runstep.ops.nn_statistics import bias_add
 from runstep.ops.shape_ops import reshape
 from runstep.variables.initializers import Zeros

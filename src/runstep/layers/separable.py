@@ -7,7 +7,7 @@ from typing import Any
 from runstep.graph.tensor import Tensor, TensorLike
 from runstep.layers.arguments import op_data_format
 from runstep.layers.convolution import ZEROS, Conv, Function
-from runstep.ops.nn_convolution import separable_conv2d as nn_separable_conv2d
+from runstep.ops.nn_dilated_convolution import separable_conv2d as nn_separable_conv2d
 from runstep.ops.nn_statistics import bias_add
 from runstep.ops.shape_ops import expand_dims, squeeze
 

@@ -10,7 +10,10 @@ from runstep.layers.arguments import channels, op_data_format, transposed_output
 from runstep.layers.convolution import ZEROS, Conv, Function
 from runstep.layers.input_spec import InputSpec
 from runstep.ops.joining import stack
-from runstep.ops.nn_convolution import conv2d_transpose as nn_conv2d_transpose, conv3d_transpose as nn_conv3d_transpose
+from runstep.ops.nn_transposed_convolution import (
+    conv2d_transpose as nn_conv2d_transpose,
+    conv3d_transpose as nn_conv3d_transpose,
+)
 from runstep.ops.shape_ops import shape
 
 __all__ = ["Conv2DTranspose", "Conv3DTranspose", "conv2d_transpose", "conv3d_transpose"]

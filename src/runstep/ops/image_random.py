@@ -27,7 +27,7 @@ from runstep.ops.image_colors import (
 )
 from runstep.ops.joining import concat, pad, stack, tile, unstack
 from runstep.ops.logging import Assert
-from runstep.ops.nn_convolution import depthwise_conv2d
+from runstep.ops.nn_dilated_convolution import depthwise_conv2d
 from runstep.ops.nn_pooling import avg_pool, extract_image_patches
 from runstep.ops.random import random_uniform
 from runstep.ops.rearranging import reverse

@@ -12,7 +12,8 @@ from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import name_scope
 from runstep.graph.tensor import Tensor, TensorLike
 from runstep.ops import elementwise, rearranging, shape_ops
-from runstep.ops.nn_convolution import channel_axis, explicit, per_axis, with_space_to_batch
+from runstep.ops.nn_convolution import channel_axis, explicit, per_axis
+from runstep.ops.nn_dilated_convolution import with_space_to_batch
 from runstep.ops.reduction import one_of
 
 __all__ = [
