@@ -50,6 +50,7 @@ from runstep.ops import (  # noqa: F401
     ragged,
     random,
     random_samplers,
+    random_stateful,
     random_stateless,
     rearranging,
     recurrent,

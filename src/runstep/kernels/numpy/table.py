@@ -57,6 +57,7 @@ from runstep.kernels.numpy import (  # noqa: F401
     ragged,
     random,
     random_samplers,
+    random_stateful,
     random_stateless,
     readers,
     rearranging,
