@@ -15,8 +15,8 @@ import pytest
 import runstep as tf
 
 NAMESPACES = (
-    "bitwise data debugging distributions graph_util image initializers io layers linalg lookup losses manip math "
-    "metrics nn python_io quantization queue random saved_model signal sparse spectral strings summary test train"
+    "audio bitwise data debugging distributions graph_util image initializers io layers linalg lookup losses manip "
+    "math metrics nn python_io quantization queue random saved_model signal sparse spectral strings summary test train"
 ).split()
 
 # Where our signature says more than TensorFlow's, which hides its own behind a decorator.

@@ -2,6 +2,7 @@
 
 from runstep import (
     app,
+    audio,
     bitwise,
     compat,
     contrib,
@@ -720,6 +721,7 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "audio",
     "batch_gather",
     "batch_scatter_update",
     "batch_to_space",

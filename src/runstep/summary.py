@@ -1,6 +1,7 @@
 """`tf.summary`: summaries (source: tf.compat.v1.summary)."""
 
 from runstep.ops.summary import (
+    audio_summary as audio,
     histogram_summary as histogram,
     image_summary as image,
     merge_all_summaries as merge_all,
@@ -21,6 +22,7 @@ __all__ = [
     "Summary",
     "SummaryDescription",
     "TaggedRunMetadata",
+    "audio",
     "histogram",
     "image",
     "merge",

@@ -40,7 +40,7 @@ class EventsWriter:
             os.makedirs(folder, exist_ok=True)
             self._file = open(self.path, "ab")  # closed by `close`
         except OSError as error:
-            raise failed(error, self.path) from None
+            raise failed(error, error.filename or self.path) from None
         self.write(Event(wall_time=now, file_version=VERSION))
         self.flush()
 

@@ -10,12 +10,14 @@ from typing import Any
 from runstep.graph import dtypes
 from runstep.graph.apply import apply
 from runstep.graph.collections import GraphKeys
+from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import get_default_graph, name_scope
 from runstep.graph.tensor import Tensor, TensorLike
 from runstep.ops.common import scalar
 from runstep.ops.registry import op
 
 __all__ = [
+    "audio_summary",
     "histogram_summary",
     "image_summary",
     "merge_all_summaries",
@@ -50,6 +52,19 @@ op(
     "max_images: int >= 1 = 3",
     "T: {uint8, float32, float16, float64} = float32",
     "bad_color: tensor = uint8 [255, 0, 0, 255]",
+    shape=scalar,
+)
+op(
+    "AudioSummary",
+    "tag: string, tensor: float32 -> summary: string",
+    "sample_rate: float",
+    "max_outputs: int >= 1 = 3",
+    shape=scalar,
+)
+op(
+    "AudioSummaryV2",
+    "tag: string, tensor: float32, sample_rate: float32 -> summary: string",
+    "max_outputs: int >= 1 = 3",
     shape=scalar,
 )
 
@@ -107,6 +122,26 @@ def image_summary(
     """
     with _scope(name, family, [tensor]) as (tag, scope):
         return _collected(apply("ImageSummary", tag, tensor, max_images=max_outputs, name=scope), collections)
+
+
+def audio_summary(
+    name: str,
+    tensor: TensorLike,
+    sample_rate: TensorLike,
+    max_outputs: int = 3,
+    collections: Any = None,
+    family: str | None = None,
+) -> Tensor:
+    """A scalar string tensor: the Summary of the first `max_outputs` sounds of a batch, as WAV.
+
+    Source: `tf.compat.v1.summary.audio`.
+
+    Args:
+      tensor: float32 [batch, frames, channels] or [batch, frames] in [-1, 1]. sample_rate: float32, frames a second.
+    """
+    with _scope(name, family, [tensor]) as (tag, scope):
+        rate = convert_to_tensor(sample_rate, dtypes.float32, name="sample_rate")
+        return _collected(apply("AudioSummaryV2", tag, tensor, rate, max_outputs=max_outputs, name=scope), collections)
 
 
 def tensor_summary(

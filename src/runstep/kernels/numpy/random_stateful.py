@@ -56,7 +56,7 @@ def _read_and_skip(handle: Any, outputs: int) -> Array:
 def _skipped(state: Array, blocks: int) -> tuple[int, int]:
     """Both halves of the counter, so many blocks on.
 
-    TensorFlow adds words of 32 bits and drops the carry out of the upper one of `blocks`, so that skipping -n goes back.
+    TensorFlow adds words of 32 bits and drops the carry out of the upper one of `blocks`, so skipping -n goes back.
     """
     low, high = (int(word) % _WORD for word in state[:2])
     first = low % _HALF + blocks % _HALF

@@ -54,17 +54,21 @@ def histogram_summary(node: Node) -> Kernel:
     def kernel(tag: Array, values: Array) -> Array:
         if np.ndim(tag):
             raise _invalid("tags must be scalar")
-        flat = np.ravel(values).astype(np.float64)
-        if np.isnan(flat).any():
-            raise _invalid(f"Nan in summary histogram for: {node.name}")
-        if np.isinf(flat).any():
-            raise _invalid(f"Infinity in summary histogram for: {node.name}")
         summary = _summary()
-        entry = summary.value.add(tag=tag.item().decode("utf-8", "replace"))
-        _fill(entry.histo, flat)
+        histogram_proto(summary, tag.item().decode("utf-8", "replace"), values, node.name)
         return scalar(summary.SerializeToString())
 
     return kernel
+
+
+def histogram_proto(summary: Any, tag: str, values: Array, name: str) -> None:
+    """Adds how `values` are spread to a Summary; `name` is what the errors call it."""
+    flat = np.ravel(values).astype(np.float64)
+    if np.isnan(flat).any():
+        raise _invalid(f"Nan in summary histogram for: {name}")
+    if np.isinf(flat).any():
+        raise _invalid(f"Infinity in summary histogram for: {name}")
+    _fill(summary.value.add(tag=tag).histo, flat)
 
 
 def _fill(histogram: Any, values: Array) -> None:
@@ -124,24 +128,29 @@ def tensor_summary_v2(node: Node) -> Kernel:
     kind: DType = node.input_types[1]
 
     def kernel(tag: Array, tensor: Array, metadata: Array) -> Array:
-        from google.protobuf.message import DecodeError
-
         if np.ndim(tag):
             raise _invalid("tag must be scalar")
         if np.ndim(metadata):
             raise _invalid("serialized_summary_metadata must be scalar")
         summary = _summary()
-        value = summary.value.add(tag=tag.item().decode("utf-8", "replace"))
-        value.tensor.CopyFrom(content_proto(tensor, kind))
-        value.metadata.SetInParent()
-        try:
-            value.metadata.MergeFromString(metadata.item())
-        except DecodeError:
-            value.metadata.Clear()  # TensorFlow takes what cannot be read for nothing
-            value.metadata.SetInParent()
+        tensor_proto(summary, tag.item().decode("utf-8", "replace"), tensor, kind, metadata.item())
         return scalar(summary.SerializeToString())
 
     return kernel
+
+
+def tensor_proto(summary: Any, tag: str, tensor: Array, kind: DType, metadata: bytes) -> None:
+    """Adds a whole tensor to a Summary, with a SummaryMetadata message beside it."""
+    from google.protobuf.message import DecodeError
+
+    value = summary.value.add(tag=tag)
+    value.tensor.CopyFrom(content_proto(tensor, kind))
+    value.metadata.SetInParent()
+    try:
+        value.metadata.MergeFromString(metadata)
+    except DecodeError:
+        value.metadata.Clear()  # TensorFlow takes what cannot be read for nothing
+        value.metadata.SetInParent()
 
 
 @numpy_kernel.make("ImageSummary")
@@ -151,19 +160,22 @@ def image_summary(node: Node) -> Kernel:
     def kernel(tag: Array, images: Array) -> Array:
         if np.ndim(tag):
             raise _invalid("Tag must be a scalar")
-        if np.ndim(images) != 4 or images.shape[3] not in (1, 3, 4):
-            raise _invalid(f"Tensor must be 4-D with last dim 1, 3, or 4, not {text_shape(np.shape(images))}")
-        name = tag.item().decode("utf-8", "replace")
         summary = _summary()
-        for index, image in enumerate(images[:most]):
-            label = f"{name}/image/{index}" if most > 1 else f"{name}/image"
-            pixels = image if image.dtype == np.uint8 else _scaled(image, bad_color)
-            value = summary.value.add(tag=label)
-            value.image.height, value.image.width, value.image.colorspace = image.shape
-            value.image.encoded_image_string = png.encode(pixels)
+        image_proto(summary, tag.item().decode("utf-8", "replace"), images, most, bad_color)
         return scalar(summary.SerializeToString())
 
     return kernel
+
+
+def image_proto(summary: Any, tag: str, images: Array, most: int, bad_color: Array) -> None:
+    """Adds the first `most` images of a batch, [batch, height, width, channels], to a Summary."""
+    if np.ndim(images) != 4 or images.shape[3] not in (1, 3, 4):
+        raise _invalid(f"Tensor must be 4-D with last dim 1, 3, or 4, not {text_shape(np.shape(images))}")
+    for index, image in enumerate(images[:most]):
+        pixels = image if image.dtype == np.uint8 else _scaled(image, bad_color)
+        value = summary.value.add(tag=f"{tag}/image/{index}" if most > 1 else f"{tag}/image")
+        value.image.height, value.image.width, value.image.colorspace = image.shape
+        value.image.encoded_image_string = png.encode(pixels)
 
 
 def _scaled(image: Array, bad_color: Array) -> Array:
