@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         device as device,
         get_collection as get_collection,
         get_collection_ref as get_collection_ref,
+        init_scope as init_scope,
         op_scope as op_scope,
     )
     from runstep.graph.shapes import Dimension as Dimension, TensorShape as TensorShape
@@ -94,7 +95,7 @@ _MODULES = {
     "graph.importer": "import_graph_def",
     "graph.operation": "Operation",
     "graph.scopes": "add_to_collection add_to_collections colocate_with container control_dependencies device "
-    "get_collection get_collection_ref op_scope",
+    "get_collection get_collection_ref init_scope op_scope",
     "graph.shapes": "Dimension TensorShape",
     "graph.tensor": "Tensor",
     "graph.tensor_proto": "make_tensor_proto",
@@ -123,7 +124,15 @@ def __getattr__(name: str) -> Any:
         if hasattr(api, name):
             globals().update((key, found) for key, found in vars(api).items() if not key.startswith("_"))
             return globals()[name]
-    raise AttributeError(f"module 'runstep' has no attribute {name!r}")
+    raise AttributeError(f"module 'runstep' has no attribute {name!r}{_meant(name)}", name=name)
+
+
+def _meant(name: str) -> str:
+    """What was likely meant by a name that isn't there."""
+    import difflib
+
+    found = [] if name.startswith("_") else difflib.get_close_matches(name, __dir__(), n=1, cutoff=0.7)
+    return f". Did you mean: {found[0]!r}?" if found else ""
 
 
 def __dir__() -> list[str]:

@@ -574,6 +574,9 @@ from runstep.ops.strings import (
     string_to_number,
     substr,
 )
+from runstep.ops.switch_case import (
+    switch_case,
+)
 from runstep.ops.tensor_array import (
     TensorArray,
 )
@@ -1086,6 +1089,7 @@ __all__ = [
     "subtract",
     "summary",
     "svd",
+    "switch_case",
     "tables_initializer",
     "tan",
     "tanh",

@@ -14,14 +14,14 @@ import attrs
 
 from runstep.gradients.history import context_of, placed
 from runstep.gradients.registry import gradient, takes_none
-from runstep.gradients.split import Split, gradient_dtype, graph_name
+from runstep.gradients.split import Split, gradient_dtype
 from runstep.gradients.trainable import is_trainable, zeros_for
 from runstep.graph import dtypes
 from runstep.graph.apply import apply
 from runstep.graph.attr_value import NameAttrs
 from runstep.graph.composite import IndexedSlices
 from runstep.graph.convert import constant, convert_to_tensor
-from runstep.graph.functions import Function, FunctionGraph, add_arguments, call, define, function_named
+from runstep.graph.functions import Function, FunctionGraph, add_arguments, call, define, function_named, unused_name
 from runstep.graph.graph import Graph, get_default_graph
 from runstep.graph.operation import Operation
 from runstep.graph.shapes import RawShape
@@ -433,12 +433,12 @@ class _Loop:
             assert all(grad is not None for grad in present)
             found = call(body, turn, [*same, *(popped[i] for i in lists), *present])  # type: ignore[list-item]
             body.outputs = [apply("Sub", left, 1), *found, *shorter, *same]
-        turn_back = define(library, body, graph_name(library, body.name))
+        turn_back = define(library, body, unused_name(library, body.name))
         test = FunctionGraph(f"{self.split.function.name}_backward_cond", library)
         with test.as_default():
             arguments = [test.add_input(f"arg_{i}", t.dtype, None) for i, t in enumerate(values)]
             test.outputs = [apply("Greater", arguments[0], 0)]
-        condition = define(library, test, graph_name(library, test.name))
+        condition = define(library, test, unused_name(library, test.name))
         stateful = function_named(library, turn_back.name).definition.signature.is_stateful
         shapes = [_common([t.raw_shape, inside.raw_shape]) for t, inside in zip(values, body.outputs, strict=True)]
         ends = apply(
@@ -463,7 +463,7 @@ def _with_more_arguments(graph: Graph, name: NameAttrs, more: Sequence[Tensor]) 
         for tensor in more:
             body.add_input("unused", tensor.dtype, tensor.raw_shape)
         body.outputs = call(body, name, arguments)
-    return define(graph, body, graph_name(graph, body.name))
+    return define(graph, body, unused_name(graph, body.name))
 
 
 def _source(tensor: Tensor) -> Tensor:

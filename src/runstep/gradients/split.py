@@ -30,6 +30,7 @@ from runstep.graph.functions import (
     define_part,
     function_named,
     inline_body,
+    unused_name,
 )
 from runstep.graph.graph import Graph
 from runstep.graph.operation import Operation
@@ -267,13 +268,13 @@ class Split:
 
     def forward(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> NameAttrs:
         """Defines the function of the way forward."""
-        name = graph_name(self._library, f"{self.function.name}_forward")
+        name = unused_name(self._library, f"{self.function.name}_forward")
         controls = [op for op in self._controls if context_of(op) is None]  # a branch that isn't taken has none
         return define_part(self._library, self.graph, name, inputs, outputs, self._ahead, controls, True)
 
     def backward(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> NameAttrs:
         """Defines the function of the way back. `outputs` are what `back` returned."""
-        name = graph_name(self._library, self.graph.name)
+        name = unused_name(self._library, self.graph.name)
         return define_part(self._library, self.graph, name, inputs, outputs, self._behind, (), self._repeats)
 
 
@@ -304,16 +305,6 @@ def _before(tensors: Iterable[Tensor]) -> set[Tensor]:
         if tensor not in found and is_trainable(tensor):
             found.add(tensor)
             waiting += tensor.op.inputs
-    return found
-
-
-def graph_name(graph: Graph, name: str) -> str:
-    """A name that no function of the graph has."""
-    count = 0
-    found = name
-    while found in graph._functions:
-        count += 1
-        found = f"{name}_{count}"
     return found
 
 

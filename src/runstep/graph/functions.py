@@ -58,7 +58,8 @@ class FunctionGraph(Graph):
             outer_tensor = self.outer.capture(tensor)
         else:
             outer_tensor = tensor
-        placeholder = self.add_input(tensor.op.name.rpartition("/")[2] or "capture", tensor.dtype, tensor.raw_shape)
+        name = tensor.op.name.rpartition("/")[2] or "capture"
+        placeholder = self.add_input(name, tensor.dtype.base_dtype, tensor.raw_shape)
         placeholder._handle_data = tensor._handle_data
         self.captures[tensor] = placeholder
         if outer_tensor is not tensor:
@@ -69,6 +70,12 @@ class FunctionGraph(Graph):
         self, op_def: Any, op_type: str, inputs: Any, attrs: Any, name: Any, output_types: Any = None
     ) -> Operation:
         if any(tensor.op.graph is not self for tensor in inputs):
+            for arg, tensor in zip(() if op_def is None else op_def.inputs, inputs, strict=False):
+                if arg.is_ref and tensor.op.graph is not self:
+                    raise TypeError(
+                        f"In op '{op_type}', the reference {tensor.name} of an outer graph can't be changed: functions "
+                        "take values. Use a resource variable (use_resource=True)."
+                    )
             inputs = tuple(self.capture(tensor) for tensor in inputs)
         return super()._create(op_def, op_type, inputs, attrs, name, output_types)
 
@@ -321,6 +328,16 @@ def _defined(
     definition.signature.is_stateful = any(op.op_def is not None and op.op_def.is_stateful for op in ops)
     function = graph._functions[name] = Function(definition, graph._functions)
     return function
+
+
+def unused_name(graph: Graph, name: str) -> str:
+    """`name`, with a number where a function of the library has it already."""
+    count = 0
+    found = name
+    while found in graph._functions:
+        count += 1
+        found = f"{name}_{count}"
+    return found
 
 
 def function_named(graph: Graph, name: str) -> Function:

@@ -55,3 +55,25 @@ def op_scope(values: Any, name: str | None, default_name: str | None = None) -> 
     graph = graph_of(values)
     with graph.as_default(), graph.name_scope(name or default_name) as scope:
         yield scope
+
+
+@contextlib.contextmanager
+def init_scope() -> Iterator[None]:
+    """What is made inside is made outside of functions, branches and loops, and waits for nothing (source:
+    tf.init_scope)."""
+    from runstep.graph.functions import FunctionGraph
+
+    graph = inner = get_default_graph()
+    device = inner._scope
+    while isinstance(graph, FunctionGraph) and graph.outer is not None:
+        graph = graph.outer
+        if not device.device and not device.device_functions:
+            device = graph._scope
+    scope = inner.get_name_scope()
+    with (
+        graph.as_default(),
+        graph.name_scope(f"{scope}/" if scope else ""),
+        graph.control_dependencies(None),
+        graph._in(device=device.device, device_functions=device.device_functions),
+    ):
+        yield

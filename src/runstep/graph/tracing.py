@@ -70,7 +70,7 @@ def _output(body: FunctionGraph, leaf: Any) -> Tensor | None:
     return identity(body.capture(convert_to_tensor(leaf)))
 
 
-def _packed(structure: Any, tensors: list[Tensor]) -> Any:
+def packed(structure: Any, tensors: list[Tensor]) -> Any:
     """The structure that a trace returned, with the outputs of a call."""
     rest = iter(tensors)
 
@@ -118,7 +118,7 @@ class ConcreteFunction:
 
     def _call(self, tensors: list[Tensor]) -> Any:
         found = call(get_default_graph(), NameAttrs(self.name), [*tensors, *self.captured_inputs])
-        return _packed(self.structured_outputs, found)
+        return packed(self.structured_outputs, found)
 
 
 class PolymorphicFunction:
