@@ -322,7 +322,7 @@ def test_unknown_function_is_an_error() -> None:
         apply("PartitionedCall", [constant(1)], f=NameAttrs("nobody"), Tin=["int32"], Tout=["int32"], name="call")
         constant(2, name="fine")
     with Session(graph=graph) as session:
-        with pytest.raises(errors.NotFoundError, match=r"Function nobody is not defined.*call") as caught:
+        with pytest.raises(errors.InvalidArgumentError, match=r"Function nobody is not defined.*call") as caught:
             session.run("call:0")
         assert caught.value.op is graph.get_operation_by_name("call")
         assert session.run("fine:0") == 2

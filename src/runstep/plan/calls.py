@@ -8,10 +8,20 @@ from typing import Any
 import numpy as np
 
 from runstep import errors
+from runstep.graph import dtypes
 from runstep.graph.attr_value import NameAttrs
 from runstep.kernels.truth import truth
 from runstep.plan.emit import Segment
 from runstep.plan.node import PlanNode
+from runstep.plan.signatures import (
+    fitting,
+    of_a_branch,
+    of_a_call,
+    of_a_condition,
+    of_a_count,
+    of_a_gradient,
+    of_a_turn,
+)
 
 Body = Callable[[Any], Segment]
 """From a NameAttrs to its compiled segment."""
@@ -57,9 +67,11 @@ def _single(segment: Segment) -> Callable[..., Any]:
 
 
 def _call(node: PlanNode, body: Body) -> tuple[Callable[..., Any], bool]:
-    segment = body(node.attrs["f"])
+    is_remote = node.type == "RemoteCall"
+    takes = node.input_types[1:] if is_remote else node.input_types
+    segment = fitting(node, body(node.attrs["f"]), takes, node.output_types, of_a_call)
     run = segment.run
-    if node.type == "RemoteCall":
+    if is_remote:
         if segment.is_async:
 
             async def remote_waiting(step: Any, target: Any, *inputs: Any) -> Any:
@@ -74,11 +86,14 @@ def _symbolic(node: PlanNode, body: Body) -> tuple[Callable[..., Any], bool]:
     from runstep.gradients.functional import symbolic_gradient
 
     segment = body(symbolic_gradient(node.op.graph, node.attrs["f"]))  # type: ignore[union-attr]
+    gives = node.output_types
+    error = errors.InternalError if len(segment.gives) == len(gives) else errors.InvalidArgumentError
+    segment = fitting(node, segment, node.input_types, gives, of_a_gradient, error)
     return segment.run, segment.is_async
 
 
 def _if(node: PlanNode, body: Body) -> tuple[Callable[..., Any], bool]:
-    then, other = body(node.attrs["then_branch"]), body(node.attrs["else_branch"])
+    then, other = (_branch(node, body(node.attrs[name])) for name in ("then_branch", "else_branch"))
     yes, no = then.run, other.run
     if then.is_async or other.is_async:
 
@@ -90,8 +105,12 @@ def _if(node: PlanNode, body: Body) -> tuple[Callable[..., Any], bool]:
     return lambda step, condition, *inputs: (yes if truth(condition) else no)(step, *inputs), False
 
 
+def _branch(node: PlanNode, segment: Segment) -> Segment:
+    return fitting(node, segment, node.input_types[1:], node.output_types, of_a_branch)
+
+
 def _case(node: PlanNode, body: Body) -> tuple[Callable[..., Any], bool]:
-    branches = [body(branch) for branch in node.attrs["branches"]]
+    branches = [_branch(node, body(branch)) for branch in node.attrs["branches"]]
     last = len(branches) - 1
 
     def chosen(index: Any) -> Segment:
@@ -108,7 +127,11 @@ def _case(node: PlanNode, body: Body) -> tuple[Callable[..., Any], bool]:
 
 
 def _while(node: PlanNode, body: Body) -> tuple[Callable[..., Any], bool]:
+    types = node.input_types
     condition, turn = body(node.attrs["cond"]), body(node.attrs["body"])
+    one = condition.gives[:1] or (dtypes.bool,)  # of any dtype
+    condition = fitting(node, condition, types, one, of_a_condition, errors.InvalidArgumentError)
+    turn = fitting(node, turn, types, types, of_a_turn, errors.InvalidArgumentError)
     goes_on, go = condition.run, turn.run
     if condition.is_async or turn.is_async:
 
@@ -136,7 +159,9 @@ def _while(node: PlanNode, body: Body) -> tuple[Callable[..., Any], bool]:
 
 
 def _for(node: PlanNode, body: Body) -> tuple[Callable[..., Any], bool]:
-    turn = body(node.attrs["body"])
+    turn, types = body(node.attrs["body"]), node.input_types[3:]
+    error = errors.InternalError if len(turn.gives) < len(types) else errors.InvalidArgumentError
+    turn = fitting(node, turn, (dtypes.int32, *types), types, of_a_count, error)
 
     def counts(start: Any, limit: Any, delta: Any) -> range:
         if int(delta) == 0 or (int(delta) > 0) != (int(limit) >= int(start)) and int(limit) != int(start):

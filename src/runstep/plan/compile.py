@@ -12,6 +12,7 @@ from runstep import errors
 from runstep.garbage import uncollected
 from runstep.graph import shapes
 from runstep.graph.attr_value import NameAttrs
+from runstep.graph.functions import FunctionGraph
 from runstep.graph.graph import Graph
 from runstep.graph.operation import Operation
 from runstep.graph.shapes import RawShape
@@ -42,7 +43,7 @@ from runstep.plan.node import (
 )
 from runstep.plan.pieces import collected, parts_of
 from runstep.plan.prune import PASS as PASS_TYPES, Pruned, prune
-from runstep.plan.refusals import is_unknown, placeholder_error, similar, unknown_ops
+from runstep.plan.refusals import is_unknown, placeholder_error, unknown_function, unknown_ops
 from runstep.plan.remap import remap
 from runstep.plan.reread import reread
 from runstep.plan.simplify import simplify
@@ -239,22 +240,18 @@ class Compiler:
         """The compiled body of a library function, to be called by `node`; cached. A function may call itself."""
         function = graph._functions.get(name.name)
         if function is None:
-            raise errors.NotFoundError(
-                None,
-                node.op,
-                f"Function {name.name} is not defined: node {node.name} ({node.type}) calls "
-                f"it.{similar(name.name, graph._functions)}",
-            )
+            raise unknown_function(node, name.name, graph)
         key = (function, device.name, repr(sorted((k, repr(v)) for k, v in name.attrs.items())))
+        if self._bodies.get(key) is not None:
+            return self._bodies[key]  # type: ignore[return-value]
+        try:
+            body = function.body(name.attrs)
+        except ValueError as error:
+            raise errors.InvalidArgumentError(None, node.op, f"Function {name.name}: {error}") from None
         if key in self._bodies:
-            found = self._bodies[key]
-            return found if found is not None else self._recursive(key)
+            return _signed(self._recursive(key), name.name, body)
         self._bodies[key] = None
         try:
-            try:
-                body = function.body(name.attrs)
-            except ValueError as error:
-                raise errors.InvalidArgumentError(None, node.op, f"Function {name.name}: {error}") from None
             pruned = prune(body.inputs, body.outputs, body.control_outputs)
             self._check_placeholders(pruned, body.inputs, body.outputs)
             work = _Work(self, pruned, self._rewrites, device)
@@ -266,6 +263,7 @@ class Compiler:
             pauses = frozenset() if scales is None else scales.pauses(work.items)
             args = [(feed, 0) for feed in pruned.feeds]
             found = Emitter(work.flow, pauses=pauses).emit(work.items, args, results, "body")
+            _signed(found, name.name, body)
             found.endless = may_take_any_time(work.items)
             if scales is not None:
                 found.cost = scales.cost(work.items)
@@ -289,6 +287,13 @@ class Compiler:
         missing = [node.op for node in pruned.nodes if node.type in _PLACEHOLDERS and not node.controls]
         if missing:
             raise placeholder_error(missing, feeds, pruned)  # type: ignore[arg-type]
+
+
+def _signed(segment: Segment, name: str, body: FunctionGraph) -> Segment:
+    segment.name = name
+    segment.takes = [tensor.dtype.base_dtype for tensor in body.inputs]
+    segment.gives = [tensor.dtype.base_dtype for tensor in body.outputs]
+    return segment
 
 
 class _Work:

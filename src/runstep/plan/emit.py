@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from runstep.graph.dtypes import DType
 from runstep.kernels import blas
 from runstep.kernels.resources import read_ref
 from runstep.plan.frames import NEVER, ControlFlow, Frame, Item
@@ -67,8 +68,9 @@ _LINES = "<nodes by line>"
 class Segment:
     """Compiled code. `run(step, *args)` returns a tuple of results; a coroutine when `is_async`.
 
-    Without `needs_step` (no loop, no kernel that asks for the step) the step may be None. `cost`, `bytes` and `endless`
-    say what a body of a function takes, for those who call it. `source` is its Python source, or what writes it.
+    Without `needs_step` (no loop, no kernel that asks for the step) the step may be None. Of the body of a function,
+    `cost`, `bytes` and `endless` say what it takes, `name`, `takes` and `gives` (dtypes) whom it fits. `source` is its
+    Python source, or what writes it.
     """
 
     __slots__ = (
@@ -77,10 +79,13 @@ class Segment:
         "bytes",
         "cost",
         "endless",
+        "gives",
         "is_async",
+        "name",
         "needs_step",
         "nodes",
         "run",
+        "takes",
     )
 
     def __init__(
@@ -99,6 +104,9 @@ class Segment:
         self.cost = 0.0
         self.bytes = 0
         self.endless = False
+        self.name = ""
+        self.takes: Sequence[DType] = ()
+        self.gives: Sequence[DType] = ()
 
     @property
     def source(self) -> str:

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Sequence
 
 from runstep import errors
 from runstep.graph import shapes
+from runstep.graph.dtypes import DType
+from runstep.graph.functions import FunctionGraph
+from runstep.graph.graph import Graph
 from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
 from runstep.ops import registry
@@ -59,6 +62,23 @@ def unknown_ops(op: Operation, pruned: Pruned) -> errors.NotFoundError:
     return error
 
 
+_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+
+
+def unknown_function(node: PlanNode, name: str, graph: Graph) -> errors.OpError:
+    """The error of a node that calls a function that isn't in the library: of the class that TensorFlow's has. Some
+    nodes fail only if they run: their error has no operation yet."""
+    text = (
+        f"Function {name} is not defined: node {node.name} ({node.type}) calls it.{similar(name, graph._functions)} "
+        "Add its FunctionDef to the graph's library."
+    )
+    if node.type in _CALLS and not isinstance(graph, FunctionGraph):
+        return errors.InvalidArgumentError(
+            None, node.op, f'Failed to find function "{name}" in function library. {text}'
+        )
+    return errors.NotFoundError(None, None if node.type in ("RemoteCall", "For") else node.op, text)
+
+
 def _more(names: Sequence[str]) -> str:
     return f" and {len(names) - 1} more" if len(names) > 1 else ""
 
@@ -90,7 +110,7 @@ def _path_from_end(op: Operation, pruned: Pruned) -> list[str]:
 
 def _ask(op: Operation) -> str:
     tensor = op.outputs[0]
-    name = tensor.dtype.name.replace("float32", "float").replace("float64", "double").replace("float16", "half")
+    name = word(tensor.dtype)
     shape = f" and shape {shapes.text(tensor.raw_shape)}" if tensor.raw_shape else ""  # a scalar's is not told
     return f"You must feed a value for placeholder tensor '{op.name}' with dtype {name}{shape}"
 
@@ -99,3 +119,8 @@ def similar(name: str, names: Iterable[str]) -> str:
     """Words that offer what may have been meant, or nothing."""
     found = difflib.get_close_matches(name, list(names), n=3)
     return f" Similar: {', '.join(found)}." if found else ""
+
+
+def word(dtype: DType) -> str:
+    """A dtype as TensorFlow's runtime names it."""
+    return dtype.name.replace("float32", "float").replace("float64", "double").replace("float16", "half")
