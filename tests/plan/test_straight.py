@@ -26,6 +26,13 @@ def in_place(rs: Any, x: Any) -> Any:
     return y
 
 
+def twice_read(rs: Any, x: Any) -> Any:
+    y = rs.reshape(x, [2, 3]) + 1.0
+    kept = y - 2.0
+    y = y * y
+    return [y + y, kept * 2.0, kept]
+
+
 def several_outputs(rs: Any, x: Any) -> Any:
     a, _, c = rs.split(x, 3, axis=1)
     (whole,) = rs.split(x, 1)
@@ -58,7 +65,7 @@ def leaves(found: Any) -> list[Any]:
     return [leaf for item in found for leaf in leaves(item)] if isinstance(found, list | tuple) else [found]
 
 
-@pytest.mark.parametrize("build", [scalars, in_place, several_outputs, views, references, functions, random])
+@pytest.mark.parametrize("build", [scalars, in_place, twice_read, several_outputs, views, references, functions, random])
 def test_walked_and_compiled_give_the_same(rs: Any, build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = []
     for shortest in (0, 1 << 30):  # all are walked first, none is

@@ -14,9 +14,7 @@ One statement a line, so that a traceback's line number tells the failing node, 
 
 from __future__ import annotations
 
-import functools
 import itertools
-import operator
 from collections.abc import Callable, Sequence, Set
 from types import FrameType, TracebackType
 from typing import Any
@@ -27,7 +25,7 @@ from runstep.graph.dtypes import DType
 from runstep.kernels import blas
 from runstep.kernels.resources import read_ref
 from runstep.plan.frames import NEVER, ControlFlow, Frame, Item
-from runstep.plan.node import ALIASES, ALWAYS, MERGES, NEXTS, PASS, Guard, OpView, PlanNode, Ref, root
+from runstep.plan.node import ALIASES, ALWAYS, MERGES, NEXTS, PASS, Guard, PlanNode, Ref, root
 from runstep.plan.stacks import POP, PUSH
 from runstep.plan.straight import (
     LONG,
@@ -37,26 +35,22 @@ from runstep.plan.straight import (
     Straight,
     compiled_when_called_again,
     statement,
-    walked_node,
 )
+from runstep.plan.values import (
+    IN_PLACE,
+    INFIX,
+    dead,
+    is_list_of_one,
+    only,
+    overwritten,
+    own,
+    private,
+    references,
+    to_blame,
+)
+from runstep.plan.walk import Walk, walked_node
 
 _serial = itertools.count(1)
-
-# numpy's operators do what these ufuncs do, and on scalars ten times faster.
-_INFIX: dict[Any, tuple[str, Callable[[Any, Any], Any]]] = {
-    np.add: ("+", operator.add),
-    np.subtract: ("-", operator.sub),
-    np.multiply: ("*", operator.mul),
-    np.true_divide: ("/", operator.truediv),
-    np.less: ("<", operator.lt),
-    np.less_equal: ("<=", operator.le),
-    np.greater: (">", operator.gt),
-    np.greater_equal: (">=", operator.ge),
-    np.logical_and: ("&", operator.and_),
-}
-
-# Those that may write over an input, given as a third argument.
-_IN_PLACE = frozenset((np.add, np.subtract, np.multiply))
 
 FLAG = -1
 """The index of a node's liveness flag, beside its outputs (Exits of loops that end in several ways)."""
@@ -166,10 +160,10 @@ class Emitter:
             is), and the condition for it to be alive; a dead one raises when it leaves as a fetch, and is None
             otherwise.
         """
+        if self._flow is None and not self._trace and not any(item.is_async for item in items):  # type: ignore[union-attr]
+            return self._straight(items, args, results, name)  # type: ignore[arg-type]
         for position, ref in enumerate(args):
             self._names[ref] = f"a{position}"
-        if self._flow is None and not self._trace and not any(item.is_async for item in items):  # type: ignore[union-attr]
-            return self._straight(items, len(args), results, name)  # type: ignore[arg-type]
         kept = {root(ref) for ref, _, _ in results}
         for _, _, guard in results:
             kept |= self.guard_reads(guard)
@@ -212,11 +206,32 @@ class Emitter:
         return Segment(run, self._is_async, needs_step, source, self._nodes)
 
     def _straight(
-        self, items: Sequence[PlanNode], args: int, results: Sequence[tuple[Ref, str, Guard]], name: str
+        self, items: Sequence[PlanNode], args: Sequence[Ref], results: Sequence[tuple[Ref, str, Guard]], name: str
     ) -> Segment:
         """As `emit`, of nodes that run one after the other whatever happens, and never wait."""
-        kept = {root(ref) for ref, _, _ in results}
         nodes = [node for node in items if not _no_code(node)]
+        pauses, place = self._pauses, self._place
+        filename = f"<runstep segment {next(_serial)}>"
+
+        def written() -> tuple[str, dict[int, PlanNode], dict[str, Any]]:
+            return Emitter(None, False, pauses, place)._instructions(nodes, args, results, name).written()
+
+        def compiled() -> Callable[..., Any]:
+            return _compiled(name, filename, *written())
+
+        is_walked = len(nodes) >= LONG and place is None  # a tile's code is called for each tile
+        walk = Walk(nodes, args, results, pauses)
+        run = compiled_when_called_again(walk.run, compiled) if is_walked else compiled()
+        needs_step = any([node.uses_step for node in nodes]) or any(node in pauses for node in nodes if pauses)
+        return Segment(_with_blas(run, nodes), False, needs_step, lambda: written()[0], nodes)
+
+    def _instructions(
+        self, nodes: Sequence[PlanNode], args: Sequence[Ref], results: Sequence[tuple[Ref, str, Guard]], name: str
+    ) -> Straight:
+        """The instructions of such nodes."""
+        for position, ref in enumerate(args):
+            self._names[ref] = f"a{position}"
+        kept = {root(ref) for ref, _, _ in results}
         inputs = [[root(ref) for ref in node.inputs] for node in nodes]
         last: dict[Ref, int] = {}
         for position, refs in enumerate(inputs):
@@ -240,16 +255,9 @@ class Emitter:
         returned = []
         for ref, how, _ in results:
             node, index = root(ref)
-            is_ref = bool(how) and node.feed < 0 and node.op is not None and node.op.outputs[index].dtype.is_ref
-            returned.append(Result(self._name((node, index)), how, node if is_ref else None))
-        arguments = [*(["out"] if self._place is not None else ()), *(f"a{position}" for position in range(args))]
-        code = Straight(name, arguments, instructions, returned, self._globals)
-        filename = f"<runstep segment {next(_serial)}>"
-        compiled = functools.partial(_compiled_straight, code, name, filename)
-        is_walked = len(nodes) >= LONG and self._place is None  # a tile's code is called for each tile
-        run = compiled_when_called_again(code.walk, compiled) if is_walked else compiled()
-        needs_step = any(node.uses_step for node in nodes) or not self._pauses.isdisjoint(made)
-        return Segment(_with_blas(run, nodes), False, needs_step, lambda: code.written()[0], nodes)
+            returned.append(Result(self._name((node, index)), how, to_blame(node, index, how)))
+        arguments = [*(["out"] if self._place is not None else ()), *(f"a{position}" for position in range(len(args)))]
+        return Straight(name, arguments, instructions, returned, self._globals)
 
     def _line(self, depth: int, text: str, node: PlanNode | None = None) -> None:
         self._lines.append(" " * depth + text)
@@ -476,12 +484,11 @@ class Emitter:
         assert kernel is not None and op is not None
         known = self._names
         arguments = [known.get(ref) or self._name(ref) for ref in refs]
-        reads = _references(node, refs)
+        reads = references(node, refs)
         sign = ""
-        call = kernel
         if type(kernel) is np.ufunc:
             if len(refs) == 2:
-                sign, call = _INFIX.get(kernel, ("", kernel))
+                sign = INFIX[kernel][0] if kernel in INFIX else ""
                 for place in (0, 1):
                     if refs[place][0].known is not None:
                         arguments[place] = self._array_constant(node, place, refs[place]) or arguments[place]
@@ -490,14 +497,15 @@ class Emitter:
             if type(kernel) is np.ufunc and node.output_types[0].np == self._place:
                 self._placed, known[node, 0] = (node, 0), "out"
                 arguments.append("out=out")  # by name: numpy takes maximum's in no other way
-                return Instruction(node, kernel, arguments, "", reads, (), False), ends
+                return Instruction(node, arguments, "", reads, (), False), ends
         if type(kernel) is np.ufunc:
-            if kernel in _IN_PLACE and ends and (node, 0) in used:
-                over = self._overwritten(node, ends)
+            if kernel in IN_PLACE and ends and (node, 0) in used:
+                known_already = self._trace or (node, 0) in known
+                over = None if known_already else overwritten(node, ends, self._shared)
                 if over is not None:
                     name = known[node, 0] = self._name(over)
                     arguments.append(name)
-                    return Instruction(node, kernel, arguments, "", reads, (), False), [r for r in ends if r != over]
+                    return Instruction(node, arguments, "", reads, (), False), [r for r in ends if r != over]
         elif kernel is PUSH or kernel is POP:
             sign = f".{kernel.__name__}"
         if node.uses_step:
@@ -506,7 +514,7 @@ class Emitter:
         if ends and len(op.outputs) == 1 and (node, 0) in used and (node, 0) not in known:
             ends = self._renamed(node, ends)
         targets, is_list = self._targets(node, used)
-        return Instruction(node, call, arguments, sign, reads, targets, is_list), ends
+        return Instruction(node, arguments, sign, reads, targets, is_list), ends
 
     def _renamed(self, node: PlanNode, ends: Sequence[Ref]) -> Sequence[Ref]:
         """Gives the result the name of a value that dies here, which is dropped by that; the rest of `ends`."""
@@ -518,27 +526,6 @@ class Emitter:
                     return [other for other in ends if other != ref]
         return ends
 
-    def _overwritten(self, node: PlanNode, ends: Sequence[Ref]) -> Ref | None:
-        """The input whose memory the result may take: nobody reads it later, nobody else knows it, and it fits."""
-        if self._trace or (node, 0) in self._names or node.op is None or node.type != node.op.type:
-            return None
-        (result,) = node.op.outputs
-        if not result.raw_shape or None in result.raw_shape:
-            return None
-        for ref in ends:
-            source = ref[0]
-            if (
-                ref not in self._shared
-                and type(source.kernel) is np.ufunc
-                and source.guard == node.guard
-                and source.op is not None
-                and source.type == source.op.type
-                and source.op.outputs[0].dtype is result.dtype
-                and source.op.outputs[0].raw_shape == result.raw_shape
-            ):
-                return ref
-        return None
-
     def _targets(self, node: PlanNode, used: Set[Ref]) -> tuple[Sequence[str], bool]:
         """The names of a node's outputs, and whether its one output is a list of one."""
         op = node.op
@@ -547,9 +534,7 @@ class Emitter:
         if count == 1:
             if not self._trace and (node, 0) not in used:
                 return (), False
-            op_def = op.op_def
-            is_plain = op_def is None or (len(op_def.outputs) == 1 and not op_def.outputs[0].is_sequence)
-            return (self._name((node, 0)),), not is_plain
+            return (self._name((node, 0)),), is_list_of_one(node)
         wanted = [self._trace or (node, i) in used for i in range(count)]
         if not any(wanted):
             return (), False
@@ -717,24 +702,8 @@ def node_at(frame: FrameType, line: int) -> PlanNode | None:
     return found
 
 
-def _compiled_straight(code: Straight, name: str, filename: str) -> Callable[..., Any]:
-    return _compiled(name, filename, *code.written())
-
-
 def _with_blas(run: Callable[..., Any], nodes: Sequence[PlanNode]) -> Callable[..., Any]:
     return blas.limited(run) if any(blas.is_called_by(type_) for type_ in {node.type for node in nodes}) else run
-
-
-def _references(node: PlanNode, refs: Sequence[Ref]) -> Sequence[int]:
-    """The places of inputs that are references, of which the kernel takes the values."""
-    op: Any = node.op
-    if isinstance(op, OpView) or node.type != op.type:  # made by a rewrite, which takes no references
-        return ()
-    found = []
-    for position, tensor in enumerate(op.inputs[: len(refs)]):
-        if tensor.dtype.is_ref and refs[position][0].feed < 0 and not takes_ref(op, position):
-            found.append(position)
-    return found
 
 
 def _loop_condition(frame: Frame) -> PlanNode | None:
@@ -754,54 +723,3 @@ def produced(item: Item) -> set[PlanNode]:
     for inner in item.region.items:
         found |= produced(inner)
     return found
-
-
-def takes_ref(op: Any, position: int) -> bool:
-    """Whether input `position` of an operation is a reference that the kernel gets unread."""
-    op_def = op.op_def
-    if op_def is None:
-        return False
-    for arg in op_def.inputs:
-        count = 1
-        if arg.number_attr is not None:
-            count = op.attrs[arg.number_attr]
-        elif arg.type_list_attr is not None:
-            count = len(op.attrs[arg.type_list_attr])
-        if position < count:
-            return bool(arg.is_ref)
-        position -= count
-    return False
-
-
-def only(found: Any) -> Any:
-    """The one value of an output that is a list of one: kernels may return it with or without a tuple around it."""
-    return found[0] if type(found) is tuple or type(found) is list else found
-
-
-def own(value: Any) -> Any:
-    """A fetched value that nothing else refers to: as it is, a rank-0 array as a scalar (S75, S76)."""
-    if type(value) is np.ndarray:
-        if value.ndim == 0:
-            return value[()]
-        if value.base is None and value.flags.c_contiguous and value.flags.writeable:
-            return value
-        return np.array(value, order="C")
-    return value
-
-
-def private(value: Any) -> Any:
-    """A fetched value that something else may refer to: a copy of its own (S76)."""
-    if type(value) is np.ndarray:
-        return value[()] if value.ndim == 0 else np.array(value, order="C")
-    if isinstance(value, np.generic):
-        return value
-    if hasattr(value, "locked_read"):
-        return private(read_ref(value))
-    return value
-
-
-def dead() -> Any:
-    """Fetching a value whose branch was not taken (S83)."""
-    from runstep import errors
-
-    raise errors.InvalidArgumentError(None, None, "Retval[0] does not have value")

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runstep.plan.emit import takes_ref
 from runstep.plan.node import PlanNode, Ref
+from runstep.plan.values import takes_ref
 
 _KEEPS = frozenset(("Identity", "RefIdentity", "Switch", "RefSwitch", "Merge", "RefMerge", "Enter", "RefEnter"))
 """Ops that take a reference and change nothing."""

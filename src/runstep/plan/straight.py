@@ -1,14 +1,9 @@
-"""Straight-line code, called once as it stands and compiled when it is called again.
-
-Python takes longer to compile a line than to call most kernels, and many plans run once (initializers, a look at a
-value). So the instructions of a long segment are first walked as a table; from the second call on its Python source is
-compiled. Both do the same calls on the same values, and drop values at the same places.
-"""
+"""Straight-line code as Python source, and when it is compiled: a long segment when it is called again, after a walk
+through its nodes (`walk.py`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import Any, NamedTuple
 
 from runstep.plan.node import PlanNode
@@ -25,7 +20,7 @@ class Instruction(NamedTuple):
     """One call.
 
     Attributes:
-      node: whose kernel it is. call: what to call; the kernel, or what stands for it.
+      node: whose kernel it is.
       arguments: names of values. sign: the operator, or method, that the source has in place of the call; "" for none.
       reads: positions of arguments that are references, to be read first; rarely any.
       targets: names for the outputs; "_" for those that nobody reads, none at all where nobody reads any.
@@ -35,7 +30,6 @@ class Instruction(NamedTuple):
     """
 
     node: PlanNode
-    call: Callable[..., Any]
     arguments: Sequence[str]
     sign: str
     reads: Sequence[int]
@@ -122,48 +116,6 @@ class Straight:
             returned.append(value)
         lines.append(f" return ({', '.join(returned)}{',' if returned else ''})")
         return "\n".join(lines), line_nodes, scope
-
-    def walk(self, step: Any, *args: Any) -> tuple[Any, ...]:
-        """Does what the source says."""
-        scope = self._scope
-        values = {**scope, "step": step, **dict(zip(self._arguments, args, strict=True))}
-        del args
-        _node: PlanNode | None  # read from outside, when something fails: see `walked_node`
-        for _node, call, arguments, _, reads, targets, is_list, gone, pauses in self._instructions:
-            if pauses and step.cancelled:
-                _node = None  # which has not begun
-                raise step.cause
-            if reads or is_list:
-                call = _adapted(call, reads, is_list, scope)
-            if len(targets) == 1:
-                values[targets[0]] = call(*[values[name] for name in arguments])
-            elif not targets:
-                call(*[values[name] for name in arguments])
-            else:
-                values.update(zip(targets, call(*[values[name] for name in arguments]), strict=True))
-            for name in gone:
-                del values[name]
-        found = []
-        for name, leave, _node in self._results:
-            found.append(scope[leave](values[name]) if leave else values[name])
-        return tuple(found)
-
-
-def _adapted(call: Callable[..., Any], reads: Sequence[int], is_list: bool, scope: dict[str, Any]) -> Any:
-    """The call, with the references among its arguments read first, and a list of one opened."""
-
-    def adapted(*inputs: Any) -> Any:
-        found = call(*[scope["read_ref"](value) if i in reads else value for i, value in enumerate(inputs)])
-        return scope["only"](found) if is_list else found
-
-    return adapted
-
-
-def walked_node(traceback: TracebackType) -> PlanNode | None:
-    """The node that was at work in a call of `Straight.walk`, when the traceback goes through one."""
-    frame = traceback.tb_frame
-    found: PlanNode | None = frame.f_locals.get("_node") if frame.f_code is Straight.walk.__code__ else None
-    return found
 
 
 def compiled_when_called_again(
