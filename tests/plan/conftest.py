@@ -143,7 +143,7 @@ def _reordered(scales: Scales, items: Any, before: Any, results: Any, device: An
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(memory, "_walk", walk)
-        return memory.reordered(items, before, scales.sizes, scales._reads, results)
+        return memory.reordered(items, before(), scales.sizes, scales._reads, results)
 
 
 @pytest.fixture

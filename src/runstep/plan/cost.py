@@ -133,9 +133,14 @@ def _products(node: PlanNode, sizes: Sizes) -> float:
 
 def item_cost(item: Item, sizes: Sizes) -> float:
     """Microseconds of a node, or of all turns of a loop."""
-    if isinstance(item, PlanNode):
+    if not isinstance(item, PlanNode):
+        return TURNS * sum(item_cost(inner, sizes) for inner in item.region.items)
+    kind = sizes.kinds.get(item)
+    if kind is None or item.inner_cost or item.parts or item.kernel is PASS:
         return cost_of(item, sizes)
-    return TURNS * sum(item_cost(inner, sizes) for inner in item.region.items)
+    if kind.cost < 0:
+        kind.cost = cost_of(item, sizes)
+    return kind.cost
 
 
 def may_take_any_time(items: Iterable[Item]) -> bool:

@@ -12,12 +12,31 @@ from heapq import heappop, heappush
 
 from runstep.plan.cost import HEAVY
 from runstep.plan.frames import Item
+from runstep.plan.node import PlanNode
 
 Label = tuple[int, int]
 """A lane, and a piece of it."""
 
 _OVERHEAD = 25.0  # microseconds to launch a task and to pass its results on
 _PATHS = 128
+_LOOKED_AT = 2_000_000
+"""Items that are looked at, in all searches for a path together: each search goes through all of them."""
+
+
+def may_be_lanes(items: Sequence[Item], costs: Sequence[float], threads: int) -> bool:
+    """Whether `lanes` may find some: a quick look that rules out most plans, those that are one long chain too."""
+    total = sum(costs)
+    if threads < 2 or total < 2 * HEAVY:
+        return False
+    longest: dict[Item, float] = {}  # the cost of the longest path that ends there, loops and effects left out
+    for item, cost in zip(items, costs, strict=True):
+        before = 0.0
+        if isinstance(item, PlanNode):
+            for source, _ in item.inputs:
+                if (found := longest.get(source, 0.0)) > before:
+                    before = found
+        longest[item] = before + cost
+    return total - max(max(longest.values()), total / threads) >= HEAVY
 
 
 def lanes(
@@ -31,7 +50,7 @@ def lanes(
     sources = [[position[other] for other in before.get(item, ()) if other in position] for item in items]
     free = [True] * len(items)
     paths: list[tuple[float, list[int]]] = []
-    for _ in range(_PATHS):
+    for _ in range(min(_PATHS, max(8, _LOOKED_AT // len(items)))):
         cost, path = _longest(sources, costs, free)
         if cost < HEAVY:
             break

@@ -188,6 +188,8 @@ def PASS() -> None:  # noqa: N802 - a mark, never called
 def root(ref: Ref) -> Ref:
     """The output that really holds the value: Switch, Enter, NextIteration and Exits of plain loops only pass it on."""
     node, index = ref
+    if node.kernel is not None and node.kernel is not PASS:  # it computes
+        return ref
     while True:
         if node.known is not None or node.feed >= 0:
             return node, index

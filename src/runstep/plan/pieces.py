@@ -59,12 +59,12 @@ def parts_of(
     used = set(devices_of(work.items))
     if staged or len(used) > 1 or any(node.is_async for node in work.nodes):
         if scales is not None:
-            work.items = scales.fitting(work.items, work.predecessors(), kept, devices[0])
+            work.items = scales.fitting(work.items, work.predecessors, kept, devices[0])
         parts = cut_up(work.predecessors())
         return parts, weighed(parts)
     device = next(iter(used), devices[0])
     if scales is not None:
-        found = scales.lanes(work.items, work.predecessors(), threads)
+        found = scales.lanes(work.items, work.predecessors, threads)
         if found is not None:
             labels, before = found
             parts = cut_up(before, labels)
@@ -72,7 +72,7 @@ def parts_of(
             if len(parts.tasks) > 1 and scales.gains(parts.tasks, threads, blas.of_a_large_product()):
                 if not needs or needs[0].most <= device.memory_limit >> 1:
                     return parts, needs
-        work.items = scales.fitting(work.items, work.predecessors(), kept, device)
+        work.items = scales.fitting(work.items, work.predecessors, kept, device)
     pauses = frozenset() if scales is None else scales.pauses(work.items)
     args = [(feed, 0) for feed in pruned.feeds]
     segment = Emitter(work.flow, trace, pauses).emit(work.items, args, results)

@@ -11,12 +11,31 @@ from typing import Any
 
 from runstep.graph import shapes
 from runstep.graph.shapes import RawShape
-from runstep.plan.node import PlanNode, Ref, root
+from runstep.plan.node import OpView, PlanNode, Ref, root
 
 _TEXT = 64
 """Bytes that a string is taken for."""
 
 _NOTHING = frozenset(("resource", "variant"))
+
+
+class Kind:
+    """What is alike of nodes of one type with the same attributes and input shapes.
+
+    Attributes:
+      shapes, bytes: of the outputs; 0 bytes where the shape is not known.
+      cost: microseconds of one call, once somebody has worked them out; -1 before.
+    """
+
+    __slots__ = ("bytes", "cost", "shapes")
+
+    def __init__(self, outputs: Sequence[Any], found: Sequence[RawShape]) -> None:
+        self.shapes = found
+        self.bytes = [
+            (shapes.num_elements(raw) or 0) * item_size(tensor.dtype)
+            for tensor, raw in zip(outputs, found, strict=True)
+        ]
+        self.cost = -1.0
 
 
 class Sizes:
@@ -29,9 +48,9 @@ class Sizes:
 
     def __init__(self, nodes: Iterable[PlanNode], feeds: Sequence[RawShape]) -> None:
         self._feeds = feeds
-        self._found: dict[Ref, RawShape] = {}
-        self._bytes: dict[Ref, int] = {}
-        self._inferred: dict[Any, Sequence[RawShape]] = {}
+        self.kinds: dict[PlanNode, Kind] = {}
+        self._bytes: dict[Ref, int] = {}  # of what has no kind: structure, constants
+        self._alike: dict[Any, Kind] = {}
         self.complete = True
         """Whether every size is known."""
         for node in nodes:
@@ -41,12 +60,14 @@ class Sizes:
     def shape(self, ref: Ref) -> RawShape:
         """The shape of an output, as far as it is known."""
         node, index = ref
+        kind = self.kinds.get(node)
+        if kind is not None:
+            return kind.shapes[index]
         if node.known is not None:
             return tuple(node.known[index].shape)
         if node.feed >= 0:
             return self._feeds[node.feed] if node.feed < len(self._feeds) else None
-        found = self._found.get(ref)
-        return node.op.outputs[index].raw_shape if found is None and node.op is not None else found
+        return None if node.op is None else node.op.outputs[index].raw_shape
 
     def count(self, ref: Ref) -> int:
         """How many elements an output has; 0 when that is not known."""
@@ -54,59 +75,67 @@ class Sizes:
 
     def nbytes(self, ref: Ref) -> int:
         """How many bytes an output takes; 0 when that is not known."""
+        node, index = ref
+        kind = self.kinds.get(node)
+        if kind is not None:
+            return kind.bytes[index]
         found = self._bytes.get(ref)
         if found is None:
-            node, index = ref
             if node.op is None or node.feed >= 0:
                 return 0
-            tensor = node.op.outputs[index]
-            raw = self._found.get(ref)
-            count = shapes.num_elements(raw if raw is not None else self.shape(ref))
-            found = self._bytes[ref] = count * item_size(tensor.dtype) if count else 0
+            found = self._bytes[ref] = self.count(ref) * item_size(node.op.outputs[index].dtype)
         return found
 
     def _add(self, node: PlanNode) -> None:
         op: Any = node.op
         for part in node.parts:
             self._add(part)
-        for tensor in op.outputs:
-            raw = tensor.raw_shape
-            if raw is None or None in raw:
-                break
-        else:
-            return
-        found: Sequence[RawShape] = [tensor.raw_shape for tensor in op.outputs]
+        inputs = [self.shape(root(ref)) for ref in node.inputs]
+        known = [tensor.raw_shape for tensor in op.outputs]
+        # Nodes made alike share their attributes, and so their types.
+        key = (node.type, op.type, id(node.attrs), *inputs, *known)
+        kind = self._alike.get(key)
+        if kind is None:
+            found, is_shared = self._worked_out(node, inputs, known)
+            kind = Kind(op.outputs, found)
+            if is_shared and not node.parts and not isinstance(op, OpView):
+                self._alike[key] = kind
+        self.kinds[node] = kind
+
+    def _worked_out(
+        self, node: PlanNode, inputs: Sequence[RawShape], known: Sequence[RawShape]
+    ) -> tuple[Sequence[RawShape], bool]:
+        """The shapes of the outputs, of which the graph says `known`; whether they are those of all nodes like it."""
+        op: Any = node.op
+        if not any(raw is None or None in raw for raw in known):
+            return known, True
+        found, is_shared = known, True
         if len(node.inputs) == len(op.inputs) and op.op_def is not None and op.op_def.shape is not None:
-            found = self._by_rule(node, found)
+            found, is_shared = self._by_rule(node, inputs, known)
         elif node.parts:
             inside = {part.op.outputs[0]: (part, 0) for part in node.parts if part.op is not None}
             found = [self.shape(inside[tensor]) for tensor in op.outputs]
         elif node.inputs and node.type.startswith("_"):  # joined by a rewrite: as long as what goes in
-            found = [_like(raw, [self.shape(root(ref)) for ref in node.inputs]) for raw in found]
-        for index, raw in enumerate(found):
-            if node.type == "Reshape":
-                raw = self._reshaped(node, raw)
-            self._found[node, index] = raw
-            if shapes.num_elements(raw) is None and op.outputs[index].dtype.name not in _NOTHING:
+            found = [_like(raw, inputs) for raw in found]
+        if node.type == "Reshape":
+            found, is_shared = [self._reshaped(node, raw) for raw in found], False
+        for raw, tensor in zip(found, op.outputs, strict=True):
+            if shapes.num_elements(raw) is None and tensor.dtype.name not in _NOTHING:
                 self.complete = False
+        return found, is_shared
 
-    def _by_rule(self, node: PlanNode, known: Sequence[RawShape]) -> Sequence[RawShape]:
-        """The shapes of the outputs, of which the graph says `known`, by the op's own rule; the same for all nodes like
-        this one."""
+    @staticmethod
+    def _by_rule(
+        node: PlanNode, inputs: Sequence[RawShape], known: Sequence[RawShape]
+    ) -> tuple[Sequence[RawShape], bool]:
+        """As `_worked_out`, by the op's own rule."""
         op: Any = node.op
-        inputs = [self.shape(root(ref)) for ref in node.inputs]
-        key = (op.type, id(node.attrs), *inputs, *known)  # nodes made alike share their attributes, and so their types
-        found = self._inferred.get(key)
-        if found is not None:
-            return found
         seen = _Seen(node, inputs)
         try:
             found = [_merged(a, b) for a, b in zip(known, op.op_def.shape(seen), strict=True)]
         except Exception:  # the rule looks at what only the graph has, or the run will tell
-            return known
-        if not seen.looked:
-            self._inferred[key] = found
-        return found
+            return known, False
+        return found, not seen.looked
 
     def _reshaped(self, node: PlanNode, raw: RawShape) -> RawShape:
         """The one open size of a reshaped value, from how many elements there are."""

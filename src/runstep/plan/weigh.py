@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 
 from runstep.graph.shapes import RawShape
 from runstep.kernels import blas
@@ -10,11 +10,14 @@ from runstep.plan.cost import HEAVY, flops_of, item_cost, may_take_any_time
 from runstep.plan.device import PlanDevice
 from runstep.plan.estimate import PAUSE, Estimate, Need, is_small
 from runstep.plan.frames import Item
-from runstep.plan.lanes import Label, lanes, makespan
+from runstep.plan.lanes import Label, lanes, makespan, may_be_lanes
 from runstep.plan.memory import Reads, effects, project, reordered
 from runstep.plan.node import PlanNode, Ref
 from runstep.plan.sizes import Sizes
 from runstep.plan.tasks import Task
+
+Predecessors = Callable[[], Mapping[Item, Set[Item]]]
+"""Works out, for each item, those that must run before it."""
 
 
 class Scales:
@@ -34,8 +37,9 @@ class Scales:
         self.endless = may_take_any_time(items)
         self._total = 0
         for node in nodes:
-            for index in range(len(node.op.outputs)):  # type: ignore[union-attr]
-                self._total += self.sizes.nbytes((node, index))
+            kind = self.sizes.kinds.get(node)
+            if kind is not None:
+                self._total += sum(kind.bytes)
 
     def cost(self, items: Sequence[Item]) -> float:
         """Microseconds of these items one after the other."""
@@ -93,9 +97,7 @@ class Scales:
                 found.append(Need(device, one.peak, most, one))
         return tuple(found)
 
-    def fitting(
-        self, items: Sequence[Item], before: Mapping[Item, Set[Item]], results: Set[Ref], device: PlanDevice
-    ) -> list[Item]:
+    def fitting(self, items: Sequence[Item], before: Predecessors, results: Set[Ref], device: PlanDevice) -> list[Item]:
         """The items in their own order if that fits in what the device has left, else in one that takes less."""
         limit = device.memory_limit
         if self._bound(items) <= limit >> 2:
@@ -103,16 +105,19 @@ class Scales:
         peak = self.size(items, results)
         if peak <= limit >> 2 or peak <= limit - device.resources.nbytes:
             return list(items)
-        return reordered(items, before, self.sizes, self._reads, results)
+        return reordered(items, before(), self.sizes, self._reads, results)
 
     def lanes(
-        self, items: Sequence[Item], before: Mapping[Item, Set[Item]], threads: int
+        self, items: Sequence[Item], before: Predecessors, threads: int
     ) -> tuple[dict[Item, Label], dict[Item, set[Item]]] | None:
         """Which items should run beside each other, and what each then waits for; None when that gains nothing."""
-        waits = {item: set(before.get(item, ())) for item in items}
+        costs = [self._costs[item] for item in items]
+        if not may_be_lanes(items, costs, threads):
+            return None
+        waits = {item: set(earlier) for item, earlier in before().items()}
         for earlier, later in effects(items):
             waits[later].add(earlier)
-        labels = lanes(items, waits, [self._costs[item] for item in items], threads)
+        labels = lanes(items, waits, costs, threads)
         return None if labels is None else (labels, waits)
 
     def gains(self, tasks: Sequence[Task], threads: int, blas_threads: int) -> bool:
