@@ -356,6 +356,8 @@ class Emitter:
 
     def reads(self, item: Item) -> set[Ref]:
         """The roots that an item reads from outside of itself, those of its conditions included."""
+        if isinstance(item, PlanNode) and not item.guard and not _no_code(item):
+            return {ref for ref in map(root, item.inputs) if ref[0].known is None}
         found: set[Ref] = set()
         if item.guard is NEVER:
             return found

@@ -44,17 +44,13 @@ class _Flow:
     def __init__(self, items: Sequence[Item], sizes: Sizes, reads: Reads, results: Set[Ref]) -> None:
         self.sizes = sizes
         self.makes: list[list[tuple[Ref, int]]] = []
-        self.uses: list[set[Ref]] = []
+        self.uses: list[Set[Ref]] = []
         self.scratch: list[int] = []
         self._shows: dict[Ref, frozenset[Ref]] = {}
         for item in items:
-            used: set[Ref] = set()
-            for ref in reads(item):
-                shown = self._shows.get(ref)
-                if shown is None:
-                    used.add(ref)
-                else:
-                    used |= shown
+            used = reads(item)
+            if not self._shows.keys().isdisjoint(used):
+                used = frozenset().union(*[self.shown(ref) for ref in used])
             self.uses.append(used)
             self.makes.append(self._made(item))
             self.scratch.append(_scratch(item, sizes, reads))
@@ -70,10 +66,10 @@ class _Flow:
             return [((node, 0), self.sizes.nbytes((node, 0))) for node in item.exits]
         if item.known is not None or item.guard is NEVER or item.op is None:
             return []
-        outputs = [(item, index) for index in range(len(item.op.outputs))]
         if item.kernel is PASS or item.type in ALIASES:
             return []  # nobody reads it: readers take its root
         if item.type in MERGES or (item.row is not None and item.row.view):
+            outputs = [(item, index) for index in range(len(item.op.outputs))]
             shown = frozenset().union(*[self.shown(root(ref)) for ref in item.inputs])
             there = sum(self.sizes.nbytes(root(ref)) for ref in item.inputs)
             made = []
@@ -84,7 +80,10 @@ class _Flow:
                 if new:
                     made.append((ref, size))
             return made
-        return [(ref, self.sizes.nbytes(ref)) for ref in outputs]
+        kind = self.sizes.kinds.get(item)
+        if kind is not None:
+            return [((item, index), size) for index, size in enumerate(kind.bytes) if size]
+        return [((item, index), self.sizes.nbytes((item, index))) for index in range(len(item.op.outputs))]
 
 
 def _scratch(item: Item, sizes: Sizes, reads: Reads) -> int:
