@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from runstep.kernels import blas
+from runstep.plan import memory, weigh
 from runstep.plan.cost import HEAVY
 from runstep.plan.lanes import lanes, makespan
 from runstep.protos import config_pb2
@@ -93,6 +94,37 @@ def test_the_projected_peak_is_the_real_one(rs: Any, program: Callable[[Any], tu
             tracemalloc.stop()
     assert peak <= need.least * 9 / 8
     assert need.least <= peak * 9 / 8
+
+
+@pytest.mark.parametrize("program", [elementwise, of_any_size, views])
+def test_the_quick_bound_is_one(rs: Any, program: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`memory.bound` is no less than what `memory.project` says."""
+    found: list[tuple[int | None, int]] = []
+
+    def project(items: Any, sizes: Any, reads: Any, results: Any, *args: Any, **more: Any) -> Any:
+        projection = memory.project(items, sizes, reads, results, *args, **more)
+        found.append((memory.bound(items, sizes, results), projection.peak))
+        return projection
+
+    y, value = program(rs)
+    monkeypatch.setattr(weigh, "project", project)
+    x = rs.get_default_graph().get_operations()[0].outputs[0]
+    plain = threads(1)
+    plain.graph_options.optimizer_options.opt_level = config_pb2.OptimizerOptions.L0
+    with rs.Session(config=plain, memory_limit=1 << 30) as session:
+        plan_of(session, [y], [x], [value.shape])
+    assert found
+    assert all(bound is not None and peak <= bound <= 3 * peak for bound, peak in found)
+
+
+def test_many_small_values_one_after_the_other_are_not_looked_at(rs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weigh, "project", None)
+    x = y = rs.placeholder("float32", [8])
+    for _ in range(2000):
+        y = rs.tanh(y)
+    with rs.Session(config=threads(1), memory_limit=64 * MIB) as session:  # of which 16 KiB count for nothing
+        plan = plan_of(session, [y], [x])
+        assert plan.estimate.needs == () and plan.estimate.time > 0
 
 
 def test_joined_chains_take_tiles(rs: Any) -> None:

@@ -65,7 +65,9 @@ def leaves(found: Any) -> list[Any]:
     return [leaf for item in found for leaf in leaves(item)] if isinstance(found, list | tuple) else [found]
 
 
-@pytest.mark.parametrize("build", [scalars, in_place, twice_read, several_outputs, views, references, functions, random])
+@pytest.mark.parametrize(
+    "build", [scalars, in_place, twice_read, several_outputs, views, references, functions, random]
+)
 def test_walked_and_compiled_give_the_same(rs: Any, build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = []
     for shortest in (0, 1 << 30):  # all are walked first, none is

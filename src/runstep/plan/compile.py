@@ -306,14 +306,15 @@ class _Work:
         self._rules = rules
         self._home = home
         self._placement = Placement(compiler._devices if home is None else (home, *compiler._devices), compiler._soft)
+        self._alike: dict[Any, PlanNode] = {}  # of each kind the first node
+        self._functions = self._function
         self.flow: ControlFlow | None = None
         self.items: list[Item] = []
         self.nodes: list[PlanNode] = []
 
     def prepare(self, fetches: Sequence[Tensor], targets: Sequence[Operation], staged: bool = False) -> None:
         """Rewrites, places, orders, and makes the kernels of what is left."""
-        for number, node in enumerate(self._pruned.nodes):
-            node.number = number
+        for node in self._pruned.nodes:
             self._rewrite(node)
         live = self._live(fetches, targets)
         ends = [self.ref(tensor) for tensor in fetches] + [(self.node(op), 0) for op in targets]
@@ -426,20 +427,39 @@ class _Work:
                 self._placement.place(node)  # there must be such a device (S186)
             rewriter.is_duplicate(node)
             return
+        for tensor in op.inputs:
+            if tensor.dtype.is_opaque:  # whose device may be that of the node
+                self._rewrite_alone(node)
+                return
+        # Nodes made alike share their attributes: what is the same for all of them is found out once.
+        key = (op.type, id(op.attrs), op.device)
+        like = self._alike.get(key)
+        if like is not None:
+            node.where, node.device, node.row = like.where, like.device, like.row
+            node._is_pure = like.is_pure
+            if not rewriter.is_duplicate(node):
+                rewriter.fold(node)
+        elif self._rewrite_alone(node):
+            self._alike[key] = node
+
+    def _rewrite_alone(self, node: PlanNode) -> bool:
+        """Rewrites a node, whatever it is; whether all there is to say of it is its device, its row and its purity."""
+        rewriter, op = self._rewriter, node.op
+        assert op is not None
         node.where = self._placement.place(node)
         node.device = node.where.name
         if op.type in _STRUCTURE or calls.is_call(node):
-            return
+            return False
         if is_unknown(op):
             raise unknown_ops(op, self._pruned)
         if self._rules.deduplicate and node.type in PASS_TYPES and rewriter.passes(node):
-            return
+            return False
         if node.type in _PLACEHOLDERS:
-            return
+            return False
         node.row = node.where.kernels.find(op.type, op.attrs)
-        if rewriter.is_duplicate(node):
-            return
-        rewriter.fold(node)
+        if not rewriter.is_duplicate(node):
+            rewriter.fold(node)
+        return node.type not in PASS_TYPES
 
     def _live(self, fetches: Sequence[Tensor], targets: Sequence[Operation]) -> list[PlanNode]:
         """The nodes still needed once constants are folded; of those, only what they must wait for."""
@@ -493,7 +513,7 @@ class _Work:
         """Finds and makes the kernel of a node."""
         op = node.op
         assert op is not None
-        node.functions = self._function
+        node.functions = self._functions
         try:
             if calls.is_call(node):
                 node.uses_step = True

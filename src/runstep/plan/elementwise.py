@@ -42,8 +42,21 @@ _MOST = 64
 
 def join(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
     """`live` (producers first) without the nodes that were joined to others. `needed` are the outputs that leave."""
-    ends = {node for node in live if node.type in _OPS and _may_be_large(_shape_of(node)) and _is_member(node)}
-    ends |= {node for node in live if node.type in _FOLDS and _fold_of(node) and _may_be_large(node.input_shapes[0])}
+    large: dict[RawShape, bool] = {}  # graphs have few different shapes
+
+    def may_be_large(shape: RawShape) -> bool:
+        found = large.get(shape)
+        if found is None:
+            found = large[shape] = _may_be_large(shape)
+        return found
+
+    ends = set()
+    for node in live:
+        if node.type in _OPS:
+            if may_be_large(_shape_of(node)) and _is_member(node):
+                ends.add(node)
+        elif node.type in _FOLDS and _fold_of(node) and may_be_large(node.input_shapes[0]):
+            ends.add(node)
     if not ends:
         return list(live)
     users: dict[PlanNode, list[PlanNode]] = {}

@@ -44,7 +44,8 @@ class Rewriter:
 
     def __init__(self, rules: Rewrites) -> None:
         self._rules = rules
-        self._seen: dict[Any, list[PlanNode]] = {}
+        self._seen: dict[Any, PlanNode] = {}
+        self._more: dict[Any, list[PlanNode]] = {}  # with the same key as another, and different
         self.replaced: dict[PlanNode, PlanNode] = {}
         self.changed = False  # whether any node is no longer what it was
 
@@ -61,17 +62,19 @@ class Rewriter:
                 return False
             key = (op.attrs["dtype"].enum, value.shape, value.tobytes(), frozenset(node.controls))
         else:
-            key = (node.type, tuple(node.inputs), frozenset(node.controls), op.device)
-        others = self._seen.get(key)
-        if others is None:
-            self._seen[key] = [node]
+            key = (node.type, op.device, *node.inputs)
+            if node.controls:
+                key = (key, frozenset(node.controls))
+        first = self._seen.setdefault(key, node)
+        if first is node:
             return False
-        for other in others:
+        others = self._more.get(key, ())  # rarely any
+        for other in (first, *others):
             if _same_attrs(op.attrs, other.attrs):
                 self.replaced[node] = other
                 self.changed = True
                 return True
-        others.append(node)
+        self._more[key] = [*others, node]
         return False
 
     def replace(self, others: Mapping[PlanNode, PlanNode]) -> None:

@@ -7,7 +7,6 @@ else looks at is joined: a value that is fetched, or has two consumers, stays.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -98,7 +97,10 @@ def _kernels() -> Any:
 
 def _least_size(node: PlanNode) -> int:
     """How many elements the first output has at least, as far as the graph tells."""
-    return math.prod(size or 1 for size in node.output_shapes[0] or ())
+    count = 1
+    for size in node.op.outputs[0].raw_shape or ():  # type: ignore[union-attr]
+        count *= size or 1
+    return count
 
 
 def _channels(node: PlanNode) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from runstep import errors
 from runstep.graph.operation import Operation
@@ -69,7 +68,6 @@ def prune(
     roots.extend(targets)
     by_op, fed = found.by_op, found._fed
     order = found.nodes
-    finished: set[Operation] = set()
     back: tuple[Operation, Operation] | None = None  # an operation, and one that it needs and that needs it
     for root in roots:
         stack = [root]
@@ -77,33 +75,34 @@ def prune(
             op = stack.pop()
             node = by_op.get(op)
             if node is not None:  # what it needs, which lay above it, is done
-                if op not in finished:
-                    finished.add(op)
+                if node.number < 0:
+                    node.number = len(order)
                     order.append(node)
+                    node.inputs = [(fed[t], 0) if t in fed else (by_op[t.op], t.value_index) for t in inputs_of(op)]
+                    if op.control_inputs:
+                        node.controls = [by_op[control] for control in op.control_inputs]
                 continue
-            by_op[op] = PlanNode(op, op.type, op.name)
+            by_op[op] = node = PlanNode(op, op.type, op.name)
+            node.number = -1  # not finished
             if op.type in _STRUCTURAL:
                 found.has_control_flow = True
             stack.append(op)
             for control in op.control_inputs:
-                if control not in by_op:
+                node = by_op.get(control)
+                if node is None:
                     stack.append(control)
-                elif control not in finished:
+                elif node.number < 0:
                     back = back or (op, control)
             for tensor in reversed(inputs_of(op)):
                 if tensor not in fed:
                     source = tensor.op
-                    if source not in by_op:
+                    node = by_op.get(source)
+                    if node is None:
                         stack.append(source)
-                    elif source not in finished:
+                    elif node.number < 0:
                         back = back or (op, source)
     if back is not None and not found.has_control_flow:
         raise _cycle(*back)
-    for node in order:
-        made: Any = node.op
-        node.inputs = [(fed[t], 0) if t in fed else (by_op[t.op], t.value_index) for t in inputs_of(made)]
-        if made.control_inputs:
-            node.controls = [by_op[control] for control in made.control_inputs]
     return found
 
 

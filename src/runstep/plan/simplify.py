@@ -45,7 +45,9 @@ def simplify(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
     work = _Simplifier(live, needed)
     for node in live:
         rule = _RULES.get(node.type)
-        if rule is not None and work.may_change(node) and rule(work, node):
+        if rule is None or (rule is _neutral and not _takes_known(node)):
+            continue
+        if work.may_change(node) and rule(work, node):
             changed = True
     if not changed:
         return list(live)
@@ -86,20 +88,26 @@ def reachable(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]
 
 class _Simplifier:
     def __init__(self, live: Sequence[PlanNode], needed: Iterable[Ref]) -> None:
-        self._uses: dict[PlanNode, int] = {}
+        self._live = live
+        self._needed = needed
+        self._uses: dict[PlanNode, int] = {}  # counted when a rule first asks
         self._more: set[PlanNode] = set()  # nodes of which something uses another output than the first
-        for node in live:
+        self.made: dict[PlanNode, list[PlanNode]] = {}
+
+    def _count(self) -> None:
+        if self._uses:
+            return
+        for node in self._live:
             for source, output in node.inputs:
                 self._uses[source] = self._uses.get(source, 0) + 1
                 if output:
                     self._more.add(source)
             for control in node.controls:
                 self._uses[control] = self._uses.get(control, 0) + 2
-        for source, output in needed:
+        for source, output in self._needed:
             self._uses[source] = self._uses.get(source, 0) + 2
             if output:
                 self._more.add(source)
-        self.made: dict[PlanNode, list[PlanNode]] = {}
 
     def may_change(self, node: PlanNode) -> bool:
         return (
@@ -111,16 +119,19 @@ class _Simplifier:
         )
 
     def is_only_used_once(self, node: PlanNode) -> bool:
+        self._count()
         return self._uses.get(node, 0) == 1 and not node.controls
 
     def has_one_output(self, node: PlanNode) -> bool:
         """Whether nothing uses any output but the first."""
+        self._count()
         return node not in self._more
 
     def alias(self, node: PlanNode, ref: Ref) -> bool:
         """Makes the node an alias of `ref`."""
         if node.controls:
             return False
+        self._count()
         self._uses[ref[0]] = self._uses.get(ref[0], 0) + self._uses.get(node, 0)
         node.kernel, node.inputs = PASS, [ref]
         return True
@@ -154,6 +165,14 @@ def _shape(node: PlanNode, place: int) -> Any:
 
 def _is_full(shape: Any) -> bool:
     return shape is not None and None not in shape
+
+
+def _takes_known(node: PlanNode) -> bool:
+    """Whether the plan may know the value of an input."""
+    for source, _ in node.inputs:
+        if source.known is not None or source.kernel is not None:
+            return True
+    return False
 
 
 # --- arithmetic -------------------------------------------------------------------------------------------------------

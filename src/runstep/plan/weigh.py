@@ -11,7 +11,7 @@ from runstep.plan.device import PlanDevice
 from runstep.plan.estimate import PAUSE, Estimate, Need, is_small
 from runstep.plan.frames import Item
 from runstep.plan.lanes import Label, lanes, makespan, may_be_lanes
-from runstep.plan.memory import Reads, effects, project, reordered
+from runstep.plan.memory import Reads, bound, effects, project, reordered
 from runstep.plan.node import PlanNode, Ref
 from runstep.plan.sizes import Sizes
 from runstep.plan.tasks import Task
@@ -69,6 +69,9 @@ class Scales:
     def need(self, device: PlanDevice, items: Sequence[Item], results: Set[Ref], copied: int) -> tuple[Need, ...]:
         """What a plan of one task takes of its device; nothing, when that is small. `copied` bytes leave as copies."""
         if is_small(device, self._bound(items) + copied):
+            return ()
+        most = bound(items, self.sizes, results)
+        if most is not None and is_small(device, most + copied):
             return ()
         found = project(items, self.sizes, self._reads, results, copied=copied)
         return () if is_small(device, found.peak) else (Need(device, found.peak, found.peak, found),)
