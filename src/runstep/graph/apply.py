@@ -75,6 +75,11 @@ def _plain_types(graph: Graph, inputs: tuple[Any, ...]) -> tuple[int, ...] | Non
     if len(inputs) == 1:
         (x,) = inputs
         return (x.dtype.enum,) if type(x) is Tensor and x.op.graph is graph else None
+    if len(inputs) == 2:
+        x, y = inputs
+        if type(x) is not Tensor or x.op.graph is not graph or type(y) is not Tensor or y.op.graph is not graph:
+            return None
+        return x.dtype.enum, y.dtype.enum
     for x in inputs:
         if type(x) is not Tensor or x.op.graph is not graph:
             return None

@@ -146,6 +146,9 @@ class Graph:
             if "{{node" in str(error):
                 raise
             raise ValueError(f"{error} for '{node_text(op)}' with {shapes_text(op)}") from None
+        if len(op.outputs) == 1:
+            (op.outputs[0].raw_shape,) = found
+            return
         for tensor, raw in zip(op.outputs, found, strict=True):
             tensor.raw_shape = raw
 
@@ -511,8 +514,14 @@ def _user_frames(depth: int = 3) -> tuple[Any, ...]:
     """The nearest frames outside this library, innermost first: code, line, code, line... Formatted only for an
     error."""
     frame = sys._getframe(depth)
-    found: list[Any] = []
     ours = _our_files
+    while frame is not None and ours.get(frame.f_code.co_filename):
+        frame = frame.f_back  # type: ignore[assignment]
+    found: list[Any] = []
+    if frame is not None:
+        known = _places.get(frame.f_lineno)
+        if known is not None and _is_at(frame, known):
+            return known
     while frame is not None and len(found) < 2 * _CREATION_FRAMES:
         code = frame.f_code
         file = code.co_filename
@@ -533,6 +542,23 @@ def _user_frames(depth: int = 3) -> tuple[Any, ...]:
         _places.clear()
     _places[place[1]] = place
     return place
+
+
+def _is_at(frame: Any, place: tuple[Any, ...]) -> bool:
+    """Whether a frame and those around it are at such a place; no, where a file is not known yet."""
+    ours = _our_files
+    position, count = 0, len(place)
+    while frame is not None and position < 2 * _CREATION_FRAMES:
+        code = frame.f_code
+        inside = ours.get(code.co_filename)
+        if not inside:
+            if inside is None or position >= count:
+                return False
+            if place[position] is not code or place[position + 1] != frame.f_lineno:
+                return False
+            position += 2
+        frame = frame.f_back
+    return position == count
 
 
 def as_dtype(value: Any) -> DType:
