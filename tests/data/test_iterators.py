@@ -217,3 +217,10 @@ def test_a_graph_of_either_runs_in_the_other() -> None:
     expected = run(v1, theirs.as_graph_def(), *their_names)
     assert run(tf, tf.GraphDef.FromString(text), *their_names) == expected
     assert run(v1, v1.GraphDef.FromString(back), *our_names) == expected
+
+
+def test_plans_share_a_one_shot_iterator() -> None:
+    """It starts once in a session, whatever is fetched of it."""
+    first, second = tf.data.make_one_shot_iterator(D.range(10).map(lambda x: (x, x * x))).get_next()
+    with tf.Session() as sess:
+        assert [sess.run(first), sess.run(second), sess.run(first + second)] == [0, 1, 6]

@@ -55,6 +55,7 @@ class IteratorResource:
         self.types = tuple(types)
         self.shapes = tuple(component_shapes)
         self._lock = threading.Lock()
+        self._starting = threading.Lock()
         self._walk: Walk | None = None
         self._elements: Iterator[Element] | None = None
 
@@ -65,6 +66,13 @@ class IteratorResource:
         with self._lock:
             self._walk, self._elements = walk, elements
             walk.step = None
+
+    def start_once(self, make: Callable[[], Dataset], step: Any) -> None:
+        """Goes to the beginning of the dataset that `make` gives, unless it was started already: by any plan, once."""
+        if self._elements is None:
+            with self._starting:
+                if self._elements is None:
+                    self.start(make(), step)
 
     def next(self, step: Any) -> Element:
         """The next element.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy as np
@@ -40,19 +39,10 @@ def one_shot_iterator(node: Node) -> Kernel:
     types, component_shapes = node.attrs["output_types"], node.attrs["output_shapes"]
     factory = function_of(node, "dataset_factory")
     own = shared.owner(node, ITERATOR, lambda name: IteratorResource(name, types, component_shapes))
-    lock = threading.Lock()
-    started: Any = None
 
     def run(step: Any) -> Any:
-        nonlocal started
         handle = own()
-        found = handle.entry.resource
-        if found is not started:
-            with lock:
-                if found is not started:
-                    (dataset,) = factory(step)
-                    found.start(dataset_of(dataset), step)
-                    started = found
+        handle.entry.resource.start_once(lambda: dataset_of(factory(step)[0]), step)
         return handle
 
     return run
