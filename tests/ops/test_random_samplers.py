@@ -64,6 +64,8 @@ def test_fixed_weights(unique, tmp_path):
                 thrice(
                     api, op, num_sampled=3, unique=unique, range_max=size, unigrams=weights, num_shards=3, shard=shard
                 )
+        # Shares that are whole numbers only in double precision.
+        thrice(api, op, num_sampled=6, unique=unique, range_max=10, unigrams=[float(i) for i in range(1, 11)])
         thrice(api, op, num_sampled=2, unique=unique, range_max=10)
         thrice(api, op, num_sampled=2, unique=unique, range_max=10, unigrams=weights, vocab_file=str(vocabulary))
         thrice(api, op, num_sampled=2, unique=unique, range_max=10, vocab_file=str(vocabulary) + ".no")

@@ -99,7 +99,7 @@ class Weighted(Sampler):
         for weight in self._weights:
             total = number(total + weight)
         self._total = total
-        share = list(self._weights * number(len(weights)) / total)
+        share = [float(weight) * len(weights) / float(total) for weight in self._weights]
         self._threshold = np.ones(len(weights), np.float32)
         self._alias = np.arange(len(weights))
         low = [place for place, value in enumerate(share) if value < 1]
@@ -107,7 +107,7 @@ class Weighted(Sampler):
         while low and high:
             small, large = low.pop(), high.pop()
             self._threshold[small], self._alias[small] = share[small], large
-            share[large] = share[large] - (number(1) - share[small])
+            share[large] -= 1 - share[small]
             (low if share[large] < 1 else high).append(large)
 
     def classes(self, words: Array) -> Array:
