@@ -267,9 +267,7 @@ def _branched(op: Operation, names: Sequence[NameAttrs], functions: Any, grads: 
     stateful = any(function_named(graph, name.name).definition.signature.is_stateful for name in backward)
     kind = op.type.removeprefix("Stateless")
     dtypes_out = [tensor.dtype for tensor in backs[0]]
-    made = apply(
-        kind if stateful else f"Stateless{kind}", op.inputs[0], inputs, Tout=dtypes_out, **functions(backward)
-    )
+    made = apply(kind if stateful else f"Stateless{kind}", op.inputs[0], inputs, Tout=dtypes_out, **functions(backward))
     made = list(made) if isinstance(made, list | tuple) else []
     for tensor, *insides in zip(made, *backs, strict=True):
         tensor.raw_shape = _common([inside.raw_shape for inside in insides])

@@ -102,7 +102,8 @@ class _Known:
     """The node that a kernel is made for when all of its inputs are known."""
 
     def __init__(self, op: Operation, values: list[np.ndarray]) -> None:
-        self.name, self.type, self.device, self.attrs = op.name, op.type, op.device, op.attrs
+        self.name = self.key = op.name
+        self.type, self.device, self.attrs = op.type, op.device, op.attrs
         self.input_types, self.output_types = op.input_types, op.output_types
         self.input_shapes = [tuple(value.shape) for value in values]
         self.output_shapes = [tensor.raw_shape for tensor in op.outputs]

@@ -38,6 +38,10 @@ class Node(Protocol):
     @property
     def name(self) -> str: ...
     @property
+    def key(self) -> str:
+        """What is kept for the node beyond the plan has this name: nodes of two functions may share theirs."""
+
+    @property
     def type(self) -> str: ...
     @property
     def device(self) -> str: ...

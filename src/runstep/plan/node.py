@@ -107,6 +107,11 @@ class PlanNode:
         return self._is_pure
 
     @property
+    def key(self) -> str:
+        function = getattr(self.op.graph, "name", "")  # type: ignore[union-attr]
+        return f"{function}:{self.name}" if function else self.name
+
+    @property
     def attrs(self) -> dict[str, Any]:
         return self.op.attrs if self.changed is None else self.changed  # type: ignore[union-attr]
 

@@ -34,7 +34,7 @@ class _Node:
     """An operation as a kernel factory sees it (`runstep.kernels.registry.Node`)."""
 
     def __init__(self, op: Operation, resources: ResourceManager) -> None:
-        self.name = op.name
+        self.name = self.key = op.name
         self.type = op.type
         self.device = resources.device
         self.attrs = op.attrs

@@ -33,7 +33,7 @@ def op_def(op: str) -> registry.OpDef:
 class FakeNode:
     """A node of a plan, as a kernel factory sees it (`runstep.kernels.registry.Node`)."""
 
-    name = "node"
+    name = key = "node"
     device = "/job:localhost/replica:0/task:0/device:CPU:0"
 
     def __init__(self, instance: Instance, values: Arrays, known: bool) -> None:

@@ -146,9 +146,7 @@ class Stream:
 def stream_of(node: Any) -> Stream:
     """The stream of a node: one in a session, whatever the plans that the node is part of."""
     attrs = node.attrs
-    function = getattr(node.op.graph, "name", "")  # nodes of two functions may have the same name
-    name = f"{function}:{node.name}" if function else node.name
     found: Stream = node.resources.get_or_create(
-        "", "runstep::RandomStream", name, lambda: Stream(attrs["seed"], attrs["seed2"])
+        "", "runstep::RandomStream", node.key, lambda: Stream(attrs["seed"], attrs["seed2"])
     )
     return found

@@ -179,7 +179,7 @@ def candidate_sampler(node: Node) -> Kernel:
     attrs, stream = node.attrs, stream_of(node)
     count, unique, num_true = attrs["num_sampled"], attrs["unique"], attrs["num_true"]
     # What it has learned belongs to the node as its stream does.
-    sampler: Sampler = node.resources.get_or_create("", "runstep::Sampler", node.name, lambda: _made(node))
+    sampler: Sampler = node.resources.get_or_create("", "runstep::Sampler", node.key, lambda: _made(node))
 
     def kernel(true_classes: Any) -> tuple[Array, Array, Array]:
         _checked(true_classes, num_true)
