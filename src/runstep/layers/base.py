@@ -69,6 +69,7 @@ class Layer:
         self.input_spec: Any = None
         self._trainable_weights: list[Any] = []
         self._non_trainable_weights: list[Any] = []
+        self._weights_by_name: dict[str, Any] = {}
         self._losses: list[tuple[Any, bool]] = []  # with whether it depends on the inputs
         self._updates: list[tuple[Any, bool]] = []
         self._graph: Graph | None = None
@@ -187,16 +188,27 @@ class Layer:
                             with name_scope(f"{name}/Regularizer"):
                                 loss = regularizer(part)
                             self.add_loss(loss)
+        self._weights_by_name[name] = variable
         kept = self._trainable_weights if trainable else self._non_trainable_weights
         kept.extend(part for part in _parts(variable) if not any(part is held for held in kept))
         return variable
 
     add_variable = add_weight
 
+    def _held(self) -> dict[str, Any]:
+        """What a checkpoint of objects knows it by: its variables, and layers and variables among its attributes."""
+        found = dict(self._weights_by_name)
+        own = (*_LISTS, *found)
+        for key, value in vars(self).items():
+            if key not in own and not any(value is held for held in found.values()):
+                if any(True for _ in _layers_and_variables(value)):
+                    found[key] = value
+        return found
+
     def _members(self) -> Iterator[Any]:
         """Layers and variables among the attributes, also inside of lists and dicts."""
         for key, value in vars(self).items():
-            if key not in ("_trainable_weights", "_non_trainable_weights", "_losses", "_updates", "_scope"):
+            if key not in _LISTS:
                 yield from _layers_and_variables(value)
 
     def _gathered(self, trainable: bool) -> list[Any]:
@@ -400,6 +412,9 @@ def _add(kept: list[tuple[Any, bool]], values: Any, conditional: bool, collectio
     for value in found:
         if not any(value is known for known in graph.get_collection_ref(collection)):
             graph.add_to_collection(collection, value)
+
+
+_LISTS = ("_trainable_weights", "_non_trainable_weights", "_weights_by_name", "_losses", "_updates", "_scope")
 
 
 def _layers_and_variables(value: Any) -> Iterator[Any]:

@@ -49,6 +49,9 @@ class MultiRNNCell(RNNCell):
                 f"{[cell.state_size for cell in cells]}"
             )
 
+    def _held(self) -> dict[str, Any]:
+        return {f"cell-{index}": cell for index, cell in enumerate(self._cells)}
+
     @property
     def state_size(self) -> Any:
         if self._state_is_tuple:

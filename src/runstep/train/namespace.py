@@ -50,6 +50,9 @@ from runstep.train.basic_session_run_hooks import (
     StopAtStepHook,
     SummarySaverHook,
 )
+from runstep.train.checkpoint import (
+    Checkpoint,
+)
 from runstep.train.checkpoint_management import (
     checkpoint_exists,
     generate_checkpoint_state_proto,
@@ -58,6 +61,9 @@ from runstep.train.checkpoint_management import (
     latest_checkpoint,
     remove_checkpoint,
     update_checkpoint_state,
+)
+from runstep.train.checkpoint_manager import (
+    CheckpointManager,
 )
 from runstep.train.checkpoint_utils import (
     NewCheckpointReader,
@@ -176,6 +182,8 @@ __all__ = [
     "AdagradOptimizer",
     "AdamOptimizer",
     "BytesList",
+    "Checkpoint",
+    "CheckpointManager",
     "CheckpointSaverHook",
     "CheckpointSaverListener",
     "ChiefSessionCreator",
