@@ -50,6 +50,9 @@ def test_against_tensorflow() -> None:
         take(1)
         sizes()
         insert(0, ["b"], [9.0])
+        insert(0, ["e", "b", "f"], [9.0, 9.0, 9.0])
+        insert(1, ["e"], [[7, 7]])
+        take(1)
         insert(0, ["a"], [9.0])
         insert(0, ["q"], [1])
         insert(1, ["b", "a"], [[3, 3], [4, 4]])
@@ -62,10 +65,16 @@ def test_against_tensorflow() -> None:
         insert(1, ["x"], [[6, 6]])
         sizes()
         take(3)
+        take(0)
+        take([1])
+        take(1, timeout_ms=5)
+        take(3, allow_small_batch=True, wait_for_incomplete=True)
         take(3, allow_small_batch=True)
         take(1)
+        take(0)
         take(1, allow_small_batch=True)
         api.run(api.op("BarrierClose", b))
+        api.run(api.op("BarrierClose", b, cancel_pending_enqueues=True))
         api.run(api.op("BarrierClose", b, cancel_pending_enqueues=True))
         insert(0, ["zz"], [1.0])
         for more in (
@@ -73,6 +82,7 @@ def test_against_tensorflow() -> None:
             {"shapes": [[], [3]]},
             {"shapes": [], "shared_name": "none"},
             {"capacity": 3, "shared_name": "limited"},
+            {"shapes": [[], [None]], "shared_name": "open"},
         ):
             api.run(api.op("BarrierReadySize", make(**more)))
         api.build("BarrierInsertMany", b, api.constant(["a"]), api.constant([1.0, 2.0]), component_index=0)

@@ -77,6 +77,11 @@ def test_wrong_components() -> None:
         api.run(api.op("QueueEnqueue", old, [api.hidden(1)]))
         api.run(api.op("QueueEnqueueManyV2", queue, [api.hidden([[1.0, 2.0, 3.0]])]))
         api.run(api.op("QueueEnqueueManyV2", loose, [api.hidden([1.0, 2.0]), api.hidden([1])]))
+        known = api.op("FIFOQueueV2", component_types=[F, N], shapes=[[], []], shared_name="known")
+        api.run(api.op("QueueEnqueueManyV2", known, [api.hidden([1.0, 2.0]), api.hidden([1])]))
+        api.run(api.op("QueueEnqueueV2", known, [api.hidden(1.0), api.hidden(1)], timeout_ms=5))
+        api.run(api.op("QueueDequeueV2", known, component_types=[F, N], timeout_ms=5))
+        api.run(api.op("QueueDequeueManyV2", known, api.hidden([0]), component_types=[F, N]))
         api.run(api.op("QueueEnqueueV2", padded, [api.hidden([["a", "b", "c"]])]))
         api.run(api.op("QueueEnqueueV2", padded, [api.hidden(["a"])]))
         api.run(api.op("QueueEnqueueManyV2", padded, [api.hidden([["a"]])]))
@@ -125,6 +130,9 @@ def test_one_name_is_one_queue_of_one_kind() -> None:  # S48
         size("PaddingFIFOQueueV2")
         size("RandomShuffleQueueV2")
         size("PriorityQueueV2")
+        size("PaddingFIFOQueueV2", "p", shapes=[[None]])
+        size("PaddingFIFOQueueV2", "p")
+        size("PaddingFIFOQueueV2", "p", shapes=[[3, 2]])
         random = {"min_after_dequeue": 1, "seed": 3, "seed2": 4}
         size("RandomShuffleQueueV2", "r", **random)
         size("RandomShuffleQueueV2", "r", min_after_dequeue=1)
@@ -138,7 +146,9 @@ def test_one_name_is_one_queue_of_one_kind() -> None:  # S48
 def test_padding() -> None:
     def program(api: Any) -> None:
         types = [S, F, N]
-        queue = api.op("PaddingFIFOQueueV2", component_types=types, shapes=[[None, 2], [None], []])
+        queue = api.op(
+            "PaddingFIFOQueueV2", component_types=types, shapes=[[None, 2], [None], []], shared_name="three"
+        )
 
         def put(text: Any, numbers: Any, last: int) -> None:
             api.run(api.op("QueueEnqueueV2", queue, [api.hidden(text), api.hidden(numbers, F), api.hidden(last)]))
@@ -153,6 +163,7 @@ def test_padding() -> None:
         api.run(api.op("QueueEnqueueManyV2", queue, [api.hidden([[["a", "b"]]]), api.hidden([[1.0]]), api.hidden([4])]))
         api.run(api.op("QueueCloseV2", queue))
         api.run(api.op("QueueDequeueUpToV2", queue, api.constant(3), component_types=types))
+        api.run(api.op("QueueDequeueManyV2", queue, api.constant(1), component_types=types))
 
     compare(program)
 
@@ -383,6 +394,36 @@ def test_close_with_pending_enqueues_cancelled(bench: Bench) -> None:
     assert q.take().result() == 1
 
 
+@pytest.mark.parametrize("up_to", [False, True])
+def test_random_batch_that_close_ends_is_drawn_anew(bench: Bench, up_to: bool) -> None:
+    # The order is TensorFlow's, which cannot be made to wait in a test of one thread.
+    q = Ints(bench, "RandomShuffleQueueV2", seed=87654321, seed2=3)
+    take = q.take(7, up_to)
+    q.put(*range(5))
+    assert not take.woken and not len(q)
+    q.close()
+    found = [0, 4, 2, 1, 3]
+    if up_to:
+        assert take.resume().tolist() == found
+        return
+    with pytest.raises(errors.OutOfRangeError, match="requested 2, current size 0"):
+        take.resume()
+    assert q.take(5).result().tolist() == found
+
+
+def test_priority_batch_waits_until_it_is_whole(bench: Bench) -> None:
+    queue = data_flow.PriorityQueue(2, [dtypes.int32], [()])
+    take = bench.start(queue.dequeue_many(2)[1])
+    bench.run(queue.enqueue([9, 9]))
+    assert not take.woken and bench.run(queue.size()) == 1
+    bench.run(queue.enqueue([1, 1]))
+    assert [value.tolist() for value in take.resume()] == [[1, 9], [1, 9]]
+    more = bench.start(queue.dequeue_many(3)[1])  # TensorFlow would wait for ever: two is all that fit
+    bench.run(queue.enqueue_many([[5, 4], [5, 4]]))
+    bench.run(queue.enqueue([3, 3]))
+    assert more.resume()[0].tolist() == [4, 5, 3]
+
+
 def test_random_queue_keeps_its_minimum_until_closed(bench: Bench) -> None:
     q = Ints(bench, "RandomShuffleQueueV2", min_after_dequeue=2, capacity=10)
     q.put(1, 2)
@@ -476,6 +517,10 @@ BUILDERS: dict[str, Callable[[Any], Any]] = {
     "too few shapes": lambda tf: tf.FIFOQueue(3, ["float32", "int32"], [()]),
     "too few names": lambda tf: tf.FIFOQueue(3, ["float32", "int32"], names=["a"]),
     "padding without shapes": lambda tf: tf.PaddingFIFOQueue(3, "float32", None),
+    "padding without a list": lambda tf: tf.PaddingFIFOQueue(3, "float32", [2]),
+    "padding of no shapes": lambda tf: tf.PaddingFIFOQueue(3, "float32", []),
+    "cut capacity": lambda tf: tf.FIFOQueue(1.5, "float32"),
+    "no dtype": lambda tf: tf.FIFOQueue(3, "float33"),
     "padding of unknown rank": lambda tf: tf.PaddingFIFOQueue(3, "float32", [tf.TensorShape(None)]).size(),
     "priority without shapes": lambda tf: tf.PriorityQueue(3, "float32"),
     "wrong shape": lambda tf: tf.FIFOQueue(3, "float32", [(2,)]).enqueue([[1.0, 2.0, 3.0]]),

@@ -355,7 +355,10 @@ def checked(op_def: OpDef, attr: AttrDef, value: Any) -> Any:
 
 def _scalar(op_def: OpDef, attr: AttrDef, kind: str, value: Any) -> Any:
     if kind == "type":
-        found = dtypes.as_dtype(value).base_dtype
+        try:
+            found = dtypes.as_dtype(value).base_dtype
+        except TypeError:
+            raise TypeError(f"Expected DataType for argument '{attr.name}' not {value!r}.") from None
         if attr.allowed is not None and found not in attr.allowed:
             names = ", ".join(t.name for t in attr.allowed)
             raise TypeError(
@@ -380,11 +383,11 @@ def _scalar(op_def: OpDef, attr: AttrDef, kind: str, value: Any) -> Any:
         return bool(value)
     if kind in ("int", "float"):
         value = getattr(value, "value", value)  # a Dimension
-        if isinstance(value, str | bytes) or (kind == "int" and isinstance(value, float | np.floating)):
+        if isinstance(value, str | bytes):
             raise TypeError(f"Expected {kind} for argument '{attr.name}' not {value!r}.")
         try:
-            return int(value) if kind == "int" else single(value)
-        except (TypeError, ValueError):
+            return int(value) if kind == "int" else single(value)  # a fraction is cut off, as in TensorFlow
+        except (TypeError, ValueError, OverflowError):
             raise TypeError(f"Expected {kind} for argument '{attr.name}' not {value!r}.") from None
     if kind == "shape":
         return shapes.as_raw(value)

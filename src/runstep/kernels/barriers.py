@@ -55,6 +55,7 @@ class Barrier(Shared):
         self.change(lambda: self._insert(component, keys, values))
 
     def _insert(self, component: int, keys: list[bytes], values: list[Any]) -> None:
+        # Keys that come together share an index. After a refusal the next to come get it too.
         fresh = sum(key not in self._partial for key in keys)
         if self.cancelled or (self.closed and fresh and not self._partial):
             raise errors.CancelledError(
@@ -76,7 +77,6 @@ class Barrier(Shared):
                         f"Insertion index: {place}.  Number of incomplete keys: {len(self._partial)}.",
                     )
                 held = self._partial[key] = (_FIRST_INDEX + index, {})
-                self._insertions = index + 1
             elif component in held[1]:
                 raise invalid(
                     f"Key {key.decode(errors='replace')} already has a value for component {component} "
@@ -89,26 +89,27 @@ class Barrier(Shared):
                 self._completions += 1
                 components = tuple(held[1][i] for i in range(len(self.types)))
                 heapq.heappush(self._ready, (held[0], self._completions, key, components))
+        self._insertions += fresh > 0
 
-    async def take(self, count: int, allow_small: bool, wait_for_incomplete: bool) -> list[Ready]:
+    async def take(self, count: int, allow_small: bool) -> list[Ready]:
         """Takes `count` complete elements out; waits for them.
 
         Args:
-          allow_small: a closed barrier may give fewer, at least one. wait_for_incomplete: but not before the elements
-            that lack components had their chance.
+          allow_small: a closed barrier may give fewer, at least one. Who asks when it is closed takes what is complete;
+            who waited before gives the elements that lack components their chance.
 
         Raises:
           OutOfRangeError: the barrier is closed and cannot give as many.
         """
+        late = self.closed
 
         def attempt() -> Any:
             wanted = count
             if self.closed:
-                total = len(self._ready) + len(self._partial)
+                total = len(self._ready) + (0 if allow_small and late else len(self._partial))
                 if allow_small:
-                    total = total if wait_for_incomplete else len(self._ready)
                     wanted = min(count, total)
-                if total < wanted or (not wanted and count):
+                if total < wanted or not total:
                     raise errors.OutOfRangeError(
                         None,
                         None,
@@ -138,11 +139,11 @@ class Barrier(Shared):
         """Lets no new keys in; with `cancel_pending`, nothing at all, and drops what is incomplete.
 
         Raises:
-          CancelledError: it is closed already (unless pending insertions are to be cancelled).
+          CancelledError: it is closed already (unless pending insertions are to be cancelled now).
         """
 
         def shut() -> None:
-            if self.closed and not cancel_pending:
+            if self.cancelled or (self.closed and not cancel_pending):
                 raise errors.CancelledError(None, None, f"Barrier '{self.name}' is already closed.")
             self.closed = True
             if cancel_pending:

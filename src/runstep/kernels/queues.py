@@ -30,12 +30,11 @@ UNBOUNDED = 2**31 - 1
 class _Attempt:
     """One standing in a line: `items` put in or taken so far, `left` elements to go."""
 
-    __slots__ = ("done", "error", "items", "left", "up_to", "waiter")
+    __slots__ = ("done", "error", "items", "left", "waiter")
 
-    def __init__(self, left: int, items: list[Element], up_to: bool = False) -> None:
+    def __init__(self, left: int, items: list[Element]) -> None:
         self.left = left
         self.items = items
-        self.up_to = up_to
         self.waiter: Waiter | None = None
         self.error: errors.OpError | None = None
         self.done = False
@@ -63,23 +62,33 @@ class _Put(_Attempt):
 
 
 class _Take(_Attempt):
-    __slots__ = ()
+    """Takes out.
+
+    Args:
+      batch: as a batch, not one alone. up_to: a closed queue may give fewer.
+    """
+
+    __slots__ = ("batch", "up_to")
+
+    def __init__(self, left: int, batch: bool, up_to: bool) -> None:
+        super().__init__(left, [])
+        self.batch = batch
+        self.up_to = up_to
 
     def advance(self, queue: Queue) -> bool:
         size = len(queue)
         if queue.closed and size < self.left:
-            if not self.up_to or not (size or self.items):
-                kind = queue.batch_kind if self.left + len(self.items) > 1 or self.up_to else queue.kind
-                self.error = errors.OutOfRangeError(
-                    None,
-                    None,
-                    f"{kind} '{queue.name}' is closed and has insufficient elements "
-                    f"(requested {self.left}, current size {size})",
-                )
-                self.withdraw(queue)
+            kind = queue.batch_kind if self.batch else queue.kind
+            said = (
+                f"{kind} '{queue.name}' is closed and has insufficient elements "
+                f"(requested {self.left}, current size {size})"
+            )
+            self.withdraw(queue)  # also for fewer: they are taken afresh, which for a random order is another
+            self.left = len(queue)
+            if not self.up_to or not self.left:
+                self.error = errors.OutOfRangeError(None, None, said)
                 return True
-            self.left = size
-        count = min(self.left, queue._available())
+        count = min(self.left, queue._available(self.left))
         for _ in range(count):
             self.items.append(queue._remove())
         self.left -= count
@@ -140,8 +149,8 @@ class Queue:
     def _unpop(self, elements: list[Element]) -> None:
         self._items.extendleft(reversed(elements))
 
-    def _available(self) -> int:
-        """How many elements may be taken now."""
+    def _available(self, wanted: int) -> int:
+        """How many elements may be taken now by one who wants so many."""
         return len(self)
 
     def _add(self, element: Element) -> None:
@@ -252,13 +261,15 @@ class Queue:
         if elements:
             await self._stand(self._putting, _Put(len(elements), elements), "Enqueue")
 
-    async def take(self, count: int, up_to: bool = False) -> list[Element]:
+    async def take(self, count: int, batch: bool = True, up_to: bool = False) -> list[Element]:
         """Takes `count` elements out, waiting for them; with `up_to`, fewer (at least one) from a closed queue.
+
+        `batch` tells messages that it is not one alone.
 
         Raises:
           OutOfRangeError: the queue is closed and holds too few.
         """
-        attempt = _Take(count, [], up_to)
+        attempt = _Take(count, batch, up_to)
         if count:
             await self._stand(self._taking, attempt, "Dequeue")
         return attempt.items
@@ -287,12 +298,16 @@ class Queue:
 
     # Shapes.
 
+    def like(self, declared: tuple[RawShape, ...]) -> bool:
+        """Whether another node may declare these shapes for the queue."""
+        return (self.shapes or ()) == declared
+
     def check(self, actual: Sequence[tuple[int, ...]], batch: tuple[int | None, ...]) -> None:
         """Raises InvalidArgumentError unless components of these shapes may go in; `batch` is what is in front."""
         if self.shapes is None:
             return
         for index, (shape, wanted) in enumerate(zip(actual, self.shapes, strict=True)):
-            if len(shape) < len(batch) or not self._fits(shape[len(batch) :], wanted):
+            if shape[: len(batch)] != batch or not self._fits(shape[len(batch) :], wanted):
                 expected = shapes.text((*batch, *(wanted or ())))
                 raise errors.InvalidArgumentError(
                     None,
@@ -312,6 +327,10 @@ class PaddingQueue(Queue):
     """
 
     batch_kind = "PaddingFIFOQueue"
+
+    def like(self, declared: tuple[RawShape, ...]) -> bool:
+        ours = self.shapes or ()
+        return len(ours) == len(declared) and all(map(shapes.is_compatible, ours, declared))
 
     @staticmethod
     def _fits(shape: tuple[int, ...], wanted: RawShape) -> bool:
@@ -346,7 +365,7 @@ class ShuffleQueue(Queue):
         self._numbers = Philox(seed, seed2)
         self._items = []
 
-    def _available(self) -> int:
+    def _available(self, wanted: int) -> int:
         return len(self) if self.closed else max(0, len(self) - self.min_after_dequeue)
 
     def _kept(self) -> list[str]:
@@ -360,13 +379,14 @@ class ShuffleQueue(Queue):
         return chosen
 
     def _unpop(self, elements: list[Element]) -> None:
-        self._items.extend(elements)
+        self._items.extend(reversed(elements))
 
 
 class PriorityQueue(Queue):
     """Elements come out by their first component, the smallest first (source: tf.queue.PriorityQueue).
 
     Equal ones come out in the order in which they went in. (TensorFlow's order among equals is that of its heap.)
+    A batch waits until all of it is there, so that its smallest is its first.
     """
 
     kind = batch_kind = "PriorityQueue"
@@ -377,6 +397,10 @@ class PriorityQueue(Queue):
         super().__init__(name, types, component_shapes, capacity)
         self._items = []
         self._arrivals = 0
+
+    def _available(self, wanted: int) -> int:
+        size = len(self)
+        return size if size >= min(wanted, self.capacity) else 0
 
     def _push(self, element: Element) -> None:
         self._arrivals += 1

@@ -82,7 +82,7 @@ class Reader:
 
     async def _step(self, queue: Queue) -> Record | None:
         if self._work is None:
-            work = (await queue.take(1))[0][0].item()
+            work = (await queue.take(1, batch=False))[0][0].item()
             self._start(work.decode())
             self._work = work
             self.started += 1

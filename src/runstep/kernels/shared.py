@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from runstep import errors
-from runstep.graph import dtypes
+from runstep.graph import dtypes, shapes
 from runstep.graph.dtypes import DType
 from runstep.kernels.registry import Kernel, Node
 from runstep.kernels.resources import DEFAULT_CONTAINER, RefVariable, ResourceHandle, resource_of
@@ -153,6 +153,23 @@ def rows(batch: np.ndarray, dtype: DType) -> list[Any]:
     if batch.dtype == object:
         return [scalar(item) if dtype is dtypes.string else item for item in batch.tolist()]
     return list(batch)
+
+
+def one(value: Any, what: str) -> int:
+    """A number out of an array of one element; TensorFlow takes any rank.
+
+    Raises:
+      InvalidArgumentError: another number of elements.
+    """
+    if getattr(value, "size", 1) != 1:
+        raise invalid(f"{what} must be a scalar, but had shape: {shapes.text(shape_of(value))}")
+    return int(value if shape_of(value) == () else value.item())
+
+
+def refuse_timeout(node: Node) -> None:
+    """Raises InvalidArgumentError for a queue operation with a timeout of its own, which TensorFlow never had."""
+    if node.attrs.get("timeout_ms", -1) != -1:
+        raise invalid("Timeout not supported yet.")
 
 
 def scalar(item: bytes) -> np.ndarray:

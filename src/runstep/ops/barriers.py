@@ -76,10 +76,6 @@ class Barrier:
     def __init__(self, types: Any, shapes: Any = None, shared_name: str | None = None, name: str = "barrier") -> None:
         self._types = type_list(types)
         declared = shape_list(shapes, self._types)
-        if declared is not None and len(declared) != len(self._types):
-            raise ValueError(
-                f"Size of shapes must match the number of types: {len(declared)} shapes, {len(self._types)} types"
-            )
         self._shapes = declared
         self._barrier_ref = apply(
             "Barrier", component_types=self._types, shapes=declared or [], shared_name=shared_name or "", name=name

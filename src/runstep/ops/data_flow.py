@@ -381,11 +381,12 @@ class PaddingFIFOQueue(QueueBase):
         name: str = "padding_fifo_queue",
     ) -> None:
         dtypes = type_list(dtypes)
-        if shapes is None or isinstance(shapes, TensorShape) or any(shape is None for shape in shapes):
+        listed = isinstance(shapes, list | tuple | str) and shapes
+        if not listed or any(shape is None or isinstance(shape, int) for shape in shapes):
             raise ValueError("When providing partial shapes, a list of shapes must be provided.")
         shapes = shape_list(shapes, dtypes, unknown_dim_allowed=True)
         names = name_list(names, dtypes)
-        if shapes is None or len(dtypes) != len(shapes):
+        if len(dtypes) != len(shapes or ()):
             raise ValueError(
                 "Shapes must be provided for all components, "
                 f"but received {len(dtypes)} dtypes and {len(shapes or ())} shapes."

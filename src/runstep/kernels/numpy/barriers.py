@@ -32,8 +32,11 @@ def barrier(node: Node) -> Kernel:
             "Barrier only accepts capacity=-1.  Feed the inputs to your Barrier through a queue to enforce a limited "
             "capacity."
         )
-    if len(declared) != len(types) or not all(map(shapes.is_fully_defined, declared)):
+    if len(declared) != len(types):
         raise invalid("All of the component shapes must be specified")
+    for shape in declared:
+        if not shapes.is_fully_defined(shape):
+            raise invalid(f"Shape {shapes.text(shape)} is not fully defined")
 
     def check(found: Barrier) -> None:
         said = f"Shared barrier '{found.name}' has"
@@ -77,16 +80,19 @@ def insert_many(node: Node) -> Kernel:
 @numpy_kernel.make("BarrierTakeMany", is_async=True)
 def take_many(node: Node) -> Kernel:
     types = node.attrs["component_types"]
-    small, wait = node.attrs["allow_small_batch"], node.attrs["wait_for_incomplete"]
+    small = node.attrs["allow_small_batch"]  # `wait_for_incomplete` changes nothing, as in TensorFlow
+    shared.refuse_timeout(node)
 
     async def run(handle: Any, count: Any) -> Any:
         found = barrier_of(handle)
         if found.types != types:
             inputs, fixed = (dtypes.string._as_ref, dtypes.int32), (dtypes.int64, dtypes.string)
             raise shared.signature_mismatch((inputs, (*fixed, *types)), (inputs, (*fixed, *found.types)))
-        if int(count) < 0:
+        if shape_of(count):
+            raise invalid("num_elements must be a scalar.")
+        if count < 0:
             raise invalid(f"TakeMany requested {int(count)} < 0 elements")
-        elements = await found.take(int(count), small, wait)
+        elements = await found.take(int(count), small)
         keys = np.empty(len(elements), object)
         keys[:] = [element[2] for element in elements]
         components = [

@@ -71,7 +71,7 @@ def _queue_owner(
                 f"{said} component types {shared.types_text(queue.types)} "
                 f"but requested component types were {shared.types_text(types)}"
             )
-        if (queue.shapes or ()) != component_shapes:
+        if not queue.like(component_shapes):
             raise invalid(
                 f"{said} component shapes {_shapes_text(queue.shapes)} "
                 f"but requested component shapes were {_shapes_text(component_shapes)}"
@@ -170,6 +170,7 @@ def _check_signature(node: Node, queue: Queue, puts: bool, *more: DType) -> None
 @numpy_kernel.make("QueueEnqueue", "QueueEnqueueV2", is_async=True)
 def enqueue(node: Node) -> Kernel:
     types = node.attrs["Tcomponents"]
+    shared.refuse_timeout(node)
 
     async def run(handle: Any, *components: Any) -> None:
         queue = queue_of(handle)
@@ -184,6 +185,7 @@ def enqueue(node: Node) -> Kernel:
 @numpy_kernel.make("QueueEnqueueMany", "QueueEnqueueManyV2", is_async=True)
 def enqueue_many(node: Node) -> Kernel:
     types = node.attrs["Tcomponents"]
+    shared.refuse_timeout(node)
 
     async def run(handle: Any, *components: Any) -> None:
         queue = queue_of(handle)
@@ -216,12 +218,13 @@ def _one(values: Element) -> Any:
 @numpy_kernel.make("QueueDequeue", "QueueDequeueV2", is_async=True)
 def dequeue(node: Node) -> Kernel:
     types = node.attrs["component_types"]
+    shared.refuse_timeout(node)
 
     async def run(handle: Any) -> Any:
         queue = queue_of(handle)
         if queue.types != types:
             _check_signature(node, queue, False)
-        return _one((await queue.take(1))[0])
+        return _one((await queue.take(1, batch=False))[0])
 
     return run
 
@@ -254,19 +257,20 @@ def _batched(queue: Queue, elements: list[Element]) -> Any:
 def _dequeue_batch(what: str, up_to: bool) -> Callable[[Node], Kernel]:
     def make(node: Node) -> Kernel:
         types = node.attrs["component_types"]
+        shared.refuse_timeout(node)
 
         async def run(handle: Any, n: Any) -> Any:
             queue = queue_of(handle)
             if queue.types != types:
                 _check_signature(node, queue, False, dtypes.int32)
-            count = int(n)
+            count = shared.one(n, "n")
             if count < 0:
                 raise invalid(f"{what} requested {count} < 0 elements")
             if queue.shapes is None:
                 raise invalid(
                     f"{queue.batch_kind}'s DequeueMany and DequeueUpTo require the components to have specified shapes."
                 )
-            return _batched(queue, await queue.take(count, up_to))
+            return _batched(queue, await queue.take(count, up_to=up_to))
 
         return run
 
