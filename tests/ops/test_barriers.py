@@ -34,7 +34,7 @@ def test_against_tensorflow() -> None:
             inputs = api.hidden(keys, S), api.hidden(values)
             api.run(api.op("BarrierInsertMany", b, *inputs, component_index=index))
 
-        def take(count: int, **attrs: Any) -> None:
+        def take(count: Any, **attrs: Any) -> None:
             made = api.op("BarrierTakeMany", b, api.hidden(count), component_types=TYPES, **attrs)
             api.run([made.indices, made.keys, *made[2]] if hasattr(made, "indices") else [made[0], made[1], *made[2]])
 
