@@ -9,6 +9,7 @@ from runstep.ops import (  # noqa: F401
     audio,
     barriers,
     basic,
+    batching,
     bitwise,
     cast,
     checkpoint,

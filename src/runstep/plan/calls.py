@@ -189,6 +189,13 @@ def _for(node: PlanNode, body: Body) -> tuple[Callable[..., Any], bool]:
     return loop, False
 
 
+def _batched(node: PlanNode, body: Body) -> tuple[Callable[..., Any], bool]:
+    from runstep.kernels.numpy.batching import batch_function
+
+    segment = body(node.attrs["f"])
+    return batch_function(node, segment.run, segment.is_async), True
+
+
 _MAKERS: dict[str, Callable[[PlanNode, Body], tuple[Callable[..., Any], bool]]] = {
     "If": _if,
     "StatelessIf": _if,
@@ -197,6 +204,7 @@ _MAKERS: dict[str, Callable[[PlanNode, Body], tuple[Callable[..., Any], bool]]] 
     "While": _while,
     "StatelessWhile": _while,
     "For": _for,
+    "BatchFunction": _batched,
     "SymbolicGradient": _symbolic,
     **dict.fromkeys(_CALLS, _call),
 }

@@ -9,6 +9,7 @@ from runstep.kernels.numpy import (  # noqa: F401
     audio,
     barriers,
     basic,
+    batching,
     bias,
     bitwise,
     cast,
