@@ -248,7 +248,7 @@ class Doubling:
         )
 
 
-def run_together(session: Any, steps: list[tuple[Any, dict[Any, Any]]], cancel: int | None = None) -> list[Any]:
+def run_together(session: Any, steps: list[tuple[Any, Any]], cancel: int | None = None) -> list[Any]:
     """Outcomes of steps that start one after the other, each when the others can do no more."""
     found: list[Any] = [None] * len(steps)
 
