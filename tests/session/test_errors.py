@@ -194,6 +194,30 @@ def test_exceptions_of_python_functions_are_chained(rs: Any) -> None:
     assert _fails(rs, rs.py_func(fail, [], rs.float32)).__cause__ is mine
 
 
+def test_notes_tell_the_shapes_that_inputs_had(rs: Any) -> None:
+    x, y = rs.placeholder(rs.float32, name="x"), rs.placeholder(rs.int32, [None], name="y")
+    grown = [rs.exp(x, name="a")]
+    for _ in range(100):  # long code is walked first, then compiled
+        grown.append(rs.exp(grown[-1]))
+    queue = rs.FIFOQueue(3, [rs.float32], [[4]])
+    looped = rs.while_loop(lambda i: i < 9, lambda i: rs.gather(y, i, name="g"), [rs.constant(0)])
+    feeds = {x: np.ones((2, 3)), y: np.array([1, 2, 7])}
+    cases = {
+        "BatchMatMulV2": (rs.matmul(x, rs.ones([5, 5], name="b")), "x:0: float32[2,3], b:0: float32[5,5]"),
+        "Reshape": (rs.reshape(grown[-1], [7]), "Exp_99:0: float32[2,3], Reshape/shape:0: int32[1]"),
+        "QueueEnqueueV2": (queue.enqueue(x), "fifo_queue:0: resource[], x:0: float32[2,3]"),
+        "GatherV2": (looped, "while/g/Enter:0: int32[3], while/Identity:0: int32[], while/g/axis:0: int32[]"),
+        "Transpose": (rs.transpose(x, y), "x:0: float32[2,3], y:0: int32[3]"),
+    }
+    with rs.Session() as session:
+        for kind, (fetch, inputs) in cases.items():
+            for _ in range(2):
+                with pytest.raises(rs.errors.InvalidArgumentError) as caught:
+                    session.run(fetch, feeds)
+                (note,) = caught.value.__notes__
+                assert note == f"{kind} on /job:localhost/replica:0/task:0/device:CPU:0 with inputs {inputs}"
+
+
 def test_unknown_devices(tf: Any) -> None:
     """S186."""
     with tf.device("/gpu:7"):

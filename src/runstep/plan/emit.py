@@ -15,6 +15,7 @@ One statement a line, so that a traceback's line number tells the failing node, 
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Sequence, Set
 from types import FrameType, TracebackType
 from typing import Any
@@ -56,6 +57,7 @@ FLAG = -1
 """The index of a node's liveness flag, beside its outputs (Exits of loops that end in several ways)."""
 
 _LINES = "<nodes by line>"
+_VALUE = re.compile(r"[av]\d+(_\d+)?|x\d+|c\d+(_0d)?|out")  # the names of values in emitted code
 """The name, among the globals of an emitted function, of which node a line computes."""
 
 
@@ -696,6 +698,25 @@ def node_at_work(traceback: TracebackType) -> PlanNode | None:
     or between two nodes."""
     node = walked_node(traceback)
     return node_at(traceback.tb_frame, traceback.tb_lineno) if node is None else node
+
+
+def inputs_at_work(traceback: TracebackType) -> Sequence[Any]:
+    """The values that the node of `node_at_work` was computing from, in the order of its inputs; empty where they are not
+    to be had any more. They are told from the byte code of the line: plans keep nothing for it."""
+    frame = traceback.tb_frame
+    if frame.f_code is Walk.run.__code__:
+        return [value for value in frame.f_locals.get("taken", ()) if value is not frame.f_locals["step"]]
+    import dis
+
+    names: list[str] = []
+    for instruction in dis.get_instructions(frame.f_code):
+        if instruction.opname.startswith("LOAD_") and instruction.positions is not None:
+            if instruction.positions.lineno == traceback.tb_lineno:
+                loaded = instruction.argval  # two names, where Python loads two at once
+                names += loaded if isinstance(loaded, tuple) else [loaded]
+    names = [name for name in names if isinstance(name, str) and _VALUE.fullmatch(name)]
+    values = {**frame.f_globals, **frame.f_locals}
+    return [values[name] for name in names] if all(name in values for name in names) else []
 
 
 def node_at(frame: FrameType, line: int) -> PlanNode | None:

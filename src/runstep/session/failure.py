@@ -11,7 +11,7 @@ import numpy as np
 
 from runstep import errors
 from runstep.graph.operation import Operation
-from runstep.plan.emit import node_at_work
+from runstep.plan.emit import inputs_at_work, node_at_work
 from runstep.plan.node import OpView, PlanNode
 
 # A kernel that is a bare ufunc says so when its operands don't fit.
@@ -21,9 +21,16 @@ _NO_MEMORY = "OOM when computing it: the machine has no memory left."
 
 def failed_node(traceback: TracebackType | None) -> PlanNode | None:
     """The node whose kernel was running: told from the line of emitted code that the traceback goes through."""
-    found: PlanNode | None = None
+    return _at_work(traceback)[0]
+
+
+def _at_work(traceback: TracebackType | None) -> tuple[PlanNode | None, TracebackType | None]:
+    """That node, and where in the traceback it was told from."""
+    found: tuple[PlanNode | None, TracebackType | None] = (None, None)
     while traceback is not None:
-        found = node_at_work(traceback) or found
+        node = node_at_work(traceback)
+        if node is not None:
+            found = node, traceback
         traceback = traceback.tb_next
     return found
 
@@ -36,7 +43,7 @@ def explained(error: BaseException) -> BaseException:
     """
     if not isinstance(error, Exception) or isinstance(error, WaitsForItself):
         return error
-    node = failed_node(error.__traceback__)
+    node, place = _at_work(error.__traceback__)
     if isinstance(error, errors.OpError):
         if isinstance(error, StepTimeout):
             return _timed_out(error, node)
@@ -58,7 +65,7 @@ def explained(error: BaseException) -> BaseException:
         found._node_def = None if op is None else op.node_def
         found.__cause__ = error
     if node is not None and node.op is not None:
-        found.add_note(f"{node.type} on {node.device} with inputs {_inputs(node)}")
+        found.add_note(f"{node.type} on {node.device} with inputs {_inputs(node, place)}")
     return found
 
 
@@ -106,11 +113,14 @@ def message(op: Operation | None, text: str, node: PlanNode | None = None) -> st
     )
 
 
-def _inputs(node: PlanNode) -> str:
+def _inputs(node: PlanNode, place: TracebackType | None) -> str:
+    """The inputs of a node that failed, with the shapes that they had; those of the graph where they are not to be had."""
+    values = [] if place is None else inputs_at_work(place)
+    if len(values) < len(node.inputs):
+        values = [None if source.known is None else source.known[output] for source, output in node.inputs]
     parts = []
-    for tensor, (source, output) in zip(node.op.inputs, node.inputs, strict=False):  # type: ignore[union-attr]
-        known: Any = None if source.known is None else source.known[output]
-        shape = known.shape if isinstance(known, np.ndarray) else tensor.raw_shape
+    for tensor, value in zip(node.op.inputs, values, strict=False):  # type: ignore[union-attr]
+        shape = value.shape if isinstance(value, np.ndarray | np.generic) else tensor.raw_shape
         text = "<unknown>" if shape is None else "[" + ",".join("?" if s is None else str(s) for s in shape) + "]"
         parts.append(f"{tensor.name}: {tensor.dtype.name}{text}")
     return ", ".join(parts) or "none"
