@@ -701,8 +701,8 @@ def node_at_work(traceback: TracebackType) -> PlanNode | None:
 
 
 def inputs_at_work(traceback: TracebackType) -> Sequence[Any]:
-    """The values that the node of `node_at_work` was computing from, in the order of its inputs; empty where they are not
-    to be had any more. They are told from the byte code of the line: plans keep nothing for it."""
+    """The values that the node of `node_at_work` was computing from, in the order of its inputs; empty where they are
+    not to be had any more. They are told from the byte code of the line: plans keep nothing for it."""
     frame = traceback.tb_frame
     if frame.f_code is Walk.run.__code__:
         return [value for value in frame.f_locals.get("taken", ()) if value is not frame.f_locals["step"]]

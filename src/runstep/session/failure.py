@@ -114,7 +114,7 @@ def message(op: Operation | None, text: str, node: PlanNode | None = None) -> st
 
 
 def _inputs(node: PlanNode, place: TracebackType | None) -> str:
-    """The inputs of a node that failed, with the shapes that they had; those of the graph where they are not to be had."""
+    """The inputs of a node that failed, with the shapes that they had; where those are lost, with the graph's."""
     values = [] if place is None else inputs_at_work(place)
     if len(values) < len(node.inputs):
         values = [None if source.known is None else source.known[output] for source, output in node.inputs]
