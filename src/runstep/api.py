@@ -580,6 +580,7 @@ from runstep.ops.switch_case import (
 from runstep.ops.tensor_array import (
     TensorArray,
 )
+from runstep.ops.timestamp import timestamp
 from runstep.session.conversions import register_session_run_conversion_functions
 from runstep.session.default import get_default_session
 from runstep.session.session import InteractiveSession, Session
@@ -1104,6 +1105,7 @@ __all__ = [
     "tensordot",
     "test",
     "tile",
+    "timestamp",
     "to_bfloat16",
     "to_complex128",
     "to_complex64",

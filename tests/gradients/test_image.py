@@ -31,6 +31,39 @@ ROWS = [
     ],
     grad_case("CropAndResize", IMAGE, BOXES, [0, 1, 0, 1], [3, 4], types={"T": ["float64"]}, order=1, wrt=[0]),
     grad_case("CropAndResize", IMAGE, BOXES, [0, 1, 0, 1], [3, 4], types=FLOAT, order=1, wrt=[0], method="nearest"),
+    *[
+        grad_case(
+            "ScaleAndTranslate",
+            IMAGE,
+            [6, 3],
+            of([1.3, 0.6]),
+            of([0.5, -0.5]),
+            kernel_type=kind,
+            types=FLOAT,
+            order=1,
+            wrt=[0],
+            rtol=3e-5,
+        )
+        for kind in ("lanczos3", "triangle")
+    ],
+    *[
+        grad_case(
+            op,
+            IMAGE,
+            of([[0.9, 0.2, 0.1, -0.1, 1.1, 0.3, 0.01, -0.02]]),
+            [4, 3],
+            *more,
+            interpolation=between,
+            types={"dtype": ["float32"]},
+            order=1,
+            wrt=[0],
+            numeric=False,
+            known=[True],
+            rtol=3e-5,
+        )
+        for op, more in (("ImageProjectiveTransformV2", ()), ("ImageProjectiveTransformV3", (of(0.5),)))
+        for between in ("NEAREST", "BILINEAR")
+    ],
     grad_case("RGBToHSV", real(3, 4, 3, low=0.1, high=1), order=1, rtol=3e-5),
     grad_case(
         "RGBToHSV",

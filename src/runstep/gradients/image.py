@@ -11,8 +11,9 @@ from runstep.graph.apply import apply
 from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
 from runstep.ops.cast import cast
-from runstep.ops.joining import stack
-from runstep.ops.shape_ops import shape
+from runstep.ops.creation import ones
+from runstep.ops.joining import concat, stack
+from runstep.ops.shape_ops import reshape, shape
 
 _GRID = ("align_corners", "half_pixel_centers")
 
@@ -93,3 +94,24 @@ def _rgb_to_hsv(op: Operation, grad: Any) -> Any:
         hue = in_numerator * (after - before) - in_span * (most[place] - least[place])
         found.append(in_value * most[place] + saturation + hue)
     return stack(found, axis=-1)
+
+
+@gradient("ScaleAndTranslate")
+def _scale_and_translate(op: Operation, grad: Any) -> list[Any]:
+    image, _, scale, translation = op.inputs
+    made = apply("ScaleAndTranslateGrad", grad, image, scale, translation, **same_attrs(op, "kernel_type", "antialias"))
+    return [made, None, None, None]
+
+
+@gradient("ImageProjectiveTransformV2", "ImageProjectiveTransformV3")
+def _image_projective_transform(op: Operation, grad: Any) -> list[Any]:
+    """Looks back through the inverse projection, as TensorFlow does: no exact transpose where pixels are mixed."""
+    image, transforms = op.inputs[:2]
+    count = shape(transforms)[0]
+    matrices = reshape(concat([transforms, ones([count, 1], transforms.dtype)], 1), [count, 3, 3])
+    inverse = reshape(apply("MatrixInverse", matrices), [count, 9])
+    back = (inverse / inverse[:, 8:])[:, :8]
+    made = apply(
+        "ImageProjectiveTransformV2", grad, back, _sizes(image, 1, 3), **same_attrs(op, "interpolation", "fill_mode")
+    )
+    return [made, *[None] * (len(op.inputs) - 1)]
