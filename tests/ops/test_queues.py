@@ -146,9 +146,7 @@ def test_one_name_is_one_queue_of_one_kind() -> None:  # S48
 def test_padding() -> None:
     def program(api: Any) -> None:
         types = [S, F, N]
-        queue = api.op(
-            "PaddingFIFOQueueV2", component_types=types, shapes=[[None, 2], [None], []], shared_name="three"
-        )
+        queue = api.op("PaddingFIFOQueueV2", component_types=types, shapes=[[None, 2], [None], []], shared_name="three")
 
         def put(text: Any, numbers: Any, last: int) -> None:
             api.run(api.op("QueueEnqueueV2", queue, [api.hidden(text), api.hidden(numbers, F), api.hidden(last)]))

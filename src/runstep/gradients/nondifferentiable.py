@@ -37,7 +37,9 @@ _FILES = """
     ReaderNumWorkUnitsCompleted ReaderRead ReaderReadUpTo ReaderReset ReaderRestoreState ReaderSerializeState
     GenerateVocabRemapping LoadAndRemapMatrix
 """
-_SUMMARIES = "HistogramSummary ImageSummary MergeSummary ScalarSummary TensorSummary TensorSummaryV2"
+_SUMMARIES = """
+    AudioSummary AudioSummaryV2 HistogramSummary ImageSummary MergeSummary ScalarSummary TensorSummary TensorSummaryV2
+"""
 _SETS_AND_SEQUENCES = """
     DenseToDenseSetOperation DenseToSparseSetOperation SparseToSparseSetOperation SetSize EditDistance
     CTCBeamSearchDecoder CTCGreedyDecoder RaggedRange SparseAddGrad SparseConcat
@@ -46,7 +48,7 @@ _IMAGES = """
     DrawBoundingBoxes ExtractGlimpse HSVToRGB NonMaxSuppression NonMaxSuppressionV2 NonMaxSuppressionWithOverlaps
     ResizeBilinearGrad SampleDistortedBoundingBox SampleDistortedBoundingBoxV2
 """
-_FUNCTIONS = "PyFunc PyFuncStateless ReduceDataset"
+_OUTSIDE = "PyFunc PyFuncStateless ReduceDataset Timestamp"
 
 for _family in (
     _COMPARISONS,
@@ -58,6 +60,6 @@ for _family in (
     _SUMMARIES,
     _SETS_AND_SEQUENCES,
     _IMAGES,
-    _FUNCTIONS,
+    _OUTSIDE,
 ):
     no_gradient(*_family.split())
