@@ -13,6 +13,10 @@ from runstep.kernels.lines import NOT_YET, Shared
 from runstep.kernels.shared import invalid
 
 
+Row = tuple[int, Any, int]
+"""Index, sum, how many gradients had it."""
+
+
 class Accumulator(Shared):
     """What dense and sparse ones share.
 
@@ -130,17 +134,19 @@ class DenseAccumulator(Accumulator):
 
 
 class SparseAccumulator(Accumulator):
-    """Gradients of some rows; the mean of a row is over those that had it (source: tf.SparseConditionalAccumulator)."""
+    """Gradients of some rows; the mean of a row is over those that had it (source: tf.SparseConditionalAccumulator).
+
+    Gradients are merged as if their indices rose, as they do in TensorFlow: in another order, an index may stay twice.
+    """
 
     def __init__(self, name: str, dtype: DType, shape: RawShape, mean: bool) -> None:
         super().__init__(name, dtype, shape, mean)
-        self._rows: dict[int, list[Any]] = {}
-        self._first: tuple[np.ndarray, np.ndarray] | None = None  # a lone gradient is given back as it came
+        self._rows: list[Row] = []
+        self._row_shape: tuple[int, ...] = ()
 
     @property
     def nbytes(self) -> int:
-        first = 0 if self._first is None else sum(part.nbytes for part in self._first)
-        return int(first + sum(row[0].nbytes for row in self._rows.values()))
+        return int(sum(8 + row[1].nbytes for row in self._rows))
 
     def _check(self, indices: Any, values: Any, shape: Any) -> None:
         if np.ndim(indices) != 1:
@@ -153,51 +159,44 @@ class SparseAccumulator(Accumulator):
             if found is None or self.shape is None:
                 continue
             if len(found) != len(self.shape):
-                raise invalid(f"Shape mismatch: expected {what} rank to be {len(self.shape)}, got {len(found)}")
+                rank = "rank at least" if what == "shape" else "rank to be"
+                raise invalid(f"Shape mismatch: expected {what} {rank} {len(self.shape)}, got {len(found)}")
             for axis, (size, wanted) in enumerate(zip(found, self.shape, strict=True)):
                 if wanted is not None and int(size) != wanted and (what == "shape" or axis):
                     raise invalid(f"Shape mismatch: expected {what} dim {axis} to be {wanted}, got {int(size)}")
 
     def _add(self, indices: Any, values: Any, shape: Any) -> None:
-        if self._first is None and not self._rows:
-            self._first = indices.copy(), values.copy()
-            return
-        if self._first is not None:
-            first, self._first = self._first, None
-            self._merge(*first)
-        self._merge(indices, values)
-
-    def _merge(self, indices: np.ndarray, values: np.ndarray) -> None:
-        for index, value in zip(indices.tolist(), values, strict=True):
-            row = self._rows.get(index)
-            if row is None:
-                self._rows[index] = [np.array(value), 1]
-            else:
-                row[0] = row[0] + value
-                row[1] += 1
+        self._row_shape = values.shape[1:]
+        rows = [(index, value, 1) for index, value in zip(indices.tolist(), values.copy(), strict=True)]
+        self._rows = _merged(self._rows, rows)
 
     def _total(self) -> Any:
+        rows = [value / value.dtype.type(count) if self.mean else value for _, value, count in self._rows]
+        values = np.array(rows, self.dtype.np).reshape(len(rows), *self._row_shape)
         shape: Any = self.shape
-        if self._first is not None:
-            indices, values = self._first
-        else:
-            indices = np.array(list(self._rows), np.int64)
-            rows = [row[0] / row[0].dtype.type(row[1]) if self.mean else row[0] for row in self._rows.values()]
-            values = np.array(rows, self.dtype.np)
         if shape is None:
-            shape = (None, *values.shape[1:])
+            shape = (None, *self._row_shape)
+        indices = np.array([row[0] for row in self._rows], np.int64)
         return indices, values, np.array([-1 if size is None else size for size in shape], np.int64)
 
     def _empty(self) -> Any:
-        kept = self._first, self._rows
-        self._first, self._rows = None, {}
+        kept, self._rows = self._rows, []
         return kept
 
     def _restore(self, kept: Any) -> None:
-        first, rows = self._first, self._rows
-        self._first, self._rows = kept
-        if first is not None:
-            self._add(*first, None)
-        for index, (value, count) in rows.items():
-            row = self._rows.setdefault(index, [np.zeros_like(value), 0])
-            row[0], row[1] = row[0] + value, row[1] + count
+        self._rows = _merged(kept, self._rows)
+
+
+def _merged(left: list[Row], right: list[Row]) -> list[Row]:
+    """The rows of both, where the same index comes next in both their sum."""
+    found: list[Row] = []
+    place = 0
+    for row in left:
+        while place < len(right) and right[place][0] < row[0]:
+            found.append(right[place])
+            place += 1
+        if place < len(right) and right[place][0] == row[0]:
+            row = row[0], row[1] + right[place][1], row[2] + right[place][2]
+            place += 1
+        found.append(row)
+    return found + right[place:]
