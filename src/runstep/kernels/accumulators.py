@@ -12,7 +12,6 @@ from runstep.graph.shapes import RawShape
 from runstep.kernels.lines import NOT_YET, Shared
 from runstep.kernels.shared import invalid
 
-
 Row = tuple[int, Any, int]
 """Index, sum, how many gradients had it."""
 
