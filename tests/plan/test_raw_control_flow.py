@@ -166,6 +166,15 @@ def control_edge_into_a_merge(tf: Any) -> Any:
 
 
 @program
+def waiting_for_what_is_fed(tf: Any) -> Any:
+    p, q, x = two(tf)
+    with tf.control_dependencies([x, q]):
+        found = [tf.constant(2.0), tf.identity(p)]
+    with tf.control_dependencies([switch(tf, tf.constant(1), p)[1].op, x]):
+        return [*found, merge(tf, *switch(tf, tf.constant(3), q))[0]], EVERY
+
+
+@program
 def control_trigger(tf: Any) -> Any:
     p, _, x = two(tf)
     with tf.control_dependencies([tf.identity(switch(tf, x, p)[1])]):

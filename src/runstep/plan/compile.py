@@ -42,7 +42,7 @@ from runstep.plan.node import (
     root,
 )
 from runstep.plan.pieces import collected, parts_of
-from runstep.plan.prune import PASS as PASS_TYPES, Pruned, prune
+from runstep.plan.prune import PASS as PASS_TYPES, PLACEHOLDERS, Pruned, prune
 from runstep.plan.refusals import is_unknown, placeholder_error, unknown_function, unknown_ops
 from runstep.plan.remap import remap
 from runstep.plan.reread import reread
@@ -54,7 +54,6 @@ from runstep.plan.turn_sums import sum_after_loops
 from runstep.plan.weigh import Scales
 
 _STRUCTURE = ENTERS | EXITS | MERGES | NEXTS | SWITCHES
-_PLACEHOLDERS = frozenset(("Placeholder", "PlaceholderV2"))
 
 
 @attrs.frozen(eq=False)
@@ -284,7 +283,11 @@ class Compiler:
 
     @staticmethod
     def _check_placeholders(pruned: Pruned, feeds: Sequence[Tensor], fetches: Sequence[Tensor]) -> None:
-        missing = [node.op for node in pruned.nodes if node.type in _PLACEHOLDERS and not node.controls]
+        missing = [
+            node.op
+            for node in pruned.nodes
+            if node.type in PLACEHOLDERS and not node.controls and node.kernel is not PASS
+        ]
         if missing:
             raise placeholder_error(missing, feeds, pruned)  # type: ignore[arg-type]
 
@@ -454,7 +457,7 @@ class _Work:
             raise unknown_ops(op, self._pruned)
         if self._rules.deduplicate and node.type in PASS_TYPES and rewriter.passes(node):
             return False
-        if node.type in _PLACEHOLDERS:
+        if node.type in PLACEHOLDERS:
             return False
         node.row = node.where.kernels.find(op.type, op.attrs)
         if not rewriter.is_duplicate(node):
@@ -519,7 +522,7 @@ class _Work:
                 node.uses_step = True
                 node.kernel, node.is_async = calls.make_call(node, lambda name: self._body(node, name))
                 return
-            if node.type in _PLACEHOLDERS:  # on a branch that may not be taken
+            if node.type in PLACEHOLDERS:  # on a branch that may not be taken
                 node.kernel = _refusing(placeholder_error([op], self._pruned_feeds(), self._pruned))
                 return
             row = node.row or node.where.kernels.find(op.type, op.attrs)  # type: ignore[union-attr]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from runstep import errors
 from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
-from runstep.plan.node import PlanNode, Ref
+from runstep.plan.node import PASS as ARRIVED, PlanNode, Ref
 
 # They only pass their input on. Where nothing hangs on their control inputs, consumers take the input itself.
 PASS = frozenset(
@@ -24,6 +24,7 @@ class Pruned:
         self.feeds: list[PlanNode] = []
         self._fed: dict[Tensor, PlanNode] = {}
         self.has_control_flow = False
+        self.arrivals: dict[Operation, PlanNode] = {}
         for position, tensor in enumerate(feeds):
             node = PlanNode(None, "_Feed", tensor.name)
             node.feed = position
@@ -35,6 +36,13 @@ class Pruned:
         fed = self._fed.get(tensor)
         return (fed, 0) if fed is not None else (self.by_op[tensor.op], tensor.value_index)
 
+    def arrive(self, placeholder: Operation) -> None:
+        """Adds a node that stands for the feed of a placeholder where others wait for it. It computes nothing."""
+        node = self.arrivals[placeholder] = PlanNode(placeholder, placeholder.type, placeholder.name)
+        node.kernel, node.inputs = ARRIVED, [(self._fed[placeholder.outputs[0]], 0)]
+        node.number = len(self.nodes)
+        self.nodes.append(node)
+
     def is_fed(self, tensor: Tensor) -> bool:
         return tensor in self._fed
 
@@ -43,6 +51,9 @@ _STRUCTURAL = frozenset(
     "Switch RefSwitch _SwitchN Merge RefMerge Enter RefEnter Exit RefExit NextIteration RefNextIteration "
     "LoopCond".split()
 )
+
+
+PLACEHOLDERS = frozenset(("Placeholder", "PlaceholderV2"))
 
 
 def _inputs(op: Operation) -> tuple[Tensor, ...]:
@@ -57,7 +68,8 @@ def prune(
 ) -> Pruned:
     """Collects what a request needs, depth first, so that values are made shortly before they are used.
 
-    Whoever takes a key of `links` as an input takes what it is mapped to instead.
+    Whoever takes a key of `links` as an input takes what it is mapped to instead. Who waits for a placeholder that is
+    fed waits for the feed.
 
     Raises:
       InvalidArgumentError: a cycle, in a graph without loops. (`ControlFlow` finds those in graphs with loops.)
@@ -80,7 +92,7 @@ def prune(
                     order.append(node)
                     node.inputs = [(fed[t], 0) if t in fed else (by_op[t.op], t.value_index) for t in inputs_of(op)]
                     if op.control_inputs:
-                        node.controls = [by_op[control] for control in op.control_inputs]
+                        node.controls = [found.arrivals.get(control) or by_op[control] for control in op.control_inputs]
                 continue
             by_op[op] = node = PlanNode(op, op.type, op.name)
             node.number = -1  # not finished
@@ -88,6 +100,10 @@ def prune(
                 found.has_control_flow = True
             stack.append(op)
             for control in op.control_inputs:
+                if control.type in PLACEHOLDERS and control.outputs[0] in fed:
+                    if control not in found.arrivals:
+                        found.arrive(control)
+                    continue
                 node = by_op.get(control)
                 if node is None:
                     stack.append(control)
