@@ -34,6 +34,7 @@ from runstep.ops.embedding import (
     embedding_lookup_sparse,
     safe_embedding_lookup_sparse,
 )
+from runstep.ops.fractional_pooling import fractional_avg_pool, fractional_max_pool
 from runstep.ops.loss_scaling import (
     compute_average_loss,
     scale_regularization_loss,
@@ -179,6 +180,8 @@ __all__ = [
     "embedding_lookup_sparse",
     "erosion2d",
     "fixed_unigram_candidate_sampler",
+    "fractional_avg_pool",
+    "fractional_max_pool",
     "fused_batch_norm",
     "in_top_k",
     "l2_loss",

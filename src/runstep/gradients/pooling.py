@@ -6,6 +6,7 @@ from typing import Any
 
 from runstep.gradients.nn_common import same_attrs
 from runstep.gradients.registry import gradient
+from runstep.graph import dtypes
 from runstep.graph.apply import apply
 from runstep.graph.operation import Operation
 from runstep.ops.creation import zeros_like
@@ -63,3 +64,16 @@ _largest("MaxPoolV2", "MaxPoolGradV2", "MaxPoolGradGradV2", ("padding", "data_fo
 def _max_pool_with_argmax(op: Operation, grad: Any, _: Any) -> Any:
     names = ("ksize", "strides", "padding", "include_batch_in_index")
     return apply("MaxPoolGradWithArgmax", op.inputs[0], grad, op.outputs[1], **same_attrs(op, *names))
+
+
+@gradient("FractionalMaxPool")
+def _fractional_max_pool(op: Operation, grad: Any, *_: Any) -> Any:
+    sequences = op.outputs[1:]
+    inputs = op.inputs[0], op.outputs[0], grad, *sequences
+    return apply("FractionalMaxPoolGrad", *inputs, overlapping=op.attrs["overlapping"])
+
+
+@gradient("FractionalAvgPool")
+def _fractional_avg_pool(op: Operation, grad: Any, *_: Any) -> Any:
+    sizes = shape(op.inputs[0], out_type=dtypes.int64)
+    return apply("FractionalAvgPoolGrad", sizes, grad, *op.outputs[1:], overlapping=op.attrs["overlapping"])

@@ -24,6 +24,7 @@ from runstep.ops import (  # noqa: F401
     decoding,
     elementwise,
     fft,
+    fractional_pooling,
     functional,
     fused,
     hashing,

@@ -28,6 +28,7 @@ from runstep.kernels.numpy import (  # noqa: F401
     depthwise,
     elementwise,
     fft,
+    fractional_pooling,
     fused,
     hashing,
     histogram,
