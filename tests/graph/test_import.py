@@ -451,3 +451,30 @@ def test_quantized_constants(rs: Any) -> None:
             for item in definition.node:
                 values = session.run(f"{item.name}:0")
                 np.testing.assert_array_equal(values.astype(np.int64), list(item.attr["value"].tensor.int_val))
+
+
+def test_equal_attributes_are_shared(rs: Any) -> None:
+    """Plans ask once for all nodes that share theirs; what only looks equal stays apart, and is exported as it was."""
+    source = graph_pb2.GraphDef()
+    for number, (alpha, mark) in enumerate([(0.0, True), (-0.0, True), (0.5, True)]):
+        node = source.node.add(name=f"leaky{number}", op="LeakyRelu", input=["x"])
+        node.attr["T"].type = types_pb2.DT_FLOAT
+        node.attr["alpha"].f = alpha
+        node.attr["_mark"].b = mark
+    for number, mark in enumerate(["true", "true", "one"]):
+        node = source.node.add(name=f"tanh{number}", op="Tanh", input=["x"])
+        node.attr["T"].type = types_pb2.DT_FLOAT
+        if mark == "true":
+            node.attr["_mark"].b = True
+        else:
+            node.attr["_mark"].i = 1
+    x = source.node.add(name="x", op="Placeholder")
+    x.attr["dtype"].type = types_pb2.DT_FLOAT
+    x.attr["shape"].shape.dim.add(size=3)
+    with rs.Graph().as_default() as graph:
+        rs.import_graph_def(source, name="")
+    attrs = [graph.get_operation_by_name(node.name).attrs for node in source.node]
+    assert attrs[3] is attrs[4] and len({id(found) for found in attrs}) == len(attrs) - 1
+    again = {node.name: node for node in graph.as_graph_def().node}
+    assert all(again[node.name].attr == node.attr for node in source.node)
+    assert np.signbit([again[f"leaky{number}"].attr["alpha"].f for number in range(3)]).tolist() == [False, True, False]

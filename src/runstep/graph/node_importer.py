@@ -54,6 +54,7 @@ class NodeImporter:
         self._rename = rename
         self._names: dict[str, str] = {}
         self.creation: tuple[Any, ...] = ()
+        self._alike: dict[Any, dict[str, Any]] = {}
         self.ops: dict[str, Operation] = {}
 
     def op_def(self, op_type: str) -> OpDef | None:
@@ -255,7 +256,17 @@ class NodeImporter:
                         f"{self._prefix}{node.name}}}}}"
                     )
                 attrs[name] = attr.default
-        return attrs
+        return self._shared(node.op, attrs)
+
+    def _shared(self, op_type: str, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The attributes, or equal ones of a node before: plans ask once for all nodes that share theirs."""
+        for value in attrs.values():
+            if type(value) is float or (type(value) is tuple and float in map(type, value)):
+                return attrs  # 0.0 and -0.0 are equal
+        try:
+            return self._alike.setdefault((op_type, *attrs.items(), *map(type, attrs.values())), attrs)
+        except TypeError:  # arrays, functions and messages
+            return attrs
 
     def _new_group(self, group: bytes) -> bytes:
         if not group.startswith(b"loc:@"):
