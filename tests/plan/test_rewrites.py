@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -129,3 +130,25 @@ def test_tracing_runs_every_node(rs: Any) -> None:
         assert traced == session.run(y, {x: 1.0})
     names = {stat.node_name for device in metadata.step_stats.dev_stats for stat in device.node_stats}
     assert {op.name for op in x.graph.get_operations() if op.type in ("Tanh", "Identity", "AddV2")} <= names
+
+
+SPELLINGS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "positive part": lambda rs, x, c: x + rs.nn.relu(c),
+    "negative part": lambda rs, x, c: rs.nn.relu(x) - 0.5 * rs.nn.relu(-c),
+    "minimum": lambda rs, x, c: rs.nn.relu(x) + rs.minimum(c, 0.0) * 0.5,
+    "absolute": lambda rs, x, c: x + 0.5 * (c - rs.abs(c)) + (x - rs.abs(x)) * 0.5,
+    "swish": lambda rs, x, c: x * rs.sigmoid(c) * rs.sigmoid(x),
+    "hard swish": lambda rs, x, c: x * (1 / 6) * rs.nn.relu6(c + 3.0) * rs.nn.relu6(x + 3.0),
+    "leaky": lambda rs, x, c: rs.maximum(x, 0.3 * c),
+    "transposes": lambda rs, x, c: rs.transpose(rs.nn.relu(rs.transpose(c))) + x,
+}
+
+
+@pytest.mark.parametrize("build", SPELLINGS.values(), ids=SPELLINGS)
+def test_parts_of_idioms_that_are_known(rs: Any, build: Callable[[Any, Any, Any], Any]) -> None:
+    """A folded node has let go of its inputs: no spelling goes through it."""
+    values = np.linspace(-4, 4, 6, dtype=np.float32).reshape(2, 3)
+    x = rs.placeholder("float32", [2, 3])
+    y = build(rs, x, rs.constant(values[::-1] + 0.25))
+    found, want = both(rs, y, {x: values})
+    assert np.allclose(found, want, rtol=1e-6, atol=0)

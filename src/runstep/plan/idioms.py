@@ -142,6 +142,11 @@ def with_constant(node: PlanNode) -> tuple[Ref, np.ndarray] | None:
     return None
 
 
+def _kind(node: PlanNode) -> str:
+    """The type of a node; none for one whose value is known, which has let go of its inputs."""
+    return node.type if node.known is None else ""
+
+
 def _is(value: np.ndarray, number: float) -> bool:
     return value.size == 1 and abs(float(value.reshape(())) - number) <= _NEAR
 
@@ -150,13 +155,13 @@ def _product(work: _Idioms, last: PlanNode) -> None:
     """`(x * 1/6) * relu6(x + 3)` and `x * sigmoid(x)` that end in `last`."""
     for one, other in (last.inputs, last.inputs[::-1]):
         first, second = one[0], other[0]
-        if second.type == "Sigmoid" and second.kernel is None and second.inputs[0] == one:
+        if _kind(second) == "Sigmoid" and second.kernel is None and second.inputs[0] == one:
             if work.replace(last, {second}, one, "_Swish"):
                 return
-        if first.type != "Mul" or second.type != "Relu6" or second.kernel is not None or first.kernel is not None:
+        if _kind(first) != "Mul" or _kind(second) != "Relu6" or second.kernel is not None or first.kernel is not None:
             continue
         add = second.inputs[0][0]
-        if add.type not in _SUMS:
+        if _kind(add) not in _SUMS:
             continue
         sixth, three = with_constant(first), with_constant(add)
         if sixth is None or three is None or sixth[0] != three[0]:
@@ -192,13 +197,13 @@ def _sum(work: _Idioms, last: PlanNode) -> None:
 def _positive_part(ref: Ref) -> Ref | None:
     """The x of `relu(x)` or `maximum(x, 0)`."""
     node = ref[0]
-    if node.type == "Relu" and node.kernel is None:
+    if _kind(node) == "Relu" and node.kernel is None:
         return node.inputs[0]
     return _against_zero(node, "Maximum")
 
 
 def _against_zero(node: PlanNode, kind: str) -> Ref | None:
-    if node.type != kind or node.kernel is not None:
+    if _kind(node) != kind or node.kernel is not None:
         return None
     found = with_constant(node)
     return found[0] if found is not None and _is(found[1], 0) else None
@@ -214,25 +219,25 @@ def _negative_part(ref: Ref, x: Ref, inner: set[PlanNode], *, doubled: bool = Fa
     while True:
         node = ref[0]
         inner.add(node)
-        if node.type == "Mul" and node.kernel is None and (found := with_constant(node)) is not None:
+        if _kind(node) == "Mul" and node.kernel is None and (found := with_constant(node)) is not None:
             ref, value = found
             slope = slope * value
-        elif node.type == "Neg":
+        elif _kind(node) == "Neg":
             ref, slope = node.inputs[0], -slope
         else:
             break
-    if node.type == "Sub" and node.inputs[0] == x and node.inputs[1][0].type == "Abs":
+    if _kind(node) == "Sub" and node.inputs[0] == x and _kind(node.inputs[1][0]) == "Abs":
         absolute = node.inputs[1][0]
         inner.add(absolute)
         return np.asarray(slope * np.float32(2)) if absolute.inputs[0] == x else None
     if doubled:
         return None
-    if node.type == "Relu":
+    if _kind(node) == "Relu":
         negated = node.inputs[0][0]
         inner.add(negated)
-        if negated.type == "Neg" and negated.inputs[0] == x:
+        if _kind(negated) == "Neg" and negated.inputs[0] == x:
             return np.asarray(-slope)
-        if negated.type == "Mul" and (found := with_constant(negated)) is not None:
+        if _kind(negated) == "Mul" and (found := with_constant(negated)) is not None:
             return np.asarray(-slope) if found[0] == x and _is(found[1], -1) else None
         return None
     return np.asarray(slope) if _against_zero(node, "Minimum") == x else None
@@ -249,7 +254,7 @@ def _maximum(work: _Idioms, last: PlanNode) -> None:
     """`maximum(x, a * x)` that ends in `last`."""
     for one, other in (last.inputs, last.inputs[::-1]):
         scaled = other[0]
-        if scaled.type != "Mul" or scaled.kernel is not None or (found := with_constant(scaled)) is None:
+        if _kind(scaled) != "Mul" or scaled.kernel is not None or (found := with_constant(scaled)) is None:
             continue
         slope = found[1]
         if found[0] == one and slope.size == 1 and 0 < float(slope.reshape(())) < 1:
