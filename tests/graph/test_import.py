@@ -461,10 +461,10 @@ def test_equal_attributes_are_shared(rs: Any) -> None:
         node.attr["T"].type = types_pb2.DT_FLOAT
         node.attr["alpha"].f = alpha
         node.attr["_mark"].b = mark
-    for number, mark in enumerate(["true", "true", "one"]):
+    for number, kind in enumerate(["true", "true", "one"]):
         node = source.node.add(name=f"tanh{number}", op="Tanh", input=["x"])
         node.attr["T"].type = types_pb2.DT_FLOAT
-        if mark == "true":
+        if kind == "true":
             node.attr["_mark"].b = True
         else:
             node.attr["_mark"].i = 1
