@@ -357,6 +357,23 @@ def test_anything_may_be_fed(tf: Any) -> None:
         assert session.run(middle + 0.0) == 1.0 and ran == [1]
 
 
+def test_waiting_for_what_is_fed(tf: Any) -> None:
+    """S99: who waits for a placeholder waits for its value; who waits for another operation waits for it to run."""
+    x = tf.placeholder(tf.float32, [], name="x")
+    doubled = x * 2.0
+    with tf.control_dependencies([x]):
+        after, no_op = tf.constant(1.0) + 1.0, tf.no_op()
+        chosen = tf.cond(tf.constant(3.0) > 2.0, lambda: tf.constant(1.0) + x, lambda: tf.constant(2.0))
+    with tf.control_dependencies([doubled]):
+        behind = tf.constant(3.0) + 1.0
+    with tf.Session() as session:
+        assert session.run([after, no_op, chosen], {x: 4.0}) == [2.0, None, 5.0]
+        assert session.run([behind], {x: 4.0, doubled: 1.0}) == [4.0]
+        for fetch, fed in ((after, {}), (behind, {doubled: 1.0})):
+            with pytest.raises(tf.errors.InvalidArgumentError, match="You must feed a value for placeholder"):
+                session.run(fetch, fed)
+
+
 def test_unfeedable(tf: Any) -> None:
     """S101: marked so, or inside of a loop."""
     c = tf.constant(1.0, name="c")
