@@ -155,7 +155,7 @@ class SparseAccumulator(Accumulator):
         if len(indices) != len(values):
             raise invalid(f"Expected {len(indices)} non-empty input values, got {len(values)}")
         for what, found in (("shape", shape), ("values", values.shape)):
-            if found is None or self.shape is None:
+            if found is None or not self.shape:  # rank 0 is no shape, as in TensorFlow
                 continue
             if len(found) != len(self.shape):
                 rank = "rank at least" if what == "shape" else "rank to be"
@@ -173,7 +173,7 @@ class SparseAccumulator(Accumulator):
         rows = [value / value.dtype.type(count) if self.mean else value for _, value, count in self._rows]
         values = np.array(rows, self.dtype.np).reshape(len(rows), *self._row_shape)
         shape: Any = self.shape
-        if shape is None:
+        if not shape:
             shape = (None, *self._row_shape)
         indices = np.array([row[0] for row in self._rows], np.int64)
         return indices, values, np.array([-1 if size is None else size for size in shape], np.int64)

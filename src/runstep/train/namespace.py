@@ -165,6 +165,9 @@ from runstep.train.supervisor import (
     Supervisor,
     basic_train_loop,
 )
+from runstep.train.sync_replicas import (
+    SyncReplicasOptimizer,
+)
 from runstep.variables.global_step import (
     assert_global_step,
     create_global_step,
@@ -236,6 +239,7 @@ __all__ = [
     "StopAtStepHook",
     "SummarySaverHook",
     "Supervisor",
+    "SyncReplicasOptimizer",
     "WorkerSessionCreator",
     "add_queue_runner",
     "assert_global_step",
