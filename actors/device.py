@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from runstep import kernels, quiet
+from runstep.actors.growth import Growth
 from runstep.actors.memory import MemoryBudget
 from runstep.actors.messages import Execute
 from runstep.actors.pool import Pool, unbounded
@@ -48,6 +49,7 @@ class DeviceActor:
         self.name = name
         self.resources = ResourceManager(name)
         self.budget = MemoryBudget(memory_limit, lambda: self.resources.nbytes)
+        self.growth = Growth
         self.pool: Pool | None = None
         self.incarnation = int.from_bytes(os.urandom(8), "little") >> 1
         self._send: Any = None

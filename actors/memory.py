@@ -8,6 +8,7 @@ import functools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from runstep.memory import Claim, Ledger, MemoryStatistics
 
@@ -51,6 +52,10 @@ def trim() -> None:
     glibc.malloc_trim(0)
 
 
+MUCH = 3
+"""A step that took more than 2 ** -3 of a device leaves behind what it freed: the next one needs it."""
+
+
 class MemoryBudget:
     """Who has the memory of a device, and whose turn it is. Safe to use from several threads.
 
@@ -68,11 +73,22 @@ class MemoryBudget:
     def limit(self) -> int:
         return self._ledger.limit
 
-    def ask(self, size: int, reason: str, owner: int | None = None) -> Claim:
+    def ask(self, size: int, reason: str, owner: int | None = None, step: Any = None) -> Claim:
         """See `Ledger.ask`. A claim that waits is woken, in the thread that gives something back."""
         resident = self._resident()
         with self._locked(resident):
-            return self._ledger.ask(size, resident, owner, reason)
+            return self._ledger.ask(size, resident, owner, reason, step)
+
+    def join(self, owner: int | None, step: Any) -> Claim:
+        """See `Ledger.join`."""
+        with self._locked(self._resident()):
+            return self._ledger.join(owner, step)
+
+    def grow(self, claim: Claim, size: int, reason: str, owner: int | None) -> Claim:
+        """See `Ledger.grow`."""
+        resident = self._resident()
+        with self._locked(resident):
+            return self._ledger.grow(claim, size, resident, owner, reason)
 
     def hold(self, size: int) -> Claim:
         """See `Ledger.hold`."""

@@ -57,6 +57,80 @@ def test_claims_in_any_order(data: st.DataObject) -> None:
     assert (ledger.reserved, ledger.held, ledger.waiting) == (0, 0, 0)
 
 
+@settings(max_examples=100)
+@given(st.data())
+def test_steps_that_grow_in_any_order(data: st.DataObject) -> None:
+    """Within the limit, and whatever each finds out, all steps end."""
+    ledger = Ledger(LIMIT)
+    steps = [object() for _ in range(data.draw(st.integers(1, 5)))]
+    claims: dict[object, Claim] = {}
+    growing: dict[object, Claim] = {}
+
+    def end(step: object) -> None:
+        for claim in (growing.pop(step, None), claims.pop(step)):
+            if claim is not None and claim.state != "refused":
+                ledger.give_back(claim, 0)
+
+    for _ in range(data.draw(st.integers(0, 40))):
+        step = data.draw(st.sampled_from(steps))
+        claim, more = claims.get(step), growing.get(step)
+        if claim is None:
+            claims[step] = ledger.ask(data.draw(st.integers(1, 60)), 0, id(step), "test", step)
+        elif claim.is_granted and (more is None or more.is_granted):
+            if data.draw(st.booleans()):
+                end(step)
+            else:
+                growing[step] = ledger.grow(claim, data.draw(st.integers(1, 60)), 0, id(step), "test")
+        ledger.validate()
+        assert ledger.reserved <= LIMIT
+        for step, more in list(growing.items()):
+            if more.is_refused:
+                end(step)
+    for _ in range(2 * len(steps)):  # who runs ends; that lets those run who waited
+        for step in list(claims):
+            more = growing.get(step)
+            if claims[step].state != "waiting" and (more is None or more.state != "waiting"):
+                end(step)
+    assert not claims and (ledger.reserved, ledger.waiting) == (0, 0)
+
+
+def test_growing_steps_go_before_new_ones() -> None:
+    ledger = Ledger(LIMIT)
+    one, other = (ledger.ask(40, 0, owner, "", owner) for owner in (1, 2))
+    new = ledger.ask(30, 0, 3, "", 3)
+    more = ledger.grow(one, 30, 0, 1, "")
+    assert [claim.state for claim in (new, more)] == ["waiting", "waiting"]
+    assert ledger.give_back(other, 0) == [more, new] and one.size == 70
+    assert ledger.give_back(one, 0) == [] and ledger.reserved == 30
+
+
+def test_the_last_of_those_that_wait_for_each_other_is_refused() -> None:
+    ledger = Ledger(LIMIT)
+    one, other = (ledger.ask(50, 0, owner, "", owner) for owner in (1, 2))
+    first = ledger.grow(one, 20, 0, 1, "")
+    second = ledger.grow(other, 20, 0, 2, "")
+    assert (first.state, second.state) == ("waiting", "refused")
+    assert ledger.give_back(other, 0) == [first] and one.size == 70
+    assert ledger.grow(one, 31, 0, 1, "").is_refused  # it has the rest itself
+
+
+def test_an_outer_step_of_the_same_thread_does_not_go_on_meanwhile() -> None:
+    ledger = Ledger(LIMIT)
+    ledger.ask(50, 0, 1, "", "outer")
+    inner = ledger.join(1, "inner")
+    assert ledger.grow(inner, 60, 0, 1, "").is_refused
+
+
+def test_who_may_not_wait_takes_what_will_be_there() -> None:
+    ledger = Ledger(LIMIT)
+    one = ledger.ask(70, 0, 1, "", 1)
+    other = ledger.join(None, 2)
+    assert ledger.grow(other, 50, 0, None, "").is_granted and ledger.reserved == 120
+    assert ledger.grow(other, 60, 0, None, "").is_refused
+    ledger.give_back(one, 0)
+    assert ledger.reserved == 50
+
+
 def test_a_claim_waits_for_its_turn() -> None:
     ledger = Ledger(LIMIT)
     first, second, third = (ledger.ask(size, 0, None, "") for size in (60, 50, 10))

@@ -3,6 +3,9 @@
 Steps claim what their plan is projected to take before they run, first come, first served, and give it back when they
 have ended. What a suspended step (a partial run, a step that waits for a queue) really holds is held in its name, and
 does not come back by itself: a claim that could only be met if it did is refused, not kept waiting.
+
+A running step may need more than it has claimed, when only its values tell how much. Such a claim grows at once, or
+before anybody new is let in; when all that run wait to grow, the last that came is refused, so that the others may.
 """
 
 from __future__ import annotations
@@ -36,12 +39,17 @@ class Claim:
     Attributes:
       size: bytes. held: what it has is not reserved but held: its step is suspended.
       waiter: woken when the claim is granted or refused. owner: the thread that waits, if any.
+      step: whose claim it is; None if nobody knows. part_of: the claim that it makes larger, when it is granted.
     """
 
-    __slots__ = ("held", "owner", "size", "state", "waiter")
+    __slots__ = ("held", "owner", "part_of", "size", "state", "step", "waiter")
 
-    def __init__(self, size: int, owner: int | None, waiter: Waiter) -> None:
+    def __init__(
+        self, size: int, owner: int | None, waiter: Waiter, step: Any = None, part_of: Claim | None = None
+    ) -> None:
         self.size = size
+        self.step = step
+        self.part_of = part_of
         self.owner = owner
         self.waiter = waiter
         self.state = "waiting"
@@ -69,21 +77,22 @@ class Ledger:
         self.held = 0
         self.peak = 0
         self._queue: deque[Claim] = deque()
+        self._growing: list[Claim] = []
         self._granted: set[Claim] = set()
 
     @property
     def waiting(self) -> int:
-        return len(self._queue)
+        return len(self._queue) + len(self._growing)
 
-    def ask(self, size: int, resident: int, owner: int | None, reason: str) -> Claim:
+    def ask(self, size: int, resident: int, owner: int | None, reason: str, step: Any = None) -> Claim:
         """A claim of `size` bytes: granted, refused, or waiting for its turn.
 
         Args:
           resident: bytes that variables and queues take now. owner: the thread that would wait: if it has a claim
             already (it runs a step inside of a step), nothing is gained by waiting.
         """
-        claim = Claim(size, owner, Waiter(reason))
-        if not self._queue and self._fits(size, resident):
+        claim = Claim(size, owner, Waiter(reason), step)
+        if not self._queue and not self._growing and self._fits(size, resident):
             self._grant(claim, resident)
         elif self._never(size, resident) or (owner is not None and any(c.owner == owner for c in self._granted)):
             claim.state = "refused"
@@ -100,6 +109,31 @@ class Ledger:
         self.resize(claim, size, resident)
         return claim
 
+    def join(self, owner: int | None, step: Any) -> Claim:
+        """A claim of nothing, granted, that may grow."""
+        claim = Claim(0, owner, Waiter(""), step)
+        self._grant(claim, 0)
+        return claim
+
+    def grow(self, claim: Claim, size: int, resident: int, owner: int | None, reason: str) -> Claim:
+        """A claim of `size` bytes more for a step that runs and has some: granted, refused, or waiting.
+
+        Args:
+          owner: the thread that would wait. None: it must not, and has the bytes at once, unless they are never there.
+        """
+        more = Claim(size, owner, Waiter(reason), claim.step, claim)
+        own = sum(other.size for other in self._granted if other.step is claim.step and not other.held)
+        if self._never(own + size, resident):
+            more.state = "refused"
+        elif owner is None or self._fits(size, resident):
+            self._add(more, resident)
+        else:
+            self._growing.append(more)
+            if not self._some_end():
+                self._growing.remove(more)
+                more.state = "refused"
+        return more
+
     def resize(self, claim: Claim, size: int, resident: int) -> list[Claim]:
         """Changes what is held in a claim's name; the claims that are settled by that."""
         self._count(claim, -claim.size)
@@ -109,12 +143,17 @@ class Ledger:
         return self._settle(resident)
 
     def give_back(self, claim: Claim, resident: int) -> list[Claim]:
-        """The step has ended, or no longer wants it; the claims that are settled by that."""
+        """The step has ended, or no longer wants it; the claims that are settled by that.
+
+        What was added to a claim goes with that, not by itself.
+        """
+        if claim.part_of is not None and claim.state == "granted":
+            return []
         if claim.state == "granted":
             self._granted.discard(claim)
             self._count(claim, -claim.size)
         elif claim.state == "waiting":
-            self._queue.remove(claim)
+            (self._queue if claim.part_of is None else self._growing).remove(claim)
         claim.state = "over"
         return self._settle(resident)
 
@@ -140,9 +179,35 @@ class Ledger:
         self._count(claim, claim.size)
         self.peak = max(self.peak, self.in_use(resident))
 
+    def _add(self, more: Claim, resident: int) -> None:
+        """Makes a claim larger. What has been added to it is given back with it."""
+        assert more.part_of is not None
+        more.state = "granted"
+        more.part_of.size += more.size
+        self._count(more.part_of, more.size)
+        self.peak = max(self.peak, self.in_use(resident))
+
+    def _some_end(self) -> bool:
+        """Whether a running step goes on while others wait to grow: in the end it gives back what it has."""
+        waiting = {id(more.step) for more in self._growing}
+        blocked = {more.owner for more in self._growing}  # what runs further out in their threads does not go on
+        return any(
+            claim.size and not claim.held and id(claim.step) not in waiting and claim.owner not in blocked
+            for claim in self._granted
+        )
+
     def _settle(self, resident: int) -> list[Claim]:
         settled = []
-        while self._queue:
+        for more in self._growing.copy():
+            if self._fits(more.size, resident):
+                self._growing.remove(more)
+                self._add(more, resident)
+                settled.append(more)
+        while self._growing and not self._some_end():
+            last = self._growing.pop()
+            last.state = "refused"
+            settled.append(last)
+        while self._queue and not self._growing:
             first = self._queue[0]
             if self._fits(first.size, resident):
                 self._grant(first, resident)
@@ -157,7 +222,8 @@ class Ledger:
         """Checks the invariants. For tests."""
         assert self.reserved == sum(claim.size for claim in self._granted if not claim.held)
         assert self.held == sum(claim.size for claim in self._granted if claim.held)
-        assert all(claim.state == "waiting" for claim in self._queue)
+        assert all(claim.state == "waiting" for claim in (*self._queue, *self._growing))
+        assert not self._growing or self._some_end(), "all that run wait to grow"
         assert not self._queue or self.reserved, "somebody waits though nobody gives anything back"
 
 

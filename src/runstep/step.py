@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -33,9 +33,11 @@ class StepContext:
       waiting: what its kernels are parked on, and the coroutines that are; None for what is no kernel.
       records: of a traced step, the kernel calls that have ended. begun: nodes whose calls have not, and since when.
       pool: which of the session's thread pools works on it; -1: the caller's thread alone.
+      growth: what it has claimed of the memory of devices for what it has found out; None for nothing.
+      wakers: called when it is cancelled, in the thread that does it.
     """
 
-    __slots__ = ("_cause", "begun", "cancelled", "pool", "records", "temporaries", "waiting")
+    __slots__ = ("_cause", "begun", "cancelled", "growth", "pool", "records", "temporaries", "waiting", "wakers")
 
     def __init__(self) -> None:
         self.cancelled = False
@@ -45,12 +47,16 @@ class StepContext:
         self.begun: dict[int, int] = {}
         self.waiting: dict[Waiter, Any] = {}
         self.pool = 0
+        self.growth: Any = None
+        self.wakers: list[Callable[[], object]] = []
 
     def cancel(self, cause: BaseException) -> None:
         """Ends the step with this error at the next opportunity."""
         if not self.cancelled:
             self._cause = cause
             self.cancelled = True
+            for wake in self.wakers.copy():
+                wake()
 
     def stop(self) -> None:
         """Called by emitted loops once `cancelled` is set.

@@ -157,6 +157,19 @@ def test_another_order_where_the_own_does_not_fit(rs: Any) -> None:
             assert [n.name for n in plan_of(enough, fetches, [x]).tasks[0].segment.nodes] == natural
 
 
+def test_what_frees_most_comes_first(rs: Any) -> None:
+    """The sum makes more than any of the others, but what it reads is then done with."""
+    x = rs.placeholder("float32", [])
+    big = rs.fill([4, 1 << 18], x)
+    largest = rs.reduce_max(big)
+    small = [rs.ones([1 << 17]) * (largest + float(i)) for i in range(8)]
+    fetches = [*small, rs.reduce_sum(big, axis=0)]
+    with rs.Session(memory_limit=1 << 30) as wide, rs.Session(memory_limit="8MiB") as narrow:
+        for session, peak in ((wide, 9), (narrow, 5)):
+            assert plan_of(session, fetches, [x]).estimate.needs[0].least == pytest.approx(peak * MIB, rel=0.01)
+        assert all(np.array_equal(a, b) for a, b in zip(wide.run(fetches, {x: 1.0}), narrow.run(fetches, {x: 1.0})))
+
+
 def test_effects_keep_their_order(rs: Any) -> None:
     """Reads and assignments stay as they were, whatever the memory."""
     x = rs.placeholder("float32", [])

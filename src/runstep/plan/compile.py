@@ -22,7 +22,7 @@ from runstep.plan.cost import TURNS, may_take_any_time
 from runstep.plan.device import Placement, PlanDevice
 from runstep.plan.dimensions import shorten
 from runstep.plan.emit import Emitter, Segment
-from runstep.plan.estimate import LITTLE, SHARE, TINY, Estimate, limits_of, looks_tiny
+from runstep.plan.estimate import LITTLE, SHARE, TINY, Estimate, Need, limits_of, looks_tiny
 from runstep.plan.fold import NO_REWRITES, Rewriter, Rewrites, inherit_waits, resolve
 from runstep.plan.frames import NEVER, ControlFlow, Item
 from runstep.plan.fuse import fuse
@@ -41,16 +41,18 @@ from runstep.plan.node import (
     Ref,
     root,
 )
-from runstep.plan.pieces import collected, parts_of
+from runstep.plan.pieces import collected, needs_of, parts_of
 from runstep.plan.prune import PASS as PASS_TYPES, PLACEHOLDERS, Pruned, prune
 from runstep.plan.refusals import is_unknown, placeholder_error, unknown_function, unknown_ops
 from runstep.plan.remap import remap
 from runstep.plan.reread import reread
 from runstep.plan.simplify import simplify
+from runstep.plan.sizes import Seen
 from runstep.plan.stacks import find_stacks
 from runstep.plan.stages import Stages, needs
 from runstep.plan.tasks import Task, readers
 from runstep.plan.turn_sums import sum_after_loops
+from runstep.plan.watch import may_grow, watch
 from runstep.plan.weigh import Scales
 
 _STRUCTURE = ENTERS | EXITS | MERGES | NEXTS | SWITCHES
@@ -201,15 +203,29 @@ class Compiler:
         results = _apart([(work.ref(tensor), *work.leaving(tensor)) for tensor in fetches])
         ends = [ref[0] for ref, _, _ in results] + [work.node(op) for op in targets]
         limits, fed = limits_of(feeds, given)
-        scales = None
+        scales = projections = None
+        shape = [_shape(t, given, i) for i, t in enumerate(feeds)]
         if not looks_tiny(work.nodes, fed, _open_size(feeds, given), self._little):
-            scales = work.scales([_shape(t, given, i) for i, t in enumerate(feeds)])
+            scales = work.scales(shape)
+        if not staged and (scales.sizes.sources if scales is not None else may_grow(work.nodes)):
+            projections = watch(work.nodes, shape)  # before code is emitted that calls the kernels
         parts, needs_memory = parts_of(
             work, pruned, results, scales, ends, needed, trace, staged, self._devices, self._threads
         )
-        estimate = Estimate(0.0, may_take_any_time(work.items), (), fed, limits)
-        if scales is not None:
-            estimate = scales.estimate(needs_memory, fed, limits)
+        if projections is not None:
+
+            def project(seen: Seen) -> tuple[Need, ...]:
+                return needs_of(parts, results, work.scales(shape, seen), self._threads)
+
+            projections.of_plan(needs_memory, project)
+        estimate = Estimate(
+            0.0 if scales is None else scales.time(),
+            may_take_any_time(work.items),
+            needs_memory,
+            fed,
+            limits,
+            projections is not None,
+        )
         return Plan(
             graph,
             tuple(feeds),
@@ -549,9 +565,9 @@ class _Work:
         node.endless = node.endless or loops or found.endless
         return found
 
-    def scales(self, feeds: Sequence[RawShape]) -> Scales:
-        """What weighs this plan, for feeds of these shapes."""
-        return Scales(self.items, self.nodes, feeds, Emitter(self.flow).reads)
+    def scales(self, feeds: Sequence[RawShape], seen: Seen | None = None) -> Scales:
+        """What weighs this plan, for feeds of these shapes, and results that a step has seen."""
+        return Scales(self.items, self.nodes, feeds, Emitter(self.flow).reads, seen)
 
     def _function(self, node: PlanNode, name: NameAttrs) -> Any:
         node.uses_step = True

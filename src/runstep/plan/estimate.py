@@ -49,6 +49,12 @@ class Need:
     most: int
     projection: Projection
 
+    @property
+    def claim(self) -> int:
+        """What a step claims: enough for any order of its tasks, if that isn't much."""
+        plenty = self.device.memory_limit >> 2
+        return self.most if self.most <= plenty else max(self.least, min(self.most, plenty))
+
 
 @attrs.frozen(eq=False)
 class Estimate:
@@ -59,6 +65,7 @@ class Estimate:
       needs: the memory of each device that it reserves; none when that isn't worth it.
       fed: bytes of the feeds that it was made for, of those whose size the graph leaves open.
       limits: for each feed the bytes up to which all this holds; None where the graph fixes its size.
+      is_open: it may turn out to need more, when it runs (see `plan.watch`).
     """
 
     time: float = 0.0
@@ -66,6 +73,7 @@ class Estimate:
     needs: tuple[Need, ...] = ()
     fed: int = 0
     limits: tuple[int | None, ...] = ()
+    is_open: bool = False
 
     @property
     def is_elastic(self) -> bool:

@@ -14,6 +14,7 @@ import attrs
 import numpy as np
 
 from runstep.graph import shapes
+from runstep.graph.shapes import RawShape
 from runstep.plan.frames import NEVER, Frame, Item
 from runstep.plan.node import ALIASES, MERGES, PASS, PlanNode, Ref, root
 from runstep.plan.sizes import Sizes
@@ -30,12 +31,12 @@ class Projection:
 
     Attributes:
       peak: bytes. at: the node that makes it so, but for what is next to nothing; None when nothing takes anything.
-      live: what is there then: the outputs with their bytes, largest first.
+      live: what is there then: the outputs with their bytes and shapes, largest first.
     """
 
     peak: int
     at: PlanNode | None
-    live: tuple[tuple[Ref, int], ...]
+    live: tuple[tuple[Ref, int, RawShape], ...]
 
 
 class _Flow:
@@ -205,12 +206,14 @@ def _node(item: Item) -> PlanNode | None:
     return next((node for node in item.region.nodes if node.op is not None), None)
 
 
-def _live_at(order: Sequence[int], at: int, flow: _Flow, last: Mapping[Ref, int]) -> tuple[tuple[Ref, int], ...]:
+def _live_at(
+    order: Sequence[int], at: int, flow: _Flow, last: Mapping[Ref, int]
+) -> tuple[tuple[Ref, int, RawShape], ...]:
     found = []
     for place, position in enumerate(order[: at + 1]):
         for ref, size in flow.makes[position]:
             if size and (ref in flow.kept or last.get(ref, place) >= at):
-                found.append((ref, size))
+                found.append((ref, size, flow.sizes.shape(ref)))
     return tuple(sorted(found, key=lambda pair: -pair[1]))
 
 

@@ -33,10 +33,7 @@ def parts_of(
     threads: int,
 ) -> tuple[Parts, tuple[Need, ...]]:
     """The tasks of a plan, and the memory that they take."""
-    kept = {root(ref) for ref, _, _ in results}
-    copied = 0
-    if scales is not None:
-        copied = sum(scales.sizes.nbytes(root(ref)) for ref, how, _ in results if how == "private")
+    kept, copied = _leaving(results, scales)
 
     def cut_up(before: Any, labels: Any = None) -> Parts:
         return cut(
@@ -80,6 +77,24 @@ def parts_of(
     task = Task(segment, device, (), (), 0, cost=cost, endless=may_take_any_time(work.items))
     parts = Parts((task,), (tuple(work.items),), None, (), len(args), None)
     return parts, () if scales is None else scales.need(device, work.items, kept, copied)
+
+
+def _leaving(results: Sequence[tuple[Ref, str, Guard]], scales: Scales | None) -> tuple[set[Ref], int]:
+    """The outputs that leave, and the bytes of those that leave as copies."""
+    copied = 0
+    if scales is not None:
+        copied = sum(scales.sizes.nbytes(root(ref)) for ref, how, _ in results if how == "private")
+    return {root(ref) for ref, _, _ in results}, copied
+
+
+def needs_of(
+    parts: Parts, results: Sequence[tuple[Ref, str, Guard]], scales: Scales, threads: int
+) -> tuple[Need, ...]:
+    """The memory that a plan takes which is cut already, for other sizes."""
+    kept, copied = _leaving(results, scales)
+    if len(parts.tasks) > 1 or parts.collect is not None:
+        return scales.needs(parts.tasks, parts.items, kept, threads, copied)
+    return scales.need(parts.tasks[0].device, parts.items[0], kept, copied)
 
 
 def collected(parts: Parts) -> list[int]:

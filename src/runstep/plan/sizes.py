@@ -1,22 +1,54 @@
 """How large the values of a plan are: from the static shapes, and from those of the values that are fed.
 
 A shape that the graph leaves open is worked out by the op's own shape rule, once the shapes of the feeds are known.
-What even that leaves open (the output of Where, of a queue) counts as nothing.
+Where the rule asks for the value of an input (the sizes of a Fill), that is computed, if a few small steps make it of
+shapes and constants. A loop variable has the shape that it starts with, if a turn leaves it at that. What even that
+leaves open (the output of Where, of a queue) counts as nothing, until a step knows it; see `plan.watch`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from runstep.graph import shapes
 from runstep.graph.shapes import RawShape
-from runstep.plan.node import OpView, PlanNode, Ref, root
+from runstep.plan.node import EXITS, MERGES, NEXTS, PASS, OpView, PlanNode, Ref, root
 
 _TEXT = 64
 """Bytes that a string is taken for."""
 
 _NOTHING = frozenset(("resource", "variant"))
+
+Seen = Mapping[PlanNode, Sequence[RawShape]]
+"""The shapes of the outputs of nodes that have run."""
+
+_FEW = 64
+"""Elements up to which a value is worth computing beforehand."""
+
+_OF_SHAPES = frozenset("Shape ShapeN Size Rank _Sizes _Count".split())
+"""What these make depends on no values."""
+
+_COMPUTED = _OF_SHAPES | frozenset(
+    "Add AddV2 Sub Mul FloorDiv Div TruncateDiv FloorMod Mod TruncateMod Maximum Minimum Neg Abs Square Prod Sum Max "
+    "Min All Any Cast RealDiv Ceil Floor Reshape ExpandDims Squeeze Slice StridedSlice Pack Concat ConcatV2 Gather "
+    "GatherV2 Split SplitV Unpack ReverseV2 Equal NotEqual Less LessEqual Greater GreaterEqual LogicalAnd LogicalOr "
+    "LogicalNot Select SelectV2 BroadcastArgs".split()
+)
+"""Ops that sizes are made by, and that make no more than a few elements of a few."""
+
+_BOUNDED = frozenset(
+    "Unique UniqueV2 UniqueWithCounts UniqueWithCountsV2 Where ListDiff Slice StridedSlice DynamicPartition".split()
+)
+"""What these make has no size that the number of elements of the first input doesn't bound."""
+
+_DEEP = 40
+"""Nodes that a value is computed by one after the other, at most."""
+
+_ROUNDS = 3
+"""How often the shapes of loop variables are looked at again."""
 
 
 class Kind:
@@ -44,18 +76,37 @@ class Sizes:
     Args:
       nodes: producers first.
       feeds: for each feed its shape, as far as it is known.
+      seen: what a step has found out about the rest.
+      beyond: looks beyond what is open: takes each such size for what bounds it, or for 1.
+
+    Attributes:
+      sources: the nodes that make something of open size, or with `beyond`, those that would if all before were known.
+        bounded: those of them whose results were taken for what bounds them.
     """
 
-    def __init__(self, nodes: Iterable[PlanNode], feeds: Sequence[RawShape]) -> None:
+    def __init__(
+        self, nodes: Iterable[PlanNode], feeds: Sequence[RawShape], seen: Seen | None = None, beyond: bool = False
+    ) -> None:
         self._feeds = feeds
-        self.kinds: dict[PlanNode, Kind] = {}
-        self._bytes: dict[Ref, int] = {}  # of what has no kind: structure, constants
-        self._alike: dict[Any, Kind] = {}
-        self.complete = True
-        """Whether every size is known."""
-        for node in nodes:
-            if node.op is not None and node.known is None:
+        self._seen = seen or {}
+        self._beyond = beyond
+        self._changing: set[PlanNode] = set()
+        nodes = [node for node in nodes if node.op is not None and node.known is None]
+        for last in range(_ROUNDS + 1):
+            self.kinds: dict[PlanNode, Kind] = {}
+            self.sources: list[PlanNode] = []
+            self.bounded: set[PlanNode] = set()
+            self._bytes: dict[Ref, int] = {}  # of what has no kind: structure, constants
+            self._alike: dict[Any, Kind] = {}
+            self._merges: dict[PlanNode, RawShape] = {}
+            self._assumed: dict[PlanNode, RawShape] = {}
+            self._values: dict[Ref, Any] = {}
+            for node in nodes:
                 self._add(node)
+            wrong = [merge for merge, raw in self._assumed.items() if not self._stays(merge, raw)]
+            if not wrong:
+                break
+            self._changing.update(wrong if last < _ROUNDS - 1 else self._assumed)
 
     def shape(self, ref: Ref) -> RawShape:
         """The shape of an output, as far as it is known."""
@@ -67,7 +118,71 @@ class Sizes:
             return tuple(node.known[index].shape)
         if node.feed >= 0:
             return self._feeds[node.feed] if node.feed < len(self._feeds) else None
-        return None if node.op is None else node.op.outputs[index].raw_shape
+        raw = None if node.op is None else node.op.outputs[index].raw_shape
+        if index == 0 and (raw is None or None in raw):
+            if node.type in MERGES:
+                if node not in self._merges:
+                    self._merges[node] = self._merged_shape(node, raw)
+                return self._merges[node]
+            if node.type in EXITS:
+                return self.shape(root(node.inputs[0]))
+        return raw
+
+    def _merged_shape(self, node: PlanNode, raw: RawShape) -> RawShape:
+        """Of a loop variable the shape that it starts with; else what all branches have in common."""
+        if node in self._changing:
+            return raw
+        found = [self.shape(root(ref)) for ref in node.inputs if ref[0].type not in NEXTS]
+        if len(found) < len(node.inputs):
+            if len(found) == 1 and shapes.num_elements(found[0]) is not None:
+                self._assumed[node] = found[0]
+                return found[0]
+            return raw
+        known = [shape for shape in found if shape is not None]
+        if len(known) < len(found) or len({len(shape) for shape in known}) > 1:
+            return raw
+        return tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*known, strict=True))
+
+    def _stays(self, merge: PlanNode, raw: RawShape) -> bool:
+        """Whether a loop variable has this shape after a turn, too."""
+        return all(self.shape(root(ref)) == raw for ref in merge.inputs if ref[0].type in NEXTS)
+
+    def value(self, ref: Ref, deep: int = _DEEP) -> Any:
+        """The value of an output of a few elements that shapes and constants make; None of others."""
+        node, index = ref
+        if node.known is not None:
+            return node.known[index]
+        if node.type not in _COMPUTED or node.feed >= 0 or not deep:
+            return None
+        if ref not in self._values:
+            made = self._computed(node, deep - 1)
+            for place, value in enumerate(made):
+                self._values[node, place] = value
+            self._values.setdefault(ref, None)
+        return self._values[ref]
+
+    def _computed(self, node: PlanNode, deep: int) -> Sequence[Any]:
+        if node.kernel is None or node.kernel is PASS or node.uses_step or node.is_async:
+            return ()
+        inputs = []
+        for ref in (root(ref) for ref in node.inputs):
+            if node.type in _OF_SHAPES:
+                raw: Any = self.shape(ref)
+                if shapes.num_elements(raw) is None:
+                    return ()
+                inputs.append(np.broadcast_to(np.zeros((), np.bool_), raw))
+            else:
+                value = self.value(ref, deep)
+                if value is None:
+                    return ()
+                inputs.append(value if np.ndim(value) else value[()])
+        try:
+            with np.errstate(all="ignore"):
+                made = node.kernel(*inputs)
+        except Exception:  # the run will report it, with the node
+            return ()
+        made = made if type(made) in (tuple, list) else (made,)
+        return [np.asarray(value) if np.size(value) <= _FEW else None for value in made]
 
     def count(self, ref: Ref) -> int:
         """How many elements an output has; 0 when that is not known."""
@@ -119,18 +234,32 @@ class Sizes:
             found = [_like(raw, inputs) for raw in found]
         if node.type == "Reshape":
             found, is_shared = [self._reshaped(node, raw) for raw in found], False
-        for raw, tensor in zip(found, op.outputs, strict=True):
+        found = list(found)
+        for index, (raw, tensor) in enumerate(zip(found, op.outputs, strict=True)):
             if shapes.num_elements(raw) is None and tensor.dtype.name not in _NOTHING:
-                self.complete = False
+                found[index], is_shared = self._open(node, index, raw), False
         return found, is_shared
 
-    @staticmethod
+    def _open(self, node: PlanNode, index: int, raw: RawShape) -> RawShape:
+        """The shape of an output whose size nobody knows yet."""
+        seen = self._seen.get(node)
+        if seen is not None and index < len(seen):
+            return seen[index]
+        if self.sources[-1:] != [node]:
+            self.sources.append(node)
+        if not self._beyond or raw is None:
+            return raw
+        most = shapes.num_elements(self.shape(root(node.inputs[0]))) if node.type in _BOUNDED else None
+        if most is not None:
+            self.bounded.add(node)
+        return tuple((1 if most is None else most) if size is None else size for size in raw)
+
     def _by_rule(
-        node: PlanNode, inputs: Sequence[RawShape], known: Sequence[RawShape]
+        self, node: PlanNode, inputs: Sequence[RawShape], known: Sequence[RawShape]
     ) -> tuple[Sequence[RawShape], bool]:
         """As `_worked_out`, by the op's own rule."""
         op: Any = node.op
-        seen = _Seen(node, inputs)
+        seen = _Seen(node, inputs, lambda place: self.value(root(node.inputs[place])))
         try:
             found = [_merged(a, b) for a, b in zip(known, op.op_def.shape(seen), strict=True)]
         except Exception:  # the rule looks at what only the graph has, or the run will tell
@@ -199,10 +328,10 @@ class _Seen:
     `looked`: whether the rule has asked for more than shapes, types and attributes.
     """
 
-    def __init__(self, node: PlanNode, inputs: Sequence[RawShape]) -> None:
+    def __init__(self, node: PlanNode, inputs: Sequence[RawShape], ask: Callable[[int], Any]) -> None:
         op: Any = node.op
         self._op = op
-        self._node = node
+        self._ask = ask
         self.looked = False
         self.type, self.attrs, self.op_def, self.outputs = op.type, node.attrs, op.op_def, op.outputs
         # Where a rewrite joined what went before to the node, its input is another than the operation's.
@@ -217,10 +346,31 @@ class _Seen:
 
     def constant(self, index: int) -> Any:
         self.looked = True
-        found = self._node.constant(index)
+        found = self._ask(index)
         return self._op.constant(index) if found is None else found
 
     def constant_shape(self, index: int) -> RawShape:
         self.looked = True
         found: RawShape = self._op.constant_shape(index)
-        return found
+        if shapes.num_elements(found) is not None:
+            return found
+        value = self._ask(index)
+        if value is None or np.ndim(value) != 1:
+            return found
+        return tuple(None if size < 0 else int(size) for size in value)
+
+
+def shapes_of_call(node: PlanNode, inputs: Sequence[Any]) -> list[RawShape] | None:
+    """The shapes of what a kernel will return for these inputs, by the op's shape rule; None where it doesn't say."""
+    op: Any = node.op
+    if op.op_def is None or op.op_def.shape is None or len(node.inputs) != len(op.inputs):
+        return None
+
+    def ask(place: int) -> Any:
+        return inputs[place] if np.size(inputs[place]) <= _FEW else None
+
+    seen = _Seen(node, [np.shape(x) for x in inputs], ask)
+    try:
+        return [_merged(t.raw_shape, raw) for t, raw in zip(op.outputs, op.op_def.shape(seen), strict=True)]
+    except Exception:  # the kernel will say what is wrong
+        return None

@@ -8,12 +8,12 @@ from runstep.graph.shapes import RawShape
 from runstep.kernels import blas
 from runstep.plan.cost import HEAVY, flops_of, item_cost, may_take_any_time
 from runstep.plan.device import PlanDevice
-from runstep.plan.estimate import PAUSE, Estimate, Need, is_small
+from runstep.plan.estimate import PAUSE, Need, is_small
 from runstep.plan.frames import Item
 from runstep.plan.lanes import Label, lanes, makespan, may_be_lanes
 from runstep.plan.memory import Reads, bound, effects, project, reordered
 from runstep.plan.node import PlanNode, Ref
-from runstep.plan.sizes import Sizes
+from runstep.plan.sizes import Seen, Sizes
 from runstep.plan.tasks import Task
 
 Predecessors = Callable[[], Mapping[Item, Set[Item]]]
@@ -25,13 +25,18 @@ class Scales:
 
     Args:
       items: in the order in which they run. feeds: for each feed its shape, as far as it is known.
-      reads: the roots that an item reads.
+      reads: the roots that an item reads. seen: the shapes that a step has found out.
     """
 
     def __init__(
-        self, items: Sequence[Item], nodes: Sequence[PlanNode], feeds: Sequence[RawShape], reads: Reads
+        self,
+        items: Sequence[Item],
+        nodes: Sequence[PlanNode],
+        feeds: Sequence[RawShape],
+        reads: Reads,
+        seen: Seen | None = None,
     ) -> None:
-        self.sizes = Sizes(nodes, feeds)
+        self.sizes = Sizes(nodes, feeds, seen)
         self._reads = reads
         self._costs = {item: item_cost(item, self.sizes) for item in items}
         self.endless = may_take_any_time(items)
@@ -132,5 +137,6 @@ class Scales:
         together = makespan([task.before for task in tasks], [task.cost for task in tasks], threads)
         return together < alone - max(HEAVY, alone / 10)
 
-    def estimate(self, needs: tuple[Need, ...], fed: int, limits: tuple[int | None, ...]) -> Estimate:
-        return Estimate(sum(self._costs.values()), self.endless, needs, fed, limits)
+    def time(self) -> float:
+        """Microseconds of it all."""
+        return sum(self._costs.values())

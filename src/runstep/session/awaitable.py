@@ -184,7 +184,7 @@ async def _suspended(
     engine: LocalEngine, plan: Plan, values: Sequence[Any], context: StepContext, limit: float | None
 ) -> Any:
     """Runs a plan that may wait: in place as far as it goes, if that is not far; then by the device actors."""
-    memory = engine.admission(plan, context) if plan.estimate.needs else None
+    memory = engine.admission(plan, context) if plan.estimate.needs or plan.estimate.is_open else None
     step = Step(plan, context, None if memory is None else memory.slack)
     fed: dict[int, Any] | None = dict(enumerate(values))
     parked: Any = {}

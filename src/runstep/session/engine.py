@@ -35,7 +35,6 @@ from runstep.kernels.blas import set_threads
 from runstep.observe.waits import add_waits
 from runstep.plan.compile import Compiler, Plan
 from runstep.plan.fold import NO_REWRITES, Rewrites
-from runstep.session.exhausted import refusal
 from runstep.session.failure import StepTimeout, WaitsForItself
 from runstep.session.machine import close_own, limits, pools
 from runstep.session.metadata import placed_nodes
@@ -190,7 +189,7 @@ class LocalEngine:
         try:
             if timeout is not None:
                 alarm = self.alarm(context, timeout)
-            if plan.estimate.needs:
+            if plan.estimate.needs or (plan.estimate.is_open and plan.may_wait):
                 memory = self.admission(plan, context)
                 memory.enter()
             if context.cancelled:
@@ -228,6 +227,8 @@ class LocalEngine:
     def leave(self, context: StepContext) -> None:
         """Says that this thread is out of the step."""
         self._active.pop(context, None)
+        if context.growth is not None:
+            context.growth.close()
         if self.closed:
             with self._idle:
                 self._idle.notify_all()
@@ -251,7 +252,7 @@ class LocalEngine:
 
     def admission(self, plan: Plan, context: StepContext) -> Admission:
         """What claims the memory that a step of this plan takes."""
-        return Admission(plan, context, refusal, self.inbox)
+        return Admission(plan, context)
 
     def _run_tasks(self, plan: Plan, values: Sequence[Any], context: StepContext, memory: Admission | None) -> Any:
         step = Step(plan, context, None if memory is None else memory.slack)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from runstep import errors
 from runstep.graph import shapes
+from runstep.graph.shapes import RawShape
 from runstep.kernels.shared import type_text
 from runstep.memory import MemoryStatistics, readable
 from runstep.plan.estimate import Need
@@ -25,9 +25,9 @@ def refusal(need: Need, size: int, statistics: MemoryStatistics) -> errors.OpErr
     op = None if node is None else node.op
     text = "OOM when allocating tensors"
     if op is not None and op.outputs:
-        made = [ref for ref, _ in projection.live if ref[0] is node]
-        tensor = op.outputs[made[0][1] if made else 0]
-        text = f"OOM when allocating tensor with {_tensor(tensor, made[0] if made else None, projection.live)}"
+        made = [(index, raw) for (other, index), _, raw in projection.live if other is node]
+        index, raw = made[0] if made else (0, op.outputs[0].raw_shape)
+        text = f"OOM when allocating tensor with shape{shapes.text(raw)} and type {type_text(op.outputs[index].dtype)}"
     error = errors.ResourceExhaustedError(
         None,
         op,
@@ -35,7 +35,9 @@ def refusal(need: Need, size: int, statistics: MemoryStatistics) -> errors.OpErr
         f"{readable(statistics.limit)}, of which {readable(statistics.in_use)} are in use (peak "
         f"{readable(statistics.peak)}). Raise it with Session(memory_limit=...), feed less at once, or fetch less.",
     )
-    rows = [f"  {nbytes:>14,} bytes  {_name(ref)} ({_why(ref, node)})" for ref, nbytes in projection.live[:_SHOWN]]
+    rows = [
+        f"  {nbytes:>14,} bytes  {_name(ref, raw)} ({_why(ref, node)})" for ref, nbytes, raw in projection.live[:_SHOWN]
+    ]
     if rows:
         more = len(projection.live) - _SHOWN
         error.add_note("\n".join(["Largest live tensors of the step:", *rows, *([f"  and {more} more"] * (more > 0))]))
@@ -46,18 +48,10 @@ def refusal(need: Need, size: int, statistics: MemoryStatistics) -> errors.OpErr
     return error
 
 
-def _tensor(tensor: Any, ref: Ref | None, live: Sequence[tuple[Ref, int]]) -> str:
-    raw = tensor.raw_shape
-    if shapes.num_elements(raw) is None and ref is not None:
-        nbytes = next(size for other, size in live if other == ref)
-        return f"shape{shapes.text(raw)} ({readable(nbytes)}) and type {type_text(tensor.dtype)}"
-    return f"shape{shapes.text(raw)} and type {type_text(tensor.dtype)}"
-
-
-def _name(ref: Ref) -> str:
+def _name(ref: Ref, raw: RawShape) -> str:
     node, index = ref
     tensor = node.op.outputs[index]  # type: ignore[union-attr]
-    return f"{tensor.name} {tensor.dtype.name}{shapes.text(tensor.raw_shape)}"
+    return f"{tensor.name} {tensor.dtype.name}{shapes.text(raw)}"
 
 
 def _why(ref: Ref, at: Any) -> str:

@@ -1,0 +1,193 @@
+"""What only the run of a plan can tell about its memory: nodes whose results are as large as values say.
+
+Where, a dequeue, a Fill of fed sizes: each of these nodes is given a kernel that tells the step how large its result
+is when it is there, or where its inputs tell, before it is made. All that follows from that is projected as before the
+step (`Projections`), and what is missing is claimed (`runstep.actors.growth`). Nodes in loops and in functions are not
+looked at; what leaves the loop is. Plans whose sizes follow from what is fed have no such node, and pay nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from runstep.graph.shapes import RawShape, num_elements
+from runstep.plan.device import PlanDevice
+from runstep.plan.estimate import Need, is_small
+from runstep.plan.node import PASS, PlanNode
+from runstep.plan.sizes import Seen, Sizes, item_size, shapes_of_call
+from runstep.plan.stacks import POP, PUSH
+
+Project = Callable[[Seen], tuple[Need, ...]]
+"""What the plan takes if such nodes make results of these shapes."""
+
+_SPACING = 1.25
+"""What takes up to so many times less than something that was projected is taken for that."""
+
+_REMEMBERED = 64
+
+
+def least_of(device: PlanDevice) -> int:
+    """Bytes of a result that is worth telling: more may follow from it."""
+    return max(device.memory_limit >> 18, 256)
+
+
+class Projections:
+    """What one plan takes, by what its steps have found out.
+
+    Attributes:
+      before: what it claims before it runs.
+    """
+
+    def __init__(self) -> None:
+        self.before: tuple[Need, ...] = ()
+        self._project: Project | None = None
+        self._lock = threading.Lock()
+        self._found: dict[frozenset[PlanNode], list[tuple[int, tuple[Need, ...]]]] = {}
+
+    def of_plan(self, before: tuple[Need, ...], project: Project) -> None:
+        self.before, self._project = before, project
+
+    def needs(self, seen: Seen, exact: bool = False) -> tuple[Need, ...]:
+        """What it takes of each device; unless `exact`, maybe a fifth too much."""
+        if self._project is None:
+            return ()
+        if exact:
+            return self._project(seen)
+        size = sum(
+            (num_elements(shape) or 0) * item_size(dtype)
+            for node, found in seen.items()
+            for shape, dtype in zip(found, node.output_types, strict=False)
+        )
+        nodes = frozenset(seen)
+        with self._lock:
+            for there, needs in self._found.get(nodes, ()):
+                if size <= there <= size * _SPACING:
+                    return needs
+            needs = self._project(seen)
+            known = self._found.setdefault(nodes, [])
+            known.append((size, needs))
+            del known[:-_REMEMBERED]
+        return needs
+
+
+def watch(nodes: Sequence[PlanNode], feeds: Sequence[RawShape]) -> Projections | None:
+    """Has the nodes told that make results of open size, for feeds of these shapes; None if none is worth it."""
+    found = None
+    sizes = Sizes(nodes, feeds, beyond=True)
+    if sizes.bounded.issuperset(sizes.sources):  # all that there could be may be little
+        total = sum(sizes.nbytes((node, i)) for node in nodes for i in range(len(node.op.outputs)))  # type: ignore[union-attr]
+        if all(is_small(node.where, 2 * total) for node in sizes.sources if node.where is not None):
+            return None
+    mine = set(nodes)  # not what regions are made of
+    for node in sizes.sources:
+        if node not in mine or node.frame is not None or node.kernel in (None, PASS, PUSH, POP) or type(node.kernel) is np.ufunc:
+            continue
+        found = found or Projections()
+        _tell(node, found)
+    return found
+
+
+def may_grow(nodes: Sequence[PlanNode]) -> bool:
+    """Whether a plan that looks tiny has anything in it that may be large all the same."""
+    for node in nodes:
+        if node.type in _LARGE:
+            for tensor in node.op.outputs:  # type: ignore[union-attr]
+                raw = tensor.raw_shape
+                if raw is None or None in raw:
+                    return True
+    return False
+
+
+def _tell(node: PlanNode, projections: Projections) -> None:
+    """Puts a kernel in place of a node's own that tells what it makes."""
+    kernel: Any = node.kernel
+    device: Any = node.where
+    least, bound = least_of(device), _BOUNDS.get(node.type)
+    if not node.uses_step:
+        plain = kernel
+
+        def kernel(step: Any, *inputs: Any) -> Any:
+            return plain(*inputs)
+
+    def tell(step: Any, shapes: Sequence[RawShape]) -> None:
+        growth = step.growth
+        if growth is None:
+            growth = step.growth = device.growth(projections)
+        growth.see(step, node, shapes)
+
+    def look(step: Any, made: Any) -> None:
+        if type(made) is np.ndarray:
+            if made.nbytes >= least:
+                tell(step, [made.shape])
+        elif type(made) in (tuple, list):
+            size = 0
+            for value in made:
+                size += getattr(value, "nbytes", 0)
+            if size >= least:
+                tell(step, [np.shape(value) for value in made])
+
+    async def waits(step: Any, *inputs: Any) -> Any:
+        made = await kernel(step, *inputs)
+        look(step, made)
+        return made
+
+    def computes(step: Any, *inputs: Any) -> Any:
+        if bound is not None and bound(*inputs) * item >= least:
+            shapes = shapes_of_call(node, inputs)
+            if shapes is not None and None not in (shapes[0] or (None,)):
+                tell(step, shapes)
+        made = kernel(step, *inputs)
+        look(step, made)
+        return made
+
+    item = item_size(node.output_types[0]) if node.output_types else 0
+    node.kernel = waits if node.is_async else computes
+    node.uses_step = True
+
+
+# --- how many elements come out, from what goes in: cheap, rather too many --------------------------------------------
+
+
+def _product(dims: Any) -> int:
+    return max(math.prod(dims.tolist()) if np.ndim(dims) else int(dims), 0)
+
+
+def _range(start: Any, limit: Any, delta: Any) -> float:
+    return abs((float(limit) - float(start)) / float(delta)) if delta else 0
+
+
+def _padded(x: Any, paddings: Any, *rest: Any) -> int:
+    return math.prod(size + int(sum(more)) for size, more in zip(np.shape(x), paddings.tolist(), strict=False))
+
+
+_BOUNDS: dict[str, Callable[..., float]] = {
+    **dict.fromkeys(
+        "Fill Empty RandomUniform RandomStandardNormal TruncatedNormal RandomUniformInt StatelessRandomUniform "
+        "StatelessRandomNormal StatelessTruncatedNormal StatelessRandomUniformV2 StatelessRandomNormalV2 "
+        "StatelessTruncatedNormalV2".split(),
+        lambda dims, *rest: _product(dims),
+    ),
+    **dict.fromkeys("BroadcastTo SparseToDense".split(), lambda x, dims, *rest: _product(dims)),
+    **dict.fromkeys("ScatterNd LinSpace".split(), lambda a, b, dims: _product(dims)),
+    **dict.fromkeys("Tile OneHot".split(), lambda x, times, *rest: np.size(x) * _product(times)),
+    **dict.fromkeys("Pad PadV2 MirrorPad".split(), _padded),
+    **dict.fromkeys(
+        "ResizeBilinear ResizeNearestNeighbor ResizeBicubic ResizeArea".split(),
+        lambda x, dims: x.size // max(math.prod(x.shape[1:3]), 1) * _product(dims),
+    ),
+    "Range": _range,
+}
+
+_LARGE = frozenset(_BOUNDS) | frozenset(
+    "QueueDequeueV2 QueueDequeueManyV2 QueueDequeueUpToV2 Unstage StagePeek MapUnstage MapPeek BarrierTakeMany "
+    "IteratorGetNext IteratorGetNextSync PyFunc PyFuncStateless EagerPyFunc DecodeRaw DecodeJpeg DecodePng DecodeBmp "
+    "DecodeGif DecodeImage DecodeWav DecodeCSV ParseExample ParseExampleV2 ParseTensor RestoreV2 Restore "
+    "TensorArrayGatherV3 TensorArrayConcatV3 TensorListStack TensorListConcatV2 RandomGamma RandomPoissonV2 "
+    "Multinomial SequenceMask ResourceGather".split()
+)
+"""Ops that may make much out of little."""
