@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -200,7 +201,7 @@ def test_of_two_that_wait_for_each_other_the_last_is_refused(rs: Any) -> None:
     one, gate = two_stages(rs, n)
     other, second = two_stages(rs, n)
     with rs.Session(config=L0, memory_limit="10MiB") as session:
-        runs = [in_thread(lambda y=y: session.run(y, {n: 1 << 20})) for y in (one, other)]
+        runs = [in_thread(partial(session.run, y, {n: 1 << 20})) for y in (one, other)]
         assert gate.entered.acquire(timeout=30) and second.entered.acquire(timeout=30)
         assert memory(session).reserved >= 8 * MIB
         gate.open.release()

@@ -77,19 +77,24 @@ class Projections:
 
 def watch(nodes: Sequence[PlanNode], feeds: Sequence[RawShape]) -> Projections | None:
     """Has the nodes told that make results of open size, for feeds of these shapes; None if none is worth it."""
-    found = None
     sizes = Sizes(nodes, feeds, beyond=True)
     if sizes.bounded.issuperset(sizes.sources):  # all that there could be may be little
-        total = sum(sizes.nbytes((node, i)) for node in nodes for i in range(len(node.op.outputs)))  # type: ignore[union-attr]
+        total = 0
+        for node in nodes:
+            total += sum(sizes.nbytes((node, index)) for index in range(len(node.output_types)))
         if all(is_small(node.where, 2 * total) for node in sizes.sources if node.where is not None):
             return None
     mine = set(nodes)  # not what regions are made of
+    found = None
     for node in sizes.sources:
-        if node not in mine or node.frame is not None or node.kernel in (None, PASS, PUSH, POP) or type(node.kernel) is np.ufunc:
-            continue
-        found = found or Projections()
-        _tell(node, found)
+        if node in mine and node.frame is None and _is_told(node.kernel):
+            found = found or Projections()
+            _tell(node, found)
     return found
+
+
+def _is_told(kernel: Any) -> bool:
+    return kernel is not None and kernel not in (PASS, PUSH, POP) and type(kernel) is not np.ufunc
 
 
 def may_grow(nodes: Sequence[PlanNode]) -> bool:
