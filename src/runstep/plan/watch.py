@@ -142,7 +142,7 @@ def _tell(node: PlanNode, projections: Projections) -> None:
         return made
 
     def computes(step: Any, *inputs: Any) -> Any:
-        if bound is not None and bound(*inputs) * item >= least:
+        if bound is not None and _at_most(bound, inputs) * item >= least:
             shapes = shapes_of_call(node, inputs)
             if shapes is not None and None not in (shapes[0] or (None,)):
                 tell(step, shapes)
@@ -156,6 +156,13 @@ def _tell(node: PlanNode, projections: Projections) -> None:
 
 
 # --- how many elements come out, from what goes in: cheap, rather too many --------------------------------------------
+
+
+def _at_most(bound: Callable[..., float], inputs: Sequence[Any]) -> float:
+    try:
+        return bound(*inputs)
+    except (TypeError, ValueError, AttributeError, IndexError, OverflowError):  # the kernel refuses them
+        return 0
 
 
 def _product(dims: Any) -> int:
