@@ -110,4 +110,3 @@ class Admission:
         if claim.is_refused:
             del self._claims[need.device]
             raise refusal(need, need.claim, need.device.budget.statistics())
-

@@ -48,23 +48,35 @@ def mnist_mlp(tf: Any) -> Run:
     return _mlp(tf, (784, 256, 128, CLASSES), 64, tf.train.AdamOptimizer())
 
 
-def cnn(tf: Any) -> Run:
-    """A step of momentum: 28x28 images, conv 5x5x32, pool, conv 5x5x64, pool, dense 256, dense 10, batch 32."""
+def _convolutional(tf: Any, convolutions: tuple[tuple[int, int, str], ...], dense: tuple[int, ...]) -> Run:
+    """A step of momentum: 28x28 images, batch 32; convolutions 5x5 with a pooling after each, then dense layers."""
     x = tf.placeholder(tf.float32, [None, 28, 28, 1])
     labels = tf.placeholder(tf.int64, [None])
     y = x
-    for number, (inputs, outputs) in enumerate(((1, 32), (32, 64))):
-        y = tf.nn.conv2d(y, tf.Variable(_weights((5, 5, inputs, outputs), number)), [1, 1, 1, 1], "SAME")
+    for number, (inputs, outputs, padding) in enumerate(convolutions):
+        y = tf.nn.conv2d(y, tf.Variable(_weights((5, 5, inputs, outputs), number)), [1, 1, 1, 1], padding)
         y = tf.nn.relu(tf.nn.bias_add(y, tf.Variable(np.zeros(outputs, np.float32))))
         y = tf.nn.max_pool(y, [1, 2, 2, 1], [1, 2, 2, 1], "SAME")
-    y = tf.reshape(y, [-1, 7 * 7 * 64])
-    y = tf.nn.relu(tf.matmul(y, tf.Variable(_weights((7 * 7 * 64, 256), 2))))
-    y = tf.matmul(y, tf.Variable(_weights((256, CLASSES), 3)))
+    y = tf.reshape(y, [-1, dense[0]])
+    for number, (rows, columns) in enumerate(zip(dense, dense[1:], strict=False)):
+        if number:
+            y = tf.nn.relu(y)
+        y = tf.matmul(y, tf.Variable(_weights((rows, columns), 2 + number)))
     loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=y))
     step = tf.train.MomentumOptimizer(0.01, 0.9).minimize(loss)
     rng = np.random.default_rng(0)
-    feeds = {x: rng.normal(size=(32, 28, 28, 1)).astype(np.float32), labels: rng.integers(0, CLASSES, 32)}
+    feeds = {x: rng.normal(size=(32, 28, 28, 1)).astype(np.float32), labels: rng.integers(0, dense[-1], 32)}
     return _started(tf, [step, loss], feeds)
+
+
+def lenet(tf: Any) -> Run:
+    """LeNet-5: 6 and 16 channels, dense 120, 84, 10."""
+    return _convolutional(tf, ((1, 6, "SAME"), (6, 16, "VALID")), (5 * 5 * 16, 120, 84, CLASSES))
+
+
+def cnn(tf: Any) -> Run:
+    """32 and 64 channels, dense 256, 10."""
+    return _convolutional(tf, ((1, 32, "SAME"), (32, 64, "SAME")), (7 * 7 * 64, 256, CLASSES))
 
 
 def rnn(tf: Any) -> Run:
@@ -103,6 +115,7 @@ PROGRAMS: dict[str, Callable[[Any], Run]] = {
     "assign_add": assign,
     "MLP step, small": small_mlp,
     "MLP step, MNIST size": mnist_mlp,
+    "LeNet step": lenet,
     "CNN step": cnn,
     "RNN step, 50 turns": rnn,
     "embedding step": embedding,

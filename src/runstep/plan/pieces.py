@@ -87,9 +87,7 @@ def _leaving(results: Sequence[tuple[Ref, str, Guard]], scales: Scales | None) -
     return {root(ref) for ref, _, _ in results}, copied
 
 
-def needs_of(
-    parts: Parts, results: Sequence[tuple[Ref, str, Guard]], scales: Scales, threads: int
-) -> tuple[Need, ...]:
+def needs_of(parts: Parts, results: Sequence[tuple[Ref, str, Guard]], scales: Scales, threads: int) -> tuple[Need, ...]:
     """The memory that a plan takes which is cut already, for other sizes."""
     kept, copied = _leaving(results, scales)
     if len(parts.tasks) > 1 or parts.collect is not None:
