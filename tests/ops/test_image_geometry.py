@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from runstep.testing import case, check, of, real
 IMAGES = real(2, 5, 4, 3)
 SCALES = (((1.4, 2.0), (0.0, 0.0)), ((0.6, 0.3), (0.0, 0.0)), ((1.0, 0.8), (1.5, -2.0)))
 FILTERS = ("lanczos1", "lanczos3", "lanczos5", "gaussian", "box", "triangle", "keyscubic", "mitchellcubic")
+floats = functools.partial(of, dtype="float32")
 LOOSE: Any = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2, "float64": 1e-4}
 NEAR: Any = [
     [1, 0, 0, 0, 1, 0, 0, 0],
@@ -24,10 +26,6 @@ FAR: Any = [
     [2.5, 0.4, -9.3, -0.6, 3.1, 4.2, 0.01, -0.02],
     [1.0, 0.5, -20.1, 0.3, 1.1, 17.4, 0.0, 0.0],
 ]
-
-
-def floats(value: Any) -> Any:
-    return of(np.array(value, np.float32))
 
 
 CASES = [

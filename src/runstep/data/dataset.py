@@ -464,7 +464,9 @@ class Dataset:
         elements = structure.pack(
             self._structure,
             [
-                a if isinstance(a, DatasetLeaf) else TensorLeaf(a.dtype, _common(a.shape, b.shape))
+                a
+                if isinstance(a, DatasetLeaf)
+                else TensorLeaf(a.dtype, a.shape.most_specific_compatible_shape(b.shape))
                 for a, b in builtins.zip(ours, others, strict=True)
             ],
         )
@@ -574,13 +576,6 @@ def _plain(shape: Any) -> Any:
     if isinstance(shape, TensorShape):
         return shape
     return [None if size is not None and size == -1 else size for size in shape]
-
-
-def _common(a: TensorShape, b: TensorShape) -> TensorShape:
-    """What is true of both shapes."""
-    if a.ndims is None or a.ndims != b.ndims:
-        return TensorShape(None)
-    return TensorShape([x if x == y else None for x, y in builtins.zip(a.as_list(), b.as_list(), strict=True)])
 
 
 def _deterministic(value: bool | None) -> str:

@@ -24,7 +24,7 @@ from runstep.graph.convert import constant, convert_to_tensor
 from runstep.graph.functions import Function, FunctionGraph, add_arguments, call, define, function_named, unused_name
 from runstep.graph.graph import Graph, get_default_graph
 from runstep.graph.operation import Operation
-from runstep.graph.shapes import RawShape
+from runstep.graph.shapes import RawShape, common
 from runstep.graph.tensor import Tensor
 from runstep.ops.handles import HandleData
 
@@ -270,7 +270,7 @@ def _branched(op: Operation, names: Sequence[NameAttrs], functions: Any, grads: 
     made = apply(kind if stateful else f"Stateless{kind}", op.inputs[0], inputs, Tout=dtypes_out, **functions(backward))
     made = list(made) if isinstance(made, list | tuple) else []
     for tensor, *insides in zip(made, *backs, strict=True):
-        tensor.raw_shape = _common([inside.raw_shape for inside in insides])
+        tensor.raw_shape = common([inside.raw_shape for inside in insides])
         tensor._handle_data = insides[0]._handle_data
     flat = iter(made)
     return [None, *(_taken(flat, count) for count in parts)]
@@ -288,14 +288,6 @@ def _alike(splits: Sequence[Split]) -> tuple[list[list[Tensor]], list[int]]:
         for result, tensors in zip(results, found, strict=True):
             result += tensors
     return results, parts
-
-
-def _common(shapes: Sequence[RawShape]) -> RawShape:
-    """The shape that all of these have; None for a size or a rank that they differ in."""
-    first = shapes[0]
-    if any(raw is None or first is None or len(raw) != len(first) for raw in shapes):
-        return None
-    return tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*shapes, strict=True))
 
 
 # ---------------------------------------------------------------------- loops
@@ -438,7 +430,7 @@ class _Loop:
             test.outputs = [apply("Greater", arguments[0], 0)]
         condition = define(library, test, unused_name(library, test.name))
         stateful = function_named(library, turn_back.name).definition.signature.is_stateful
-        shapes = [_common([t.raw_shape, inside.raw_shape]) for t, inside in zip(values, body.outputs, strict=True)]
+        shapes = [common([t.raw_shape, inside.raw_shape]) for t, inside in zip(values, body.outputs, strict=True)]
         ends = apply(
             "While" if stateful else "StatelessWhile",
             values,

@@ -8,7 +8,7 @@ see only raw shapes and raise ValueError with the phrases of TensorFlow's shape 
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias, overload
 
 RawShape: TypeAlias = tuple[int | None, ...] | None
@@ -147,6 +147,14 @@ def merge(a: RawShape, b: RawShape) -> RawShape:
             )
         merged.append(y if x is None else x)
     return tuple(merged)
+
+
+def common(raws: Sequence[RawShape]) -> RawShape:
+    """The narrowest shape that all of these are cases of: None for a size, or a rank, that they differ in."""
+    first = raws[0]
+    if any(raw is None or first is None or len(raw) != len(first) for raw in raws):
+        return None
+    return tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*raws, strict=True))
 
 
 def broadcast(a: RawShape, b: RawShape) -> RawShape:
@@ -499,10 +507,7 @@ class TensorShape:
 
     def most_specific_compatible_shape(self, other: Any) -> TensorShape:
         """The narrowest shape that both are cases of: sizes that differ become unknown."""
-        raw = as_raw(other)
-        if self.raw is None or raw is None or len(self.raw) != len(raw):
-            return unknown_shape()
-        return TensorShape.from_raw(tuple([x if x == y else None for x, y in zip(self.raw, raw, strict=True)]))
+        return TensorShape.from_raw(common([self.raw, as_raw(other)]))
 
     def most_specific_common_supertype(self, others: Iterable[TensorShape]) -> TensorShape:
         """The narrowest shape that this one and all of `others` are cases of."""

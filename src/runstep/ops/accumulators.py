@@ -219,7 +219,7 @@ class SparseConditionalAccumulator(ConditionalAccumulatorBase):
 
     def _beside(self, made: Operation) -> Operation:
         """Puts the node itself, and not its constants, on the accumulator's device."""
-        made.attrs["_class"] = (f"loc:@{self._name}".encode(),)
+        made.attrs = {**made.attrs, "_class": (f"loc:@{self._name}".encode(),)}  # others may share its attributes
         made.device = self._accumulator_ref.op.device or made.device
         return made
 

@@ -13,7 +13,7 @@ from runstep.graph.constant_value import constant_value
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import get_default_graph, name_scope
 from runstep.graph.operation import Operation
-from runstep.graph.shapes import Dimension, TensorShape
+from runstep.graph.shapes import Dimension, TensorShape, common
 from runstep.graph.tensor import Tensor
 from runstep.ops.indexing import gather
 from runstep.ops.joining import stack
@@ -138,7 +138,7 @@ class QueueBase:
         if not all(queue.names == first.names for queue in queues[1:]):
             raise TypeError("Queues do not have matching component names.")
         shapes = [
-            TensorShape.from_raw(_common([shape.raw for shape in component]))
+            TensorShape.from_raw(common([shape.raw for shape in component]))
             for component in zip(*[queue.shapes for queue in queues], strict=True)
         ]
         chosen = gather(stack([queue.queue_ref for queue in queues]), index)
@@ -285,13 +285,6 @@ class QueueBase:
 def _check(shape: TensorShape, declared: TensorShape) -> None:
     if not shape.is_compatible_with(declared):
         raise ValueError(f"Shapes {shape} and {declared} are incompatible")
-
-
-def _common(raws: list[Any]) -> Any:
-    """What all of these raw shapes are known to have in common."""
-    if any(raw is None or len(raw) != len(raws[0]) for raw in raws):
-        return None
-    return tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*raws, strict=True))
 
 
 class FIFOQueue(QueueBase):

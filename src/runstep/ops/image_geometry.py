@@ -6,29 +6,22 @@ from typing import Any
 
 from runstep.graph import shapes
 from runstep.ops.common import Shapes
+from runstep.ops.image_resize import like_original, resized, size_of
 from runstep.ops.registry import op
 
 _FILTER = ("kernel_type: string = 'lanczos3'", "antialias: bool = true")
 _PIXELS = "dtype: {uint8, int32, int64, float16, bfloat16, float32, float64}"
 
 
-def _sized(op: Any, index: int) -> Shapes:
+def _projected(op: Any) -> Shapes:
     image = shapes.with_rank(op.inputs[0].raw_shape, 4)
-    vector = shapes.with_rank(op.inputs[index].raw_shape, 1)
-    shapes.merge_size(vector[0], 2)
-    value = op.constant(index)
-    height, width = (None, None) if value is None else value.tolist()
-    return [(image[0], height, width, image[3])]
+    return [(image[0], *size_of(op, 2), image[3])]
 
 
 def _scaled(op: Any) -> Shapes:
     for tensor in op.inputs[2:]:
         shapes.merge_size(shapes.with_rank(tensor.raw_shape, 1)[0], 2)
-    return _sized(op, 1)
-
-
-def _like_original(op: Any) -> Shapes:
-    return [op.inputs[1].raw_shape]
+    return resized(op)
 
 
 op(
@@ -43,7 +36,7 @@ op(
     "grads: T, original_image: T, scale: float32, translation: float32 -> output: T",
     "T: {float32}",
     *_FILTER,
-    shape=_like_original,
+    shape=like_original,
 )
 op(
     "ImageProjectiveTransformV2",
@@ -51,7 +44,7 @@ op(
     _PIXELS,
     "interpolation: string",
     "fill_mode: string = 'CONSTANT'",
-    shape=lambda op: _sized(op, 2),
+    shape=_projected,
 )
 op(
     "ImageProjectiveTransformV3",
@@ -59,5 +52,5 @@ op(
     _PIXELS,
     "interpolation: string",
     "fill_mode: string = 'CONSTANT'",
-    shape=lambda op: _sized(op, 2),
+    shape=_projected,
 )

@@ -10,7 +10,7 @@ from runstep.ops.common import Shapes
 from runstep.ops.registry import op
 
 
-def _size(op: Any, index: int) -> tuple[int | None, int | None]:
+def size_of(op: Any, index: int) -> tuple[int | None, int | None]:
     """Height and width from a vector of two, unknown where it isn't constant."""
     vector = shapes.with_rank(op.inputs[index].raw_shape, 1)
     if vector[0] not in (None, 2):
@@ -24,9 +24,9 @@ def _size(op: Any, index: int) -> tuple[int | None, int | None]:
     return height, width
 
 
-def _resized(op: Any) -> Shapes:
+def resized(op: Any) -> Shapes:
     image = shapes.with_rank(op.inputs[0].raw_shape, 4)
-    return [(image[0], *_size(op, 1), image[3])]
+    return [(image[0], *size_of(op, 1), image[3])]
 
 
 def _resized_gradient(op: Any) -> Shapes:
@@ -35,7 +35,7 @@ def _resized_gradient(op: Any) -> Shapes:
     return [(gradient[0], *original[1:3], gradient[3])]
 
 
-def _like_original(op: Any) -> Shapes:
+def like_original(op: Any) -> Shapes:
     return [op.inputs[1].raw_shape]
 
 
@@ -51,7 +51,7 @@ def _boxes(op: Any, boxes: int, indices: int) -> int | None:
 def _cropped(op: Any) -> Shapes:
     image = shapes.with_rank(op.inputs[0].raw_shape, 4)
     count = _boxes(op, 1, 2)
-    return [(count, *_size(op, 3), image[3])]
+    return [(count, *size_of(op, 3), image[3])]
 
 
 def _cropped_image_gradient(op: Any) -> Shapes:
@@ -75,18 +75,18 @@ op(
     "T: {int8, uint8, int16, uint16, int32, int64, bfloat16, float16, float32, float64, bfloat16}",
     _ALIGN,
     _HALF,
-    shape=_resized,
+    shape=resized,
 )
-op("ResizeBicubic", "images: T, size: int32 -> resized_images: float32", _IMAGES, _ALIGN, _HALF, shape=_resized)
-op("ResizeArea", "images: T, size: int32 -> resized_images: float32", _IMAGES, _ALIGN, shape=_resized)
-op("ResizeNearestNeighbor", "images: T, size: int32 -> resized_images: T", _IMAGES, _ALIGN, _HALF, shape=_resized)
+op("ResizeBicubic", "images: T, size: int32 -> resized_images: float32", _IMAGES, _ALIGN, _HALF, shape=resized)
+op("ResizeArea", "images: T, size: int32 -> resized_images: float32", _IMAGES, _ALIGN, shape=resized)
+op("ResizeNearestNeighbor", "images: T, size: int32 -> resized_images: T", _IMAGES, _ALIGN, _HALF, shape=resized)
 op(
     "ResizeBilinearGrad",
     "grads: float32, original_image: T -> output: T",
     "T: {float32, bfloat16, float16, float64}",
     _ALIGN,
     _HALF,
-    shape=_like_original,
+    shape=like_original,
 )
 op(
     "ResizeBicubicGrad",
@@ -94,7 +94,7 @@ op(
     "T: {float32, float64}",
     _ALIGN,
     _HALF,
-    shape=_like_original,
+    shape=like_original,
 )
 op(
     "ResizeNearestNeighborGrad",
@@ -102,7 +102,7 @@ op(
     "T: {uint8, int8, int32, float16, float32, float64, bfloat16}",
     _ALIGN,
     _HALF,
-    shape=_resized,
+    shape=resized,
 )
 op(
     "CropAndResize",

@@ -7,10 +7,10 @@ from typing import Any
 
 from runstep.graph import nest
 from runstep.graph.apply import apply
-from runstep.graph.functions import FunctionGraph, define, unused_name
+from runstep.graph.functions import FunctionGraph, define, function_named, unused_name
 from runstep.graph.graph import Graph, get_default_graph, name_scope
 from runstep.graph.operation import Operation
-from runstep.graph.shapes import TensorShape
+from runstep.graph.shapes import common
 from runstep.graph.tensor import Tensor
 from runstep.graph.tracing import captured, packed, traced
 from runstep.ops.basic import identity
@@ -51,24 +51,26 @@ def switch_case(
             structures.append(structure)
         _check_alike(bodies, structures)
         inputs = _share_inputs(bodies)
-        shapes = [_common(outputs) for outputs in zip(*(body.outputs for body in bodies), strict=True)]
-        stateful = any(_is_stateful(body) for body in bodies)
+        outputs = zip(*(body.outputs for body in bodies), strict=True)
+        shapes = [common([output.raw_shape for output in alike]) for alike in outputs]
+        names = [define(graph, body, unused_name(graph, body.name)) for body in bodies]
+        stateful = any(function_named(graph, name.name).definition.signature.is_stateful for name in names)
         found = apply(
             "Case" if stateful else "StatelessCase",
             branch_index,
             inputs,
             Tout=[tensor.dtype for tensor in bodies[0].outputs],
-            branches=[define(graph, body, unused_name(graph, body.name)) for body in bodies],
-            output_shapes=[shape.raw for shape in shapes],
+            branches=names,
+            output_shapes=shapes,
             name=inside,
         )
-        outputs = [found] if isinstance(found, Tensor) else [] if isinstance(found, Operation) else list(found)
+        made = [found] if isinstance(found, Tensor) else [] if isinstance(found, Operation) else list(found)
         op = graph.get_operation_by_name(inside[:-1])
         op.attrs = {**op.attrs, "_lower_using_switch_merge": True}
         graph._unfetchable.add(op)
         results = []
-        for tensor, inner, shape in zip(outputs, bodies[0].outputs, shapes, strict=True):
-            tensor.raw_shape = shape.raw
+        for tensor, inner, shape in zip(made, bodies[0].outputs, shapes, strict=True):
+            tensor.raw_shape = shape
             tensor._handle_data = inner._handle_data
             results.append(identity(tensor))
         return packed(structures[0], results)
@@ -151,13 +153,3 @@ def _share_inputs(bodies: Sequence[FunctionGraph]) -> list[Tensor]:
     for body in bodies:
         body.inputs = [body.capture(tensor) for tensor in wanted]
     return wanted
-
-
-def _common(outputs: Sequence[Tensor]) -> TensorShape:
-    first, *others = (tensor.shape for tensor in outputs)
-    return first.most_specific_common_supertype(others)
-
-
-def _is_stateful(body: FunctionGraph) -> bool:
-    inputs = {tensor.op for tensor in body.inputs}
-    return any(op.op_def is not None and op.op_def.is_stateful and op not in inputs for op in body.get_operations())

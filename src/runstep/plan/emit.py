@@ -57,8 +57,10 @@ FLAG = -1
 """The index of a node's liveness flag, beside its outputs (Exits of loops that end in several ways)."""
 
 _LINES = "<nodes by line>"
-_VALUE = re.compile(r"[av]\d+(_\d+)?|x\d+|c\d+(_0d)?|out")  # the names of values in emitted code
 """The name, among the globals of an emitted function, of which node a line computes."""
+
+_VALUE = re.compile(r"[av]\d+(_\d+)?|x\d+|c\d+(_0d)?|out")
+"""The names of values in emitted code."""
 
 
 class Segment:

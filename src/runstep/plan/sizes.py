@@ -138,10 +138,8 @@ class Sizes:
                 self._assumed[node] = found[0]
                 return found[0]
             return raw
-        known = [shape for shape in found if shape is not None]
-        if len(known) < len(found) or len({len(shape) for shape in known}) > 1:
-            return raw
-        return tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*known, strict=True))
+        common = shapes.common(found)
+        return raw if common is None else common
 
     def _stays(self, merge: PlanNode, raw: RawShape) -> bool:
         """Whether a loop variable has this shape after a turn, too."""
