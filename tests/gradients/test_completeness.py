@@ -15,11 +15,10 @@ from runstep.testing.oracle import tensorflow
 
 GAPS = {
     "QuantizeAndDequantizeV4Grad": "TensorFlow's own has the wrong number of gradients",
-    "StatelessParameterizedTruncatedNormal": "not written: no TF1 program has it",
 }
 """Ops that TensorFlow differentiates and we do not, with the reason."""
 
-LATER = re.compile("Ragged|Optional|PyFunc|Isotonic")
+LATER = re.compile("PyFunc")
 """Families whose gradients are still being written."""
 
 

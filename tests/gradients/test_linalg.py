@@ -69,6 +69,14 @@ def cholesky_of_symmetric(x):
 R = regular(2, size=3)
 L2 = of(0.1, dtype="float64")
 
+
+def pooled(*sizes: int, beyond: bool = False) -> Any:
+    """TensorFlow takes matrices of known sizes, and not empty ones."""
+    kinds = {"T": ["float64"], "output_dtype": ["float64"]}
+    known = {"beyond": True} if beyond else {"known": [True]}
+    return grad_case("IsotonicRegression", real(*sizes), types=kinds, outputs=[0], **known)
+
+
 ROWS = [
     *[linear("MatrixInverse", R, adjoint=adjoint) for adjoint in (False, True)],
     linear("MatrixDeterminant", R, types=REAL),
@@ -125,6 +133,8 @@ ROWS = [
     linear("Eig", regular(2, size=3), compute_v=False, T="complex128", Tout="complex128", outputs=[0], order=1),
     linear("Eig", regular(2, size=3), compute_v=False, T="float64", Tout="complex128", outputs=[0], order=1),
     linear("CholeskyGrad", definite(size=3), definite(size=3), types=WIDE, error=LookupError),
+    *[pooled(*sizes) for sizes in ((2, 3), (1, 8), (4, 1))],
+    *[pooled(*sizes, beyond=True) for sizes in ((3,), (2, 2, 3), (0, 3), (2, 0))],
 ]
 
 

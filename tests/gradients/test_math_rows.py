@@ -241,7 +241,18 @@ def imitations() -> Iterator[GradCase]:
     yield row("QuantizeAndDequantizeV4", real(2, 3), -1.0, 2.0, range_given=True, types="float64", **inside)
 
 
-FAMILIES = (unary, binary, products, reductions, shapes, joins, slices, indices, diagonals, imitations)
+def samples() -> Iterator[GradCase]:
+    # TensorFlow's mean and deviation take the bounds with them: differences would say otherwise.
+    kinds: dict[str, Any] = {"types": {"dtype": ["float32", "float64"], "S": ["int32"], "Tseed": ["int64"]}}
+    op, low, high = "StatelessParameterizedTruncatedNormal", {"low": -2, "high": -1}, {"low": 1, "high": 2}
+    for mean, deviation, *bounds in (
+        (real(3, 1), positive(2), real(2, **low), real(2, **high)),
+        (real(), positive(), real(**low), real(**high)),
+    ):
+        yield grad_case(op, [3, 2], [1, 2], mean, deviation, *bounds, wrt=[2, 3, 4, 5], numeric=False, **kinds)
+
+
+FAMILIES = (unary, binary, products, reductions, shapes, joins, slices, indices, diagonals, imitations, samples)
 ROWS = [one for family in FAMILIES for one in family()]
 
 

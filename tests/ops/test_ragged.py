@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ INVALID = errors.InvalidArgumentError
 BY_HAND = {
     "RaggedTensorToVariant": "a variant cannot leave a session; what is made of it again is looked at",
     "RaggedTensorFromVariant": "its input is a variant",
+    "RaggedTensorToVariantGradient": "its input is a variant; tests/gradients/test_ragged.py has its values",
 }
 ONE = {"T": ["float32"], "Tsplits": ["int64"]}
 KIND = {"T": ["float32"]}
@@ -139,6 +142,26 @@ def test_variants_of_rows_without_splits(bench):
     with pytest.raises(INVALID, match="dtype"):
         attrs = {"input_ragged_rank": 0, "output_ragged_rank": 1, "Tvalues": dtypes.int32}
         _run(bench, apply("RaggedTensorFromVariant", encoded, **attrs))  # type: ignore[arg-type]
+
+
+def test_gradients_of_variants_must_fit(bench):
+    splits = np.array([0, 2, 3], np.int64)
+    encoded = apply("RaggedTensorToVariant", [splits], np.float32([1, 2, 3]), batched_input=True)  # type: ignore[arg-type]
+
+    def rows(ends: Any, sizes: list[int], dtype: Any = dtypes.float32) -> Any:
+        return apply("RaggedTensorToVariantGradient", encoded, ends, sizes, Tvalues=dtype)
+
+    assert rows(splits, [3, 1]).raw_shape == (3, 1)
+    assert bench.run(rows(splits, [3, 1])).tolist() == [[1.0], [2.0], [3.0]]
+    for wrong, text in (
+        (rows(splits, [4]), r"have 3 values, which are none of shape \[4\]"),  # TensorFlow reads beyond them
+        (rows(splits, [3], dtypes.int32), "Expected values Tensor dtype: int32"),  # TensorFlow aborts
+        (rows(splits[None], [3]), "must be rank 1 but is rank 2"),
+        (apply("AddN", [encoded, encoded]), "AddN of non-scalar Tensor"),
+        (apply("ZerosLike", encoded), "ZerosLike of non-scalar Tensor"),
+    ):
+        with pytest.raises(INVALID, match=text):
+            bench.run(wrong)
 
 
 def test_functions(bench):

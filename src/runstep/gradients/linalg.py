@@ -15,7 +15,8 @@ from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
 from runstep.ops.branching import cond
 from runstep.ops.cast import cast
-from runstep.ops.creation import eye, zeros_like
+from runstep.ops.creation import eye, ones_like, zeros_like
+from runstep.ops.indexing import gather
 from runstep.ops.joining import concat, stack
 from runstep.ops.linalg_functions import adjoint, cholesky_solve
 from runstep.ops.matmul import matmul
@@ -236,3 +237,20 @@ def _kronecker(a: Tensor, b: Tensor, batch: Tensor, size: Tensor) -> Tensor:
 
     product = spread(a, [size, 1, size, 1]) * spread(b, [1, size, 1, size])
     return spread(product, [size * size, size * size])
+
+
+# --- monotone regression ------------------------------------------------------------------------------------------
+
+
+@gradient("IsotonicRegression")
+def _isotonic_regression(op: Operation, grad: Any, _: Any) -> Tensor:
+    """A pooled segment moves with the mean of its elements. Each row numbers its segments from its own first place."""
+    segments = op.outputs[1]
+    sizes = shape(segments)
+    count = _of("Size", segments)
+    row = _of("FloorDiv", _of("Range", 0, count, 1), _of("Maximum", sizes[-1], 1))
+    ids = reshape(segments, [-1]) + row * sizes[-1]
+    given = reshape(grad, [-1])
+    total = _of("UnsortedSegmentSum", given, ids, count)
+    lengths = _of("UnsortedSegmentSum", ones_like(given), ids, count)
+    return reshape(gather(_of("DivNoNan", total, lengths), ids), sizes)

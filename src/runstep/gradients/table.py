@@ -25,6 +25,7 @@ import runstep.gradients.matmul
 import runstep.gradients.matrix_diag
 import runstep.gradients.nondifferentiable
 import runstep.gradients.normalization
+import runstep.gradients.optional
 import runstep.gradients.patches
 import runstep.gradients.pooling
 import runstep.gradients.quantization

@@ -131,6 +131,13 @@ def shape_of(value: Any) -> tuple[int, ...]:
     return getattr(value, "shape", ())
 
 
+def one_variant(op: str, value: Any) -> Any:
+    """The object of a variant scalar. InvalidArgumentError for a tensor of several, which `op` does not take."""
+    if isinstance(value, np.ndarray):
+        raise invalid(f"{op} of non-scalar Tensor with dtype=DT_VARIANT is not supported: got shape {value.shape}.")
+    return value
+
+
 def kept(value: Any) -> Any:
     """`value` in memory of its own, to be kept beyond the step."""
     return value.copy() if isinstance(value, np.ndarray) else value

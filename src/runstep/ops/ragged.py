@@ -94,6 +94,10 @@ def _to_variant(op: Any) -> Shapes:
     return [(None if count is None else count - 1,)]
 
 
+def _variant_gradient(op: Any) -> Shapes:
+    return [op.constant_shape(2)]
+
+
 def _from_variant(op: Any) -> Shapes:
     rank, encoded = op.attrs["output_ragged_rank"], op.inputs[0].raw_shape
     given = op.attrs["input_ragged_rank"]
@@ -165,6 +169,13 @@ op(
     _SPLITS,
     "batched_input: bool",
     shape=_to_variant,
+)
+op(
+    "RaggedTensorToVariantGradient",
+    "encoded_ragged_grad: variant, row_splits: Tsplits, dense_values_shape: int32 -> dense_values_grad: Tvalues",
+    "Tvalues: type",
+    _SPLITS,
+    shape=_variant_gradient,
 )
 op(
     "RaggedTensorFromVariant",

@@ -10,6 +10,7 @@ import numpy as np
 from runstep import errors
 from runstep.graph import dtypes, shapes
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
+from runstep.kernels.shared import one_variant
 
 _DIVISION_BY_ZERO = "Integer division by zero"
 _FRACTIONS = (
@@ -216,7 +217,7 @@ def _sum_of(*inputs: Any) -> Any:
 @numpy_kernel.make("AddN", "AccumulateNV2")
 def add_n(node: Node) -> Kernel:
     if node.output_types[0] is dtypes.variant:
-        return lambda *inputs: reduce(lambda a, b: a.plus(b), inputs)
+        return lambda *inputs: reduce(lambda a, b: one_variant("AddN", a).plus(one_variant("AddN", b)), inputs)
     if len(node.input_types) == 1:
         return np.positive
     return _sum_of

@@ -10,6 +10,7 @@ import numpy as np
 from runstep.graph import dtypes
 from runstep.kernels.numpy.shape_ops import dims_of, invalid, shape_of, text
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
+from runstep.kernels.shared import one_variant
 
 # --- Fill, ZerosLike, OnesLike ------------------------------------------------------------------------------------
 
@@ -72,7 +73,7 @@ def zeros_like(node: Node) -> Kernel:
     if kind is dtypes.string:
         return lambda value: empty_strings(value.shape)
     if kind is dtypes.variant:
-        return lambda value: value.zeros_like()
+        return lambda value: one_variant("ZerosLike", value).zeros_like()
     return lambda value: zeros(value.shape, dtype)
 
 

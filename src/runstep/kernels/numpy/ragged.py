@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -248,6 +249,17 @@ class RaggedVariant:
         self.splits = list(splits)
         self.values = values
 
+    def zeros_like(self) -> RaggedVariant:
+        """The same rows of zeros (ZerosLike)."""
+        return RaggedVariant(self.splits, np.zeros_like(self.values))
+
+    def plus(self, other: RaggedVariant) -> RaggedVariant:
+        """The sums of the values (AddN). InvalidArgumentError for rows of other lengths."""
+        alike = len(self.splits) == len(other.splits) and all(map(np.array_equal, self.splits, other.splits))
+        if not alike or self.values.shape != other.values.shape:
+            raise invalid("Can't add RaggedTensorVariants of different row_splits or shapes of values.")
+        return RaggedVariant(self.splits, self.values + other.values)
+
 
 @numpy_kernel.make("RaggedTensorToVariant", view=True)
 def ragged_tensor_to_variant(node: Node) -> Kernel:
@@ -276,6 +288,33 @@ def _piece(nested: Sequence[Array], values: Array, start: int, end: int) -> Ragg
         start, end = int(part[0]), int(part[-1])
         splits.append(part - part[0])
     return RaggedVariant(splits, values[start:end])
+
+
+@numpy_kernel.make("RaggedTensorToVariantGradient")
+def ragged_tensor_to_variant_gradient(node: Node) -> Kernel:
+    kind = node.output_types[0]
+
+    def kernel(encoded: Any, splits: Array, shape: Array) -> Array:
+        if np.ndim(splits) != 1:
+            raise invalid(f"Invalid ragged splits: ragged splits must be rank 1 but is rank {np.ndim(splits)}")
+        items = encoded.ravel().tolist() if isinstance(encoded, np.ndarray) else [encoded]
+        sizes = tuple(np.asarray(shape).tolist())
+        row = sizes[1:]
+        lengths = np.diff(splits).tolist()
+        parts = []
+        for place, item in enumerate(items):
+            if isinstance(item, RaggedVariant):
+                if item.values.dtype != kind.np:
+                    raise invalid(f"Expected values Tensor dtype: {kind.name}, found: {item.values.dtype}")
+                parts.append(item.values.ravel())
+            elif place < len(lengths):  # no gradient came in for this row
+                parts.append(np.zeros(lengths[place] * math.prod(row), kind.np))
+        flat = np.concatenate(parts) if parts else np.zeros(0, kind.np)
+        if flat.size != math.prod(sizes):
+            raise invalid(f"The gradients of the rows have {flat.size} values, which are none of shape {list(sizes)}")
+        return flat.reshape(sizes)
+
+    return kernel
 
 
 @numpy_kernel.make("RaggedTensorFromVariant", view=True)

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from runstep.graph import dtypes, strided_slice
-from runstep.kernels.numpy.shape_ops import also_of_handles, dims_of, invalid, text
+from runstep.kernels.numpy.shape_ops import also_of_handles, dims_of, invalid, shape_of, text
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 # --- Slice --------------------------------------------------------------------------------------------------------
@@ -144,8 +144,8 @@ def _assign(out: Any, index: tuple[Any, ...], value: Any, what: str) -> None:
         part = out[index]
     except IndexError:
         _refuse(out.shape, index)
-    if what == "dy" and part.shape != value.shape:
-        invalid(f"shape of dy was {text(value.shape)} instead of {text(part.shape)}")
+    if what == "dy" and shape_of(part) != shape_of(value):  # of variants one element is no array
+        invalid(f"shape of dy was {text(shape_of(value))} instead of {text(shape_of(part))}")
     try:
         out[index] = value
     except ValueError:

@@ -1,0 +1,22 @@
+"""Gradients of optionals: an optional of the gradients of the components."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runstep.gradients.nn_common import dense
+from runstep.gradients.registry import gradient
+from runstep.graph.apply import apply
+from runstep.graph.operation import Operation
+
+
+@gradient("OptionalFromValue")
+def _from_value(op: Operation, grad: Any) -> list[Any]:
+    types = [tensor.dtype.base_dtype for tensor in op.inputs]
+    found = apply("OptionalGetValue", grad, output_types=types, output_shapes=[tensor.shape for tensor in op.inputs])
+    return list(found) if isinstance(found, list | tuple) else [found]
+
+
+@gradient("OptionalGetValue")
+def _get_value(op: Operation, *grads: Any) -> Any:
+    return apply("OptionalFromValue", [None if grad is None else dense(grad) for grad in grads])
