@@ -16,6 +16,7 @@ import argparse
 import contextlib
 import datetime
 import gc
+import importlib.metadata
 import importlib.util
 import json
 import math
@@ -176,6 +177,9 @@ def mean_ratio(figures: list[tuple[float, float]]) -> float:
 def report(results: dict[str, Pair], openvino: dict[str, float]) -> dict[str, Any]:
     """The figures with what they were measured on."""
     versions = {name: importlib.import_module(name).__version__ for name in ("numpy", "tensorflow", "runstep")}
+    for package in ("onednn-cpu-gomp", "llvmlite"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE)
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

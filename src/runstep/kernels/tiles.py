@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from runstep.kernels import parallel
+from runstep.kernels.llvm.loop import COLUMN, FULL, ONE, ROW, Loop
 
 Array = Any
 
@@ -36,7 +37,7 @@ class Layout:
     repeated too.
     """
 
-    __slots__ = ("count", "cuts", "flat", "rows", "shape", "views", "width")
+    __slots__ = ("count", "flat", "kinds", "rows", "shape", "views", "width")
 
     def __init__(
         self, inputs: Sequence[Array], shape: tuple[int, ...], width: int, flat: bool, spread: frozenset[int]
@@ -48,37 +49,64 @@ class Layout:
         self.count = size // width
         self.rows = max(1, TILE // width)
         self.views: list[Array] = []
-        self.cuts: list[bool] = []
+        kinds = []
         for position, x in enumerate(inputs):
             if x.size == 1:
                 one = x.reshape(())
                 self.views.append(np.full(self.rows * width, one) if flat and position in spread else one)
-                self.cuts.append(False)
+                kinds.append(ONE)
             elif x.shape == shape:
                 self.views.append(x.reshape(-1) if flat else x.reshape(-1, width))
-                self.cuts.append(True)
+                kinds.append(FULL)
             elif not flat and x.size == self.count:
                 self.views.append(x.reshape(-1, 1))
-                self.cuts.append(True)
+                kinds.append(COLUMN)
             else:
                 row = x.reshape(-1)
                 if row.size != width:
                     row = np.tile(row, width // row.size)
                 self.views.append(np.tile(row, self.rows) if flat else row)
-                self.cuts.append(False)
+                kinds.append(ROW)
+        self.kinds = "".join(kinds)
 
     def tile(self, start: int, stop: int) -> list[Array]:
         """The inputs of the rows start to stop."""
         if not self.flat:
-            return [x[start:stop] if cut else x for x, cut in zip(self.views, self.cuts, strict=True)]
+            return [x[start:stop] if kind in _CUT else x for x, kind in zip(self.views, self.kinds, strict=True)]
         width = self.width
         length = (stop - start) * width
         whole = stop - start == self.rows
         start, stop = start * width, stop * width
         return [
-            x[start:stop] if cut else x if whole or not x.ndim else x[:length]
-            for x, cut in zip(self.views, self.cuts, strict=True)
+            x[start:stop] if kind in _CUT else x if whole or not x.ndim else x[:length]
+            for x, kind in zip(self.views, self.kinds, strict=True)
         ]
+
+    def compiled(self, loop: Loop | None) -> Tile | None:
+        """The whole chain as machine code: computes the rows start to stop at an address. None while there is none.
+
+        Where rows are repeated, it does no more than `rows` of them at once.
+        """
+        native = loop.native(self.kinds, self.count * self.width) if loop is not None else None
+        if native is None:
+            return None
+        self.views = [np.ascontiguousarray(x) for x in self.views]
+        width, flat = self.width, self.flat
+        units = {FULL: width, COLUMN: 1, ROW: 0, ONE: 0}
+        places = [(x.ctypes.data, units[kind] * x.itemsize) for x, kind in zip(self.views, self.kinds, strict=True)]
+
+        def tile(out: int, start: int, stop: int) -> None:
+            addresses = [address + start * unit for address, unit in places]
+            count = stop - start
+            native(out, *addresses, 1 if flat else count, count * width if flat else width)
+
+        return tile
+
+
+_CUT = FULL + COLUMN
+"""Kinds of inputs that have elements of their own for each row."""
+
+Tile = Callable[[int, int, int], None]
 
 
 def layout(inputs: Sequence[Array], whole_rows: bool, spread: frozenset[int]) -> Layout | None:
@@ -131,6 +159,7 @@ def tiled(
     dtype: np.dtype[Any],
     steps: int,
     spread: frozenset[int],
+    loop: Loop | None = None,
 ) -> Callable[..., Array]:
     """A kernel that goes tile by tile where its inputs are large.
 
@@ -140,6 +169,7 @@ def tiled(
         argument is an array for a tile of results, which it may use for others before.
       last: the ufunc at its end: writes into the result. dtype: the result's. steps: how many kernels the chain has.
       spread: positions of inputs that one of `SLOW_BESIDE_SCALARS` takes.
+      loop: the whole chain, if it can be compiled.
     """
 
     def kernel(*inputs: Array) -> Array:
@@ -147,6 +177,10 @@ def tiled(
         if cut is None:
             return plain(*inputs)
         out = np.empty(cut.shape, dtype)
+        tile = cut.compiled(loop)
+        if tile is not None:
+            _run(_all_at_once(tile, cut, out), cut, len(inputs) + 1)
+            return out
         flat = out.reshape(-1) if cut.flat else out.reshape(-1, cut.width)
         unit = cut.width if cut.flat else 1
 
@@ -166,6 +200,19 @@ def tiled(
     return kernel
 
 
+def _all_at_once(tile: Tile, cut: Layout, out: Array) -> parallel.Work:
+    """Machine code that writes to `out`: it needs no tiles, but for rows that are repeated."""
+    address, unit = out.ctypes.data, cut.width * out.itemsize
+    if not (cut.flat and ROW in cut.kinds):
+        return lambda start, stop: tile(address + start * unit, start, stop)
+
+    def work(start: int, stop: int) -> None:
+        for begin in range(start, stop, cut.rows):
+            tile(address + begin * unit, begin, min(begin + cut.rows, stop))
+
+    return work
+
+
 def reduced(
     plain: Callable[..., Any],
     inner: Callable[..., Any],
@@ -176,6 +223,7 @@ def reduced(
     last_axis: bool,
     steps: int,
     spread: frozenset[int],
+    loop: Loop | None = None,
 ) -> Callable[..., Array]:
     """As `tiled`, for a chain that ends in a reduction over all axes, or over the last one.
 
@@ -188,13 +236,18 @@ def reduced(
         if cut is None:
             return plain(*inputs)
         parts: list[Any] = [None] * -(-cut.count // cut.rows)
+        tile = cut.compiled(loop)
 
         def work(start: int, stop: int) -> None:
             scratch = np.empty(cut.rows * cut.width if cut.flat else (cut.rows, cut.width), dtype)
             unit = cut.width if cut.flat else 1
             for begin in range(start, stop, cut.rows):
                 end = min(begin + cut.rows, stop)
-                (value,) = inner(scratch[: (end - begin) * unit], *cut.tile(begin, end))
+                value = scratch[: (end - begin) * unit]
+                if tile is None:
+                    (value,) = inner(value, *cut.tile(begin, end))
+                else:
+                    tile(value.ctypes.data, begin, end)
                 parts[begin // cut.rows] = fold.reduce(value, -1 if last_axis else None)
 
         _run(work, cut, steps, cut.rows)

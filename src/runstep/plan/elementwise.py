@@ -17,6 +17,8 @@ import numpy as np
 from runstep import errors
 from runstep.graph.shapes import RawShape, num_elements
 from runstep.kernels import tiles
+from runstep.kernels.llvm import library as llvm, ops as compiled
+from runstep.kernels.llvm.loop import Loop, Step
 from runstep.plan.emit import Emitter
 from runstep.plan.node import ALWAYS, PlanNode, Ref
 
@@ -201,16 +203,17 @@ class _Group:
         plain = _Late(whole, args, [(end, 0)], "chain")
         steps, wide = len(self._members), frozenset(spread)
         dtype = last.output_types[0].np
+        loop = _loop(before if fold else whole, list(outside.values())) if llvm.is_there() else None
         if fold is not None:
             inner = _Late(before, args, end.inputs[:1], "tile", last.input_types[0].np)
             mean, kept = last.type == "Mean", bool(last.attrs["keep_dims"])
-            made = tiles.reduced(plain.value, inner.values, fold[0], dtype, mean, kept, fold[1], steps, wide)
+            made = tiles.reduced(plain.value, inner.values, fold[0], dtype, mean, kept, fold[1], steps, wide, loop)
             return made, list(outside)
         if type(end.kernel) is np.ufunc:
             inner = _Late(before, args, end.inputs, "tile", dtype)
-            return tiles.tiled(plain.value, inner.values, end.kernel, dtype, steps, wide), list(outside)
+            return tiles.tiled(plain.value, inner.values, end.kernel, dtype, steps, wide, loop), list(outside)
         inner = _Late(whole, args, [(end, 0)], "tile", dtype)
-        return tiles.tiled(plain.value, inner.values, None, dtype, steps, wide), list(outside)
+        return tiles.tiled(plain.value, inner.values, None, dtype, steps, wide, loop), list(outside)
 
     def _inner(
         self,
@@ -230,6 +233,32 @@ class _Group:
             argument = outside[ref] = PlanNode(None, "_Arg", node.name)
             argument.feed = len(outside) - 1
         return outside[ref], 0
+
+
+def _loop(chain: Sequence[PlanNode], arguments: Sequence[PlanNode]) -> Loop | None:
+    """The nodes of a group as a loop for LLVM; None if one of them can't be computed there."""
+    numbers: dict[Ref, int] = {(argument, 0): number for number, argument in enumerate(arguments)}
+    dtypes: dict[int, Any] = {}
+    strict: set[int] = set()
+    steps: list[Step] = []
+    for node in chain:
+        rule = compiled.rule(node)
+        if rule is None:
+            return None
+        inputs = []
+        for (source, output), dtype in zip(node.inputs, node.input_types, strict=True):
+            if source.known is not None:
+                numbers[source, output] = len(arguments) + len(steps)
+                steps.append(Step(None, number=source.known[output][()]))
+            number = numbers[source, output]
+            if number < len(arguments):
+                dtypes[number] = dtype.np
+                if node.type in compiled.STRICT:
+                    strict.add(number)
+            inputs.append(number)
+        numbers[node, 0] = len(arguments) + len(steps)
+        steps.append(Step(rule, tuple(inputs)))
+    return Loop([dtypes[n] for n in range(len(arguments))], steps, chain[-1].output_types[0].np, frozenset(strict))
 
 
 class _Late:

@@ -15,8 +15,8 @@ from runstep.kernels.registry import Kernel, Node, numpy_kernel
 Array = Any
 
 # The fixed point of self-normalising networks (Klambauer et al. 2017).
-_SELU_SCALE = 1.0507009873554804934193349852946
-_SELU_SCALE_ALPHA = 1.7580993408473768599402175208123
+SELU_SCALE = 1.0507009873554804934193349852946
+SELU_SCALE_ALPHA = 1.7580993408473768599402175208123
 
 
 def in_float(node: Node, function: Callable[..., Array]) -> Kernel:
@@ -99,12 +99,12 @@ def _elu(x: Array) -> Array:
 
 def _selu(x: Array) -> Array:
     kind = x.dtype.type
-    return np.where(x < 0, kind(_SELU_SCALE_ALPHA) * np.expm1(x), kind(_SELU_SCALE) * x)
+    return np.where(x < 0, kind(SELU_SCALE_ALPHA) * np.expm1(x), kind(SELU_SCALE) * x)
 
 
 def _selu_gradient(g: Array, y: Array) -> Array:
     kind = g.dtype.type
-    return np.where(y < 0, g * (y + kind(_SELU_SCALE_ALPHA)), g * kind(_SELU_SCALE))
+    return np.where(y < 0, g * (y + kind(SELU_SCALE_ALPHA)), g * kind(SELU_SCALE))
 
 
 def _softplus(x: Array) -> Array:
