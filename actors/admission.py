@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from runstep.actors.growth import wait
 from runstep.actors.memory import MUCH, trim
 from runstep.memory import Claim, readable
-from runstep.plan.compile import Plan
 from runstep.plan.estimate import Need
 from runstep.plan.exhausted import refusal
 from runstep.step import StepContext
@@ -24,8 +23,8 @@ class Admission:
     What the step finds out while it runs it claims by itself (`Growth`), until it is suspended.
     """
 
-    def __init__(self, plan: Plan, context: StepContext) -> None:
-        self._needs = {need.device: need for need in plan.estimate.needs}
+    def __init__(self, needs: Sequence[Need], context: StepContext) -> None:
+        self._needs = {need.device: need for need in needs}
         self._context = context
         self._claims: dict[Any, Claim] = {}
         self._held: dict[Any, Claim] = {}

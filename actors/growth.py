@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -13,19 +14,26 @@ from runstep.graph.shapes import RawShape
 from runstep.memory import Claim, readable
 from runstep.plan.estimate import Need
 from runstep.plan.exhausted import refusal
+from runstep.plan.foresight import Foresight
 from runstep.plan.node import PlanNode
 from runstep.plan.watch import Projections
 
 
 class Growth:
-    """The claims of one step beyond its first. The threads that work on the step may use it at once."""
+    """The claims of one step beyond its first. The threads that work on the step may use it at once.
 
-    def __init__(self, projections: Projections) -> None:
+    Args:
+      foresight: what was foreseen, and claimed, for what it is fed.
+    """
+
+    def __init__(self, projections: Projections, foresight: Foresight | None) -> None:
         self._projections = projections
-        self._before = {need.device: need.claim for need in projections.before}
+        self._foresight = foresight
+        before = projections.before if foresight is None else foresight.needs
+        self._before = {need.device: need.claim for need in before}
         self._needs: dict[Any, Need] = {}
         self._claims: dict[Any, Claim] = {}
-        self._seen: dict[PlanNode, list[RawShape]] = {}
+        self._seen: dict[PlanNode, Sequence[RawShape]] = {} if foresight is None else dict(foresight.seen)
         self._lock = threading.Lock()
 
     def see(self, step: Any, node: PlanNode, shapes: list[RawShape]) -> None:
@@ -34,14 +42,15 @@ class Growth:
         Raises:
           ResourceExhaustedError: there will never be so much. OpError: the step was cancelled while it waited.
         """
-        if self._seen.get(node) == shapes:
+        known = self._seen.get(node)
+        if known is not None and list(known) == shapes:
             return
         self._seen[node] = shapes
         in_loop = _in_a_loop()
         if not self._lock.acquire(blocking=not in_loop):
             return  # another thread waits for memory, and claims what is missing then
         try:
-            for need in self._projections.needs(dict(self._seen)):
+            for need in self._projections.needs(dict(self._seen), self._foresight):
                 self._claim(step, need, None if in_loop else threading.get_ident())
         finally:
             self._lock.release()
@@ -55,7 +64,8 @@ class Growth:
             return
         for exact in (False, True):
             if exact:
-                found = [other for other in self._projections.needs(dict(self._seen), True) if other.device is device]
+                needs = self._projections.needs(dict(self._seen), self._foresight, True)
+                found = [other for other in needs if other.device is device]
                 need = found[0] if found else need
             if need.claim <= has:
                 return

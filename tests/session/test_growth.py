@@ -95,6 +95,34 @@ def test_what_a_queue_gives_counts(rs: Any) -> None:
         assert memory(session).in_use == 4 * MIB
 
 
+# ---------------------------------------------------------------------- what is foreseen
+
+
+def test_fed_sizes_are_foreseen(rs: Any) -> None:
+    """They are claimed before the step runs, whose order fits them; what never fits is refused before anything has
+    run."""
+    ran: list[int] = []
+    sizes = rs.placeholder("int32", [2])
+    with rs.control_dependencies([rs.py_func(lambda: ran.append(1), [], [])]):
+        big = [rs.fill(sizes * 2, float(i), name=f"big_{i}") for i in range(9)]
+    ends = [rs.add_n([end(b) for b in big]) for end in (rs.reduce_max, rs.reduce_min)]
+    with rs.Session(config=L0, memory_limit="20MiB") as session:
+        for side in (1, 512, 500, 2, 700, 512):  # 700: 7.5 MiB each
+            assert session.run(ends, {sizes: [side, side]}) == [36, 36]
+            assert is_at_rest(session)
+        assert 7 * MIB <= memory(session).peak <= 16 * MIB and len(ran) == 6
+        with pytest.raises(errors.ResourceExhaustedError, match=r"shape.4096,2048. and type float") as caught:
+            session.run(ends, {sizes: [2048, 1024]})
+        assert caught.value.op in [b.op for b in big] and len(ran) == 6 and is_at_rest(session)
+        with pytest.raises(errors.InvalidArgumentError):
+            session.run(ends, {sizes: [-1, 4]})
+        assert is_at_rest(session)
+        (plan,) = [request.plan for request in session._cache.values()]
+        taken = [plan.fitted([np.array([side, side], np.int32)])[1] for side in (1, 480, 512, 2000)]
+        assert taken[0] is None and [each.fits for each in taken[1:]] == [True, True, False]
+        assert taken[1].needs[0].least == taken[2].needs[0].least  # near enough, and looked at once
+
+
 # ---------------------------------------------------------------------- what does not fit
 
 

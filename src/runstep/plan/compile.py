@@ -22,8 +22,9 @@ from runstep.plan.cost import TURNS, may_take_any_time
 from runstep.plan.device import Placement, PlanDevice
 from runstep.plan.dimensions import shorten
 from runstep.plan.emit import Emitter, Segment
-from runstep.plan.estimate import LITTLE, SHARE, TINY, Estimate, Need, limits_of, looks_tiny
+from runstep.plan.estimate import LITTLE, SHARE, TINY, Estimate, Need, floor_of, looks_tiny, sizes_of
 from runstep.plan.fold import NO_REWRITES, Rewriter, Rewrites, inherit_waits, resolve
+from runstep.plan.foresight import Foresight, Foresights
 from runstep.plan.frames import NEVER, ControlFlow, Item
 from runstep.plan.fuse import fuse
 from runstep.plan.idioms import idioms, through
@@ -47,12 +48,12 @@ from runstep.plan.refusals import is_unknown, placeholder_error, unknown_functio
 from runstep.plan.remap import remap
 from runstep.plan.reread import reread
 from runstep.plan.simplify import simplify
-from runstep.plan.sizes import Seen
+from runstep.plan.sizes import Fed, Seen, Sizes
 from runstep.plan.stacks import find_stacks
 from runstep.plan.stages import Stages, needs
 from runstep.plan.tasks import Task, readers
 from runstep.plan.turn_sums import sum_after_loops
-from runstep.plan.watch import may_grow, watch
+from runstep.plan.watch import Projections, may_grow, watch
 from runstep.plan.weigh import Scales
 
 _STRUCTURE = ENTERS | EXITS | MERGES | NEXTS | SWITCHES
@@ -75,9 +76,10 @@ class Plan:
       edits: the state of the graph that it was made for.
       readers: for each slot how many tasks and collectors read it.
       may_wait: any of its kernels may have to wait for something.
-      remake: compiles it for feeds of other shapes; None where these are fixed. variants: what has been made so, by the
-        bits of the number of bytes fed.
-      estimate: what it is thought to take in time and memory.
+      estimate: what it is thought to take in time and memory. projections: what more, by what a step finds out; None
+        where there is nothing to find out. foresights: what instead, by what is fed; None where that makes no sizes.
+      remake: compiles it for feeds of other shapes, or values; None where these are fixed. variants: what has been made
+        so, by the bits of the number of bytes fed, or of the sizes fed.
     """
 
     graph: Graph
@@ -96,21 +98,39 @@ class Plan:
     readers: tuple[int, ...] = ()
     may_wait: bool = False
     estimate: Estimate = Estimate()
-    remake: Callable[[Sequence[RawShape]], Plan] | None = None
-    variants: dict[int, Plan] = attrs.field(factory=dict)
+    projections: Projections | None = None
+    foresights: Foresights | None = None
+    remake: Callable[..., Plan] | None = None
+    variants: dict[Any, Plan] = attrs.field(factory=dict)
 
-    def fitted(self, values: Sequence[Any]) -> Plan:
-        """This plan, or one like it that is estimated for feeds of the size of these."""
+    def fitted(self, values: Sequence[Any]) -> tuple[Plan, Foresight | None]:
+        """This plan, or one like it that is estimated, or ordered, for feeds of the size of these; and what it takes
+        beyond its estimate, as far as these tell."""
+        plan = self if self.estimate.is_fixed else self._of_size(values)
+        if plan.foresights is None:
+            return plan, None
+        foresight = plan.foresights.of(values)
+        if foresight is not None and not foresight.fits and plan.remake is not None:
+            size = tuple([int(abs(number)).bit_length() for number in foresight.measure])
+            found = plan.variants.get(size)
+            if found is None:
+                found = plan.variants[size] = plan.remake([value.shape for value in values], foresight.fed)
+            if found.foresights is not None:
+                return found, found.foresights.of(values)
+        return plan, foresight
+
+    def _of_size(self, values: Sequence[Any]) -> Plan:
         if self.remake is None:
             return self
         fed = 0
         for value, limit in zip(values, self.estimate.limits, strict=True):
             if limit is not None:
                 fed += value.nbytes
-        size = max(fed, TINY).bit_length()
+        floor = self.estimate.floor
+        size = max(fed, floor).bit_length()
         found = self.variants.get(size)
         if found is None:
-            if size == max(self.estimate.fed, TINY).bit_length():
+            if size == max(self.estimate.fed, floor).bit_length():
                 found = self
             else:
                 found = self.remake([value.shape for value in values])
@@ -164,13 +184,15 @@ class Compiler:
         links: Mapping[Tensor, Tensor] | None = None,
         given: Sequence[RawShape] | None = None,
         rewritten: bool = False,
+        fed: Fed | None = None,
     ) -> Plan:
         """The plan of one request.
 
         Args:
           rewritten: rewrites as if nothing were traced: what is reported are the kernels that really run.
           given: the shapes of the values that will be fed, for what the graph leaves open; it decides nothing about
-            results, only what is worth a thread or a reservation of memory.
+            results, only what is worth a thread or a reservation of memory. fed: of these values, those that sizes are
+            made of; they decide about the order of nodes, and nothing else.
           trace: every kernel call reports to the step; nothing is rewritten away.
           staged: feeds arrive at different times (partial runs): every feed can start tasks of its own.
           links: tensors that others of the same step stand in for (CallableOptions.tensor_connection).
@@ -179,7 +201,7 @@ class Compiler:
           OpError: with the node: an unknown op, no kernel, no such device, a placeholder that isn't fed, bad frames.
         """
         with uncollected():
-            return self._compile(graph, feeds, fetches, targets, trace, staged, links, given, rewritten)
+            return self._compile(graph, feeds, fetches, targets, trace, staged, links, given, rewritten, fed)
 
     def _compile(
         self,
@@ -192,6 +214,7 @@ class Compiler:
         links: Mapping[Tensor, Tensor] | None,
         given: Sequence[RawShape] | None,
         rewritten: bool,
+        sizes_fed: Fed | None,
     ) -> Plan:
         edits = graph._edits
         pruned = prune(feeds, fetches, targets, links)
@@ -202,29 +225,37 @@ class Compiler:
         work.prepare([tensor for tensor in fetches], targets, staged)
         results = _apart([(work.ref(tensor), *work.leaving(tensor)) for tensor in fetches])
         ends = [ref[0] for ref, _, _ in results] + [work.node(op) for op in targets]
-        limits, fed = limits_of(feeds, given)
+        fed_sizes = sizes_of(feeds, given)
+        fed = sum(size or 0 for size in fed_sizes)
         scales = projections = None
         shape = [_shape(t, given, i) for i, t in enumerate(feeds)]
-        if not looks_tiny(work.nodes, fed, _open_size(feeds, given), self._little):
-            scales = work.scales(shape)
-        if not staged and (scales.sizes.sources if scales is not None else may_grow(work.nodes)):
-            projections = watch(work.nodes, shape)  # before code is emitted that calls the kernels
+        if sizes_fed or not looks_tiny(work.nodes, fed, _open_size(feeds, given), self._little):
+            scales = work.scales(shape, fed=sizes_fed)
+        if not staged and (sizes_fed or (scales.sizes.sources if scales is not None else may_grow(work.nodes))):
+            whole = [position for position, tensor in enumerate(feeds) if tensor.dtype.is_integer]
+            projections = watch(work.nodes, shape, whole)  # before code is emitted that calls the kernels
         parts, needs_memory = parts_of(
             work, pruned, results, scales, ends, needed, trace, staged, self._devices, self._threads
         )
+        if sizes_fed:  # the order is for these sizes, and others will be fed
+            needs_memory = needs_of(parts, results, work.scales(shape), self._threads)
         if projections is not None:
 
-            def project(seen: Seen) -> tuple[Need, ...]:
-                return needs_of(parts, results, work.scales(shape, seen), self._threads)
+            def project(seen: Seen, fed: Fed) -> tuple[tuple[Need, ...], Sizes]:
+                there = work.scales(shape, seen, fed)
+                return needs_of(parts, results, there, self._threads), there.sizes
 
             projections.of_plan(needs_memory, project)
+        floor = TINY if fed >= TINY else floor_of(work.nodes, feeds, fed_sizes, self._little)
         estimate = Estimate(
             0.0 if scales is None else scales.time(),
             may_take_any_time(work.items),
             needs_memory,
             fed,
-            limits,
+            tuple([None if size is None else max(floor, 2 * size) for size in fed_sizes]),
+            floor,
             projections is not None,
+            () if projections is None else projections.sizing,
         )
         return Plan(
             graph,
@@ -243,13 +274,15 @@ class Compiler:
             readers(parts.tasks, collected(parts), parts.slots),
             any(task.segment.is_async for task in parts.tasks),
             estimate,
+            projections,
+            None if projections is None else projections.foresights,
             None
             if staged or not estimate.is_elastic
             else partial(self._remade, (graph, feeds, fetches, targets), trace, links),
         )
 
-    def _remade(self, request: Any, trace: bool, links: Any, given: Sequence[RawShape]) -> Plan:
-        return self.compile(*request, trace=trace, links=links, given=given)
+    def _remade(self, request: Any, trace: bool, links: Any, given: Sequence[RawShape], fed: Fed | None = None) -> Plan:
+        return self.compile(*request, trace=trace, links=links, given=given, fed=fed)
 
     def body(self, graph: Graph, name: NameAttrs, device: PlanDevice, node: PlanNode) -> Segment:
         """The compiled body of a library function, to be called by `node`; cached. A function may call itself."""
@@ -565,9 +598,9 @@ class _Work:
         node.endless = node.endless or loops or found.endless
         return found
 
-    def scales(self, feeds: Sequence[RawShape], seen: Seen | None = None) -> Scales:
-        """What weighs this plan, for feeds of these shapes, and results that a step has seen."""
-        return Scales(self.items, self.nodes, feeds, Emitter(self.flow).reads, seen)
+    def scales(self, feeds: Sequence[RawShape], seen: Seen | None = None, fed: Fed | None = None) -> Scales:
+        """What weighs this plan, for feeds of these shapes and values, and results that a step has seen."""
+        return Scales(self.items, self.nodes, feeds, Emitter(self.flow).reads, seen, fed)
 
     def _function(self, node: PlanNode, name: NameAttrs) -> Any:
         node.uses_step = True

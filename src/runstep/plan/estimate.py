@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from runstep.plan.device import PlanDevice
 
 TINY = 1 << 16
-"""Bytes: feeds that are not larger change nothing about what is worth a thread or a reservation."""
+"""Bytes: feeds that are not larger change nothing about what is worth a thread or a reservation, unless the plan makes
+much of little."""
 
 LITTLE = 1 << 19
 """Bytes: plans whose values take no more altogether get no closer look."""
@@ -64,8 +65,11 @@ class Estimate:
       time: microseconds on one thread. endless: nobody can say when it ends: it has a loop, or somebody else's code.
       needs: the memory of each device that it reserves; none when that isn't worth it.
       fed: bytes of the feeds that it was made for, of those whose size the graph leaves open.
-      limits: for each feed the bytes up to which all this holds; None where the graph fixes its size.
+      limits: for each feed the bytes up to which all this holds; None where the graph fixes its size. floor: bytes of
+        all feeds up to which it holds at least.
       is_open: it may turn out to need more, when it runs (see `plan.watch`).
+      sizing: the feeds whose values sizes are made of, if so (see `plan.foresight`).
+      is_fixed: it does not depend on the shapes of what is fed. is_elastic: on these, or on values.
     """
 
     time: float = 0.0
@@ -73,12 +77,19 @@ class Estimate:
     needs: tuple[Need, ...] = ()
     fed: int = 0
     limits: tuple[int | None, ...] = ()
+    floor: int = TINY
     is_open: bool = False
+    sizing: tuple[int, ...] = ()
+    is_fixed: bool = attrs.field(init=False)
+    is_elastic: bool = attrs.field(init=False)
 
-    @property
-    def is_elastic(self) -> bool:
-        """Whether it depends on what is fed."""
-        return self.limits.count(None) != len(self.limits)
+    @is_fixed.default
+    def _is_fixed(self) -> bool:
+        return self.limits.count(None) == len(self.limits)
+
+    @is_elastic.default
+    def _is_elastic(self) -> bool:
+        return bool(self.sizing) or not self.is_fixed
 
     @property
     def is_heavy(self) -> bool:
@@ -91,20 +102,40 @@ def is_small(device: PlanDevice, size: int) -> bool:
     return size <= device.memory_limit >> SHARE
 
 
-def limits_of(feeds: Sequence[Any], given: Sequence[RawShape] | None) -> tuple[tuple[int | None, ...], int]:
-    """For each feed the bytes up to which an estimate made for the shapes `given` holds; the bytes given."""
-    limits: list[int | None] = []
-    total = 0
+def sizes_of(feeds: Sequence[Any], given: Sequence[RawShape] | None) -> list[int | None]:
+    """For each feed its bytes in the shape `given`; None where the graph fixes its size."""
+    found: list[int | None] = []
     for position, tensor in enumerate(feeds):
         if shapes.num_elements(tensor.raw_shape) is not None or not item_size(tensor.dtype):
-            limits.append(None)
-            continue
-        size = 0
-        if given is not None and (count := shapes.num_elements(given[position])):
-            size = count * item_size(tensor.dtype)
-        total += size
-        limits.append(max(TINY, 2 * size))
-    return tuple(limits), total
+            found.append(None)
+        else:
+            count = 0 if given is None else shapes.num_elements(given[position])
+            found.append((count or 0) * item_size(tensor.dtype))
+    return found
+
+
+def floor_of(nodes: Sequence[PlanNode], feeds: Sequence[Any], sizes: Sequence[int | None], most: int) -> int:
+    """Bytes of feeds of open size up to which an estimate holds that was made for less: what its values take is next
+    to nothing even then. TINY, unless little that is fed becomes much."""
+    open_feeds = [feed for feed, size in zip(feeds, sizes, strict=True) if size is not None]
+    if not open_feeds:
+        return TINY
+    for shift in range(0, 10, 3):
+        fed = TINY >> shift
+        if looks_tiny(nodes, 0, max([_side(feed, fed) for feed in open_feeds]), most):
+            return fed
+    return fed >> 3
+
+
+def _side(feed: Any, nbytes: int) -> int:
+    """The sizes that a feed leaves open, if they are equal and it takes so many bytes."""
+    raw = feed.raw_shape
+    count = nbytes // item_size(feed.dtype)
+    if raw is None:
+        return count
+    for size in raw:
+        count //= max(1, size or 1)
+    return max(1, int(count ** (1 / raw.count(None))))
 
 
 def looks_tiny(nodes: Sequence[PlanNode], fed: int, open_size: int, most: int) -> bool:

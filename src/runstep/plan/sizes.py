@@ -2,8 +2,8 @@
 
 A shape that the graph leaves open is worked out by the op's own shape rule, once the shapes of the feeds are known.
 Where the rule asks for the value of an input (the sizes of a Fill), that is computed, if a few small steps make it of
-shapes and constants. A loop variable has the shape that it starts with, if a turn leaves it at that. What even that
-leaves open (the output of Where, of a queue) counts as nothing, until a step knows it; see `plan.watch`.
+shapes, constants and what is fed. A loop variable has the shape that it starts with, if a turn leaves it at that. What
+even that leaves open (the output of Where, of a queue) counts as nothing, until a step knows it; see `plan.watch`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ _NOTHING = frozenset(("resource", "variant"))
 Seen = Mapping[PlanNode, Sequence[RawShape]]
 """The shapes of the outputs of nodes that have run."""
 
-_FEW = 64
+Fed = Mapping[int, np.ndarray[Any, Any]]
+"""Values of feeds, by position: those that sizes are made of."""
+
+FEW = 64
 """Elements up to which a value is worth computing beforehand."""
 
 _OF_SHAPES = frozenset("Shape ShapeN Size Rank _Sizes _Count".split())
@@ -76,19 +79,27 @@ class Sizes:
     Args:
       nodes: producers first.
       feeds: for each feed its shape, as far as it is known.
-      seen: what a step has found out about the rest.
+      seen: what a step has found out about the rest. fed: what it is fed, of that which sizes are made of.
       beyond: looks beyond what is open: takes each such size for what bounds it, or for 1.
 
     Attributes:
       sources: the nodes that make something of open size, or with `beyond`, those that would if all before were known.
         bounded: those of them whose results were taken for what bounds them.
+      asked: the feeds whose values sizes are made of.
     """
 
     def __init__(
-        self, nodes: Iterable[PlanNode], feeds: Sequence[RawShape], seen: Seen | None = None, beyond: bool = False
+        self,
+        nodes: Iterable[PlanNode],
+        feeds: Sequence[RawShape],
+        seen: Seen | None = None,
+        beyond: bool = False,
+        fed: Fed | None = None,
     ) -> None:
         self._feeds = feeds
         self._seen = seen or {}
+        self._fed = fed or {}
+        self.asked: set[int] = set()
         self._beyond = beyond
         self._changing: set[PlanNode] = set()
         nodes = [node for node in nodes if node.op is not None and node.known is None]
@@ -146,11 +157,14 @@ class Sizes:
         return all(self.shape(root(ref)) == raw for ref in merge.inputs if ref[0].type in NEXTS)
 
     def value(self, ref: Ref, deep: int = _DEEP) -> Any:
-        """The value of an output of a few elements that shapes and constants make; None of others."""
+        """The value of an output of a few elements that shapes, constants and feeds make; None of others."""
         node, index = ref
         if node.known is not None:
             return node.known[index]
-        if node.type not in _COMPUTED or node.feed >= 0 or not deep:
+        if node.feed >= 0:
+            self.asked.add(node.feed)
+            return self._fed.get(node.feed)
+        if node.type not in _COMPUTED or not deep:
             return None
         if ref not in self._values:
             made = self._computed(node, deep - 1)
@@ -180,7 +194,7 @@ class Sizes:
         except Exception:  # the run will report it, with the node
             return ()
         made = made if type(made) in (tuple, list) else (made,)
-        return [np.asarray(value) if np.size(value) <= _FEW else None for value in made]
+        return [np.asarray(value) if np.size(value) <= FEW else None for value in made]
 
     def count(self, ref: Ref) -> int:
         """How many elements an output has; 0 when that is not known."""
@@ -365,7 +379,7 @@ def shapes_of_call(node: PlanNode, inputs: Sequence[Any]) -> list[RawShape] | No
         return None
 
     def ask(place: int) -> Any:
-        return inputs[place] if np.size(inputs[place]) <= _FEW else None
+        return inputs[place] if np.size(inputs[place]) <= FEW else None
 
     seen = _Seen(node, [np.shape(x) for x in inputs], ask)
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,13 @@ import numpy as np
 from runstep.graph.shapes import RawShape, num_elements
 from runstep.plan.device import PlanDevice
 from runstep.plan.estimate import Need, is_small
+from runstep.plan.foresight import Foresight, Foresights
 from runstep.plan.node import PASS, PlanNode
-from runstep.plan.sizes import Seen, Sizes, item_size, shapes_of_call
+from runstep.plan.sizes import Fed, Seen, Sizes, item_size, shapes_of_call
 from runstep.plan.stacks import POP, PUSH
 
-Project = Callable[[Seen], tuple[Need, ...]]
-"""What the plan takes if such nodes make results of these shapes."""
+Project = Callable[[Seen, Fed], tuple[tuple[Need, ...], Sizes]]
+"""What the plan takes if such nodes make results of these shapes and it is fed these values."""
 
 _SPACING = 1.25
 """What takes up to so many times less than something that was projected is taken for that."""
@@ -40,11 +41,15 @@ class Projections:
     """What one plan takes, by what its steps have found out.
 
     Attributes:
-      before: what it claims before it runs.
+      sizing: the feeds whose values sizes are made of.
+      told: the nodes that tell. before: what it claims before it runs. foresights: what instead, by what is fed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sizing: Sequence[int]) -> None:
+        self.told: list[PlanNode] = []
+        self.sizing = tuple(sizing)
         self.before: tuple[Need, ...] = ()
+        self.foresights = Foresights(sizing, self._foreseen) if sizing else None
         self._project: Project | None = None
         self._lock = threading.Lock()
         self._found: dict[frozenset[PlanNode], list[tuple[int, tuple[Need, ...]]]] = {}
@@ -52,12 +57,19 @@ class Projections:
     def of_plan(self, before: tuple[Need, ...], project: Project) -> None:
         self.before, self._project = before, project
 
-    def needs(self, seen: Seen, exact: bool = False) -> tuple[Need, ...]:
+    def _foreseen(self, seen: Seen, fed: Fed) -> tuple[tuple[Need, ...], Seen]:
+        assert self._project is not None
+        needs, sizes = self._project(seen, fed)
+        known = set(self.told).difference(sizes.sources)
+        return needs, {node: sizes.kinds[node].shapes for node in known}
+
+    def needs(self, seen: Seen, foresight: Foresight | None, exact: bool = False) -> tuple[Need, ...]:
         """What it takes of each device; unless `exact`, maybe a fifth too much."""
         if self._project is None:
             return ()
+        fed = {} if foresight is None else foresight.fed
         if exact:
-            return self._project(seen)
+            return self._project(seen, fed)[0]
         size = sum(
             (num_elements(shape) or 0) * item_size(dtype)
             for node, found in seen.items()
@@ -68,15 +80,19 @@ class Projections:
             for there, needs in self._found.get(nodes, ()):
                 if size <= there <= size * _SPACING:
                     return needs
-            needs = self._project(seen)
+            needs = self._project(seen, fed)[0]
             known = self._found.setdefault(nodes, [])
             known.append((size, needs))
             del known[:-_REMEMBERED]
         return needs
 
 
-def watch(nodes: Sequence[PlanNode], feeds: Sequence[RawShape]) -> Projections | None:
-    """Has the nodes told that make results of open size, for feeds of these shapes; None if none is worth it."""
+def watch(nodes: Sequence[PlanNode], feeds: Sequence[RawShape], whole: Iterable[int]) -> Projections | None:
+    """Has the nodes told that make results of open size, for feeds of these shapes; None if none is worth it.
+
+    Args:
+      whole: the feeds that are whole numbers.
+    """
     sizes = Sizes(nodes, feeds, beyond=True)
     if sizes.bounded.issuperset(sizes.sources):  # all that there could be may be little
         total = 0
@@ -88,7 +104,8 @@ def watch(nodes: Sequence[PlanNode], feeds: Sequence[RawShape]) -> Projections |
     found = None
     for node in sizes.sources:
         if node in mine and node.frame is None and _is_told(node.kernel):
-            found = found or Projections()
+            found = found or Projections(sorted(sizes.asked.intersection(whole)))
+            found.told.append(node)
             _tell(node, found)
     return found
 
@@ -122,7 +139,7 @@ def _tell(node: PlanNode, projections: Projections) -> None:
     def tell(step: Any, shapes: Sequence[RawShape]) -> None:
         growth = step.growth
         if growth is None:
-            growth = step.growth = device.growth(projections)
+            growth = step.growth = device.growth(projections, None)
         growth.see(step, node, shapes)
 
     def look(step: Any, made: Any) -> None:

@@ -13,7 +13,7 @@ from runstep.plan.frames import Item
 from runstep.plan.lanes import Label, lanes, makespan, may_be_lanes
 from runstep.plan.memory import Reads, bound, effects, project, reordered
 from runstep.plan.node import PlanNode, Ref
-from runstep.plan.sizes import Seen, Sizes
+from runstep.plan.sizes import Fed, Seen, Sizes
 from runstep.plan.tasks import Task
 
 Predecessors = Callable[[], Mapping[Item, Set[Item]]]
@@ -25,7 +25,7 @@ class Scales:
 
     Args:
       items: in the order in which they run. feeds: for each feed its shape, as far as it is known.
-      reads: the roots that an item reads. seen: the shapes that a step has found out.
+      reads: the roots that an item reads. seen: the shapes that a step has found out. fed: what it is fed.
     """
 
     def __init__(
@@ -35,8 +35,9 @@ class Scales:
         feeds: Sequence[RawShape],
         reads: Reads,
         seen: Seen | None = None,
+        fed: Fed | None = None,
     ) -> None:
-        self.sizes = Sizes(nodes, feeds, seen)
+        self.sizes = Sizes(nodes, feeds, seen, fed=fed)
         self._reads = reads
         self._costs = {item: item_cost(item, self.sizes) for item in items}
         self.endless = may_take_any_time(items)

@@ -15,14 +15,15 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from runstep import errors
+from runstep.actors.admission import Admission
 from runstep.actors.driver import drive, drive_in_place
 from runstep.session import feeds
 from runstep.session.fetches import Fetches, request_key
 from runstep.step import Step, StepContext
 
 if TYPE_CHECKING:
-    from runstep.actors.admission import Admission
     from runstep.plan.compile import Plan
+    from runstep.plan.estimate import Need
     from runstep.session.engine import LocalEngine
     from runstep.session.streaming import Stream
 
@@ -169,11 +170,12 @@ async def run_step(
 ) -> Any:
     """As `LocalEngine.run_step`, to be awaited."""
     context = context or StepContext()
+    needs = plan.estimate.needs
     if plan.estimate.is_elastic:
-        plan = plan.fitted(values)
+        plan, needs = engine.fitted(plan, values, context)
     if plan.may_wait:
-        return await _suspended(engine, plan, values, context, limit)
-    threads = engine.threads(plan, context)
+        return await _suspended(engine, plan, needs, values, context, limit)
+    threads = engine.threads(plan, needs, context)
     if threads is None:
         return engine.run_step(plan, values, context, limit)
     future = threads.submit(partial(engine.run_step, plan, values, context, limit))
@@ -181,17 +183,22 @@ async def run_step(
 
 
 async def _suspended(
-    engine: LocalEngine, plan: Plan, values: Sequence[Any], context: StepContext, limit: float | None
+    engine: LocalEngine,
+    plan: Plan,
+    needs: tuple[Need, ...],
+    values: Sequence[Any],
+    context: StepContext,
+    limit: float | None,
 ) -> Any:
     """Runs a plan that may wait: in place as far as it goes, if that is not far; then by the device actors."""
-    memory = engine.admission(plan, context) if plan.estimate.needs or plan.estimate.is_open else None
+    memory = Admission(needs, context) if needs or plan.estimate.is_open else None
     step = Step(plan, context, None if memory is None else memory.slack)
     fed: dict[int, Any] | None = dict(enumerate(values))
     parked: Any = {}
     engine.enter(context)
     alarm = None if limit is None else engine.alarm(context, limit)
     try:
-        if engine.threads(plan, context) is None:
+        if engine.threads(plan, needs, context) is None:
             parked, fed = drive_in_place(step, fed or {}), None
         if step.over:
             pass

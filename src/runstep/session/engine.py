@@ -24,6 +24,7 @@ from runstep.actors.clock import Alarm, clock
 from runstep.actors.crew import drive_together
 from runstep.actors.device import DeviceActor
 from runstep.actors.driver import drive, drive_in_place
+from runstep.actors.growth import Growth
 from runstep.actors.loop import Loop, loop_of, loop_thread, result_of
 from runstep.actors.pool import Pool, unbounded
 from runstep.graph.device import canonical
@@ -34,6 +35,7 @@ from runstep.graph.tensor import Tensor
 from runstep.kernels.blas import set_threads
 from runstep.observe.waits import add_waits
 from runstep.plan.compile import Compiler, Plan
+from runstep.plan.estimate import Need
 from runstep.plan.fold import NO_REWRITES, Rewrites
 from runstep.session.failure import StepTimeout, WaitsForItself
 from runstep.session.machine import close_own, limits, pools
@@ -182,15 +184,16 @@ class LocalEngine:
           OpError: a kernel failed, the step was cancelled, or will never get the memory that it needs.
         """
         context = context or StepContext()
+        needs = plan.estimate.needs
         if plan.estimate.is_elastic:
-            plan = plan.fitted(values)
+            plan, needs = self.fitted(plan, values, context)
         alarm = memory = None
         self.enter(context)
         try:
             if timeout is not None:
                 alarm = self.alarm(context, timeout)
-            if plan.estimate.needs or (plan.estimate.is_open and plan.may_wait):
-                memory = self.admission(plan, context)
+            if needs or (plan.estimate.is_open and plan.may_wait):
+                memory = Admission(needs, context)
                 memory.enter()
             if context.cancelled:
                 raise context.cause
@@ -241,18 +244,24 @@ class LocalEngine:
         """The threads that may work on a step; None: the caller's alone."""
         return None if context.pool < 0 else self.pools[context.pool]
 
-    def threads(self, plan: Plan, context: StepContext | None) -> Pool | None:
+    def fitted(self, plan: Plan, values: Sequence[Any], context: StepContext) -> tuple[Plan, tuple[Need, ...]]:
+        """The plan for feeds of the size of these, and what a step with them claims before it runs."""
+        plan, foresight = plan.fitted(values)
+        if foresight is None:
+            return plan, plan.estimate.needs
+        if context.growth is None:
+            assert plan.projections is not None
+            context.growth = Growth(plan.projections, foresight)
+        return plan, foresight.needs
+
+    def threads(self, plan: Plan, needs: tuple[Need, ...], context: StepContext | None) -> Pool | None:
         """The threads for a plan that must not run in an event loop's: it is heavy, nobody can say when it ends, or it
         may have to wait for memory. None: it may run there."""
         estimate = plan.estimate
-        if not (estimate.is_heavy or estimate.needs):
+        if not (estimate.is_heavy or needs):
             return None
         pool = self.pools[0] if context is None else self.pool(context)
         return unbounded() if estimate.endless and pool is not None else pool
-
-    def admission(self, plan: Plan, context: StepContext) -> Admission:
-        """What claims the memory that a step of this plan takes."""
-        return Admission(plan, context)
 
     def _run_tasks(self, plan: Plan, values: Sequence[Any], context: StepContext, memory: Admission | None) -> Any:
         step = Step(plan, context, None if memory is None else memory.slack)

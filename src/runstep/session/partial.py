@@ -293,7 +293,8 @@ class PartialRuns:
         if run.pending is not None:
             await waiting(run.pending, lambda: None)
         with _limited(session, run, options, run_metadata):
-            threads = None if run.step is None else run.engine.threads(run.step.plan, None)
+            plan = None if run.step is None else run.step.plan
+            threads = None if plan is None else run.engine.threads(plan, plan.estimate.needs, None)
             if threads is None:
                 step, future, given = _begin(session, run, call, values)
             else:  # it would keep the loop waiting

@@ -213,7 +213,7 @@ class PlainStep:
             fed = self.slots[: len(self.plan.feeds)]
             if not self.plan.estimate.needs and not any(getattr(value, "nbytes", 0) > TINY for value in fed):
                 return False
-            self._memory = self.engine.admission(self.plan, self.context)
+            self._memory = Admission(self.plan.estimate.needs, self.context)
         return True
 
     def _settle(self, counted: bool) -> None:
@@ -260,7 +260,7 @@ class DrivenStep:
         self.slots = self._step.slots
         self._mailbox: _Mailbox | None = None
         self._broken: BaseException | None = None
-        self._memory = engine.admission(plan, context) if plan.estimate.needs else None
+        self._memory = Admission(plan.estimate.needs, context) if plan.estimate.needs else None
 
     @property
     def error(self) -> BaseException | None:
