@@ -129,8 +129,10 @@ def _show(session: Any, signatures: dict[str, Any]) -> None:
                 print(f"  {tensor.name}  {tensor.dtype.name}  {tensor.shape}")
     counts = Counter(op.type for op in graph.get_operations())
     print(f"ops: {sum(counts.values())} nodes of {len(counts)} types")
+    registry.get("NoOp")
+    known = set(registry.names())
     for kind, count in counts.most_common():
-        print(f"  {count:6}  {kind}{'' if registry.get(kind) else '   UNKNOWN: steps that need it are refused'}")
+        print(f"  {count:6}  {kind}{'' if kind in known else '   UNKNOWN: steps that need it are refused'}")
 
 
 def _value(tensor: Any, batch: int) -> np.ndarray:

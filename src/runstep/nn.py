@@ -112,6 +112,12 @@ from runstep.ops.nn_transposed_convolution import (
     conv3d_transpose,
     conv_transpose,
 )
+from runstep.ops.quantization_functions import (
+    quantized_avg_pool,
+    quantized_conv2d,
+    quantized_max_pool,
+    quantized_relu_x,
+)
 from runstep.ops.random_samplers import (
     all_candidate_sampler,
     compute_accidental_hits,
@@ -203,6 +209,10 @@ __all__ = [
     "nce_loss",
     "normalize_moments",
     "pool",
+    "quantized_avg_pool",
+    "quantized_conv2d",
+    "quantized_max_pool",
+    "quantized_relu_x",
     "raw_rnn",
     "relu",
     "relu6",

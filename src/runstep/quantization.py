@@ -11,6 +11,7 @@ from runstep.ops.quantization_functions import (
     quantize,
     quantize_and_dequantize,
     quantize_and_dequantize_v2,
+    quantized_concat,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "quantize",
     "quantize_and_dequantize",
     "quantize_and_dequantize_v2",
+    "quantized_concat",
 ]

@@ -30,7 +30,7 @@ OPS = frozenset(
     "DepthwiseConv2dNative DepthwiseConv2dNativeBackpropInput DepthwiseConv2dNativeBackpropFilter "
     "_FusedDepthwiseConv2dNative "
     "Mean Sum LSTMBlockCell BlockLSTM BlockLSTMV2 GRUBlockCell SparseTensorDenseMatMul Cholesky MatrixSolve "
-    "MatrixInverse "
+    "MatrixInverse QuantizedMatMul QuantizedConv2D "
     "MatrixTriangularSolve Qr Svd".split()
 )
 """The ops whose kernels call BLAS."""

@@ -24,7 +24,7 @@ def _groups(channels: int | None, taken: int | None, out: int | None) -> None:
 
 def _convolved(op: Any, rank: int, filter_index: int = 1) -> Shapes:
     attrs = op.attrs
-    first = channels_first(attrs["data_format"])
+    first = channels_first(attrs.get("data_format", b"NHWC"))
     image = shapes.with_rank(op.inputs[0].raw_shape, rank)
     window = shapes.with_rank(op.inputs[filter_index].raw_shape, rank)
     strides = split(per_axis(op, attrs["strides"], "stride", rank), first)[2]
@@ -41,7 +41,7 @@ def _convolved(op: Any, rank: int, filter_index: int = 1) -> Shapes:
     return [join(batch, out, spatial, first)]
 
 
-def _conv2d(op: Any) -> Shapes:
+def convolved_2d(op: Any) -> Shapes:
     return _convolved(op, 4)
 
 
@@ -57,7 +57,7 @@ def _conv(op: Any) -> Shapes:
     batch_dims = attrs["batch_dims"]
     rank = len(image) - batch_dims + 1
     window = shapes.with_rank(op.inputs[1].raw_shape, rank)
-    first = channels_first(attrs["data_format"])
+    first = channels_first(attrs.get("data_format", b"NHWC"))
     strides = split(per_axis(op, attrs["strides"], "stride", rank), first)[2]
     dilations = split(attrs["dilations"] or (1,) * rank, first)[2]
     pads = spatial_pads(op, first, rank)
@@ -73,7 +73,7 @@ def _conv(op: Any) -> Shapes:
 
 def _depthwise(op: Any) -> Shapes:
     attrs = op.attrs
-    first = channels_first(attrs["data_format"])
+    first = channels_first(attrs.get("data_format", b"NHWC"))
     image = shapes.with_rank(op.inputs[0].raw_shape, 4)
     rows, columns, taken, multiplier = shapes.with_rank(op.inputs[1].raw_shape, 4)
     strides = split(per_axis(op, attrs["strides"], "stride", 4), first)[2]
@@ -168,7 +168,7 @@ op(
     _EXPLICIT,
     _FORMAT,
     _DILATIONS,
-    shape=_conv2d,
+    shape=convolved_2d,
 )
 op(
     "Conv2DBackpropFilter",
@@ -293,7 +293,7 @@ op(
     "fused_ops: list(string) = []",
     "epsilon: float = 0.0001",
     "leakyrelu_alpha: float = 0.2",
-    shape=_conv2d,
+    shape=convolved_2d,
 )
 op(
     "_FusedDepthwiseConv2dNative",

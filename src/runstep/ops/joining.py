@@ -21,7 +21,7 @@ __all__ = ["concat", "pad", "parallel_stack", "split", "stack", "tile", "unstack
 # --- static shape rules -------------------------------------------------------------------------------------------
 
 
-def _joined(op: Any, tensors: Sequence[Tensor], axis_index: int) -> Shapes:
+def joined(op: Any, tensors: Sequence[Tensor], axis_index: int) -> Shapes:
     shapes.with_rank(op.inputs[axis_index].raw_shape, 0)
     value = op.constant(axis_index)
     first = tensors[0].raw_shape
@@ -71,11 +71,11 @@ def _joined(op: Any, tensors: Sequence[Tensor], axis_index: int) -> Shapes:
 
 
 def _concat_v2(op: Any) -> Shapes:
-    return _joined(op, op.inputs[:-1], len(op.inputs) - 1)
+    return joined(op, op.inputs[:-1], len(op.inputs) - 1)
 
 
 def _concat(op: Any) -> Shapes:
-    return _joined(op, op.inputs[1:], 0)
+    return joined(op, op.inputs[1:], 0)
 
 
 def _concat_offset(op: Any) -> Shapes:

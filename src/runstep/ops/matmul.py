@@ -16,7 +16,7 @@ from runstep.ops.registry import op
 __all__ = ["matmul", "matvec", "sparse_matmul"]
 
 
-def _product(op: Any) -> Shapes:
+def product(op: Any) -> Shapes:
     a = shapes.with_rank(op.inputs[0].raw_shape, 2)
     b = shapes.with_rank(op.inputs[1].raw_shape, 2)
     rows, inner = reversed(a) if op.attrs["transpose_a"] else a
@@ -61,7 +61,7 @@ op(
     "T: {bfloat16, float16, float32, float64, int32, int64, uint8, uint16, uint32, uint64, complex64, complex128}",
     "grad_a: bool = false",
     "grad_b: bool = false",
-    shape=_product,
+    shape=product,
 )
 op(
     "BatchMatMul",
@@ -96,7 +96,7 @@ op(
     "b_is_sparse: bool = false",
     "Ta: {float32, bfloat16} = float32",
     "Tb: {float32, bfloat16} = float32",
-    shape=_product,
+    shape=product,
 )
 
 _SPARSE_TYPES = (dtypes.bfloat16, dtypes.float32)

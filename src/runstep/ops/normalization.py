@@ -11,7 +11,7 @@ from runstep.ops.registry import op
 from runstep.ops.windows import channels_first
 
 
-def _bias(op: Any) -> Shapes:
+def biased(op: Any) -> Shapes:
     value = op.inputs[0].raw_shape
     bias = shapes.with_rank(op.inputs[1].raw_shape, 1)
     first = op.attrs.get("data_format") == b"NCHW"
@@ -98,8 +98,8 @@ _TRAINING = "is_training: bool = true"
 _THREE = "T: {float16, bfloat16, float32}"
 _U = "U: {float32}"
 
-op("BiasAdd", "value: T, bias: T -> output: T", _NUMBERS, _FORMAT, shape=_bias)
-op("BiasAddV1", "value: T, bias: T -> output: T", _NUMBERS, shape=_bias)
+op("BiasAdd", "value: T, bias: T -> output: T", _NUMBERS, _FORMAT, shape=biased)
+op("BiasAddV1", "value: T, bias: T -> output: T", _NUMBERS, shape=biased)
 op("BiasAddGrad", "out_backprop: T -> output: T", _NUMBERS, _FORMAT, shape=_bias_gradient)
 op(
     "FusedBatchNorm",

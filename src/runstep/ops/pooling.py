@@ -35,7 +35,7 @@ def _pooled(op: Any, rank: int, ksize: Sequence[int], strides: Sequence[int], de
     return join(batch, channels, spatial, first)
 
 
-def _pool(op: Any) -> Shapes:
+def pooled_2d(op: Any) -> Shapes:
     return [_pooled(op, 4, op.attrs["ksize"], op.attrs["strides"])]
 
 
@@ -51,7 +51,7 @@ def _pool_v2(op: Any) -> Shapes:
 
 
 def _with_argmax(op: Any) -> Shapes:
-    return _pool(op) * 2
+    return pooled_2d(op) * 2
 
 
 def _like_first(op: Any) -> Shapes:
@@ -155,7 +155,7 @@ _VECTOR_FORMAT = "data_format: {'NHWC', 'NCHW', 'NCHW_VECT_C'} = 'NHWC'"
 _FORMAT_3D = "data_format: {'NDHWC', 'NCDHW'} = 'NDHWC'"
 _GRADIENT = "orig_input: T, orig_output: T, grad: T -> output: T"
 
-op("AvgPool", "value: T -> output: T", _KSIZE, _STRIDES, _PADDING, _FORMAT, _FLOATS, shape=_pool)
+op("AvgPool", "value: T -> output: T", _KSIZE, _STRIDES, _PADDING, _FORMAT, _FLOATS, shape=pooled_2d)
 op(
     "AvgPoolGrad",
     "orig_input_shape: int32, grad: T -> output: T",
@@ -186,7 +186,7 @@ op(
     _ANY_PADDING,
     _EXPLICIT,
     _VECTOR_FORMAT,
-    shape=_pool,
+    shape=pooled_2d,
 )
 op(
     "MaxPoolV2",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from runstep.graph import dtypes
@@ -20,6 +21,11 @@ __all__ = [
     "quantize",
     "quantize_and_dequantize",
     "quantize_and_dequantize_v2",
+    "quantized_avg_pool",
+    "quantized_concat",
+    "quantized_conv2d",
+    "quantized_max_pool",
+    "quantized_relu_x",
 ]
 
 
@@ -269,4 +275,107 @@ def fake_quant_with_min_max_vars_per_channel_gradient(
         num_bits=num_bits,
         narrow_range=narrow_range,
         name=name,
+    )
+
+
+def quantized_concat(
+    concat_dim: TensorLike,
+    values: Sequence[TensorLike],
+    input_mins: Sequence[TensorLike],
+    input_maxes: Sequence[TensorLike],
+    name: str | None = None,
+) -> Any:
+    """Quantized tensors joined along an axis, in the widest of their ranges: (output, output_min, output_max).
+
+    Source: `tf.quantization.quantized_concat`.
+
+    Args:
+      input_mins, input_maxes: as many scalars as there are tensors.
+    """
+    return apply_named("QuantizedConcat", concat_dim, values, input_mins, input_maxes, name=name)
+
+
+def quantized_conv2d(
+    input: TensorLike,
+    filter: TensorLike,
+    min_input: TensorLike,
+    max_input: TensorLike,
+    min_filter: TensorLike,
+    max_filter: TensorLike,
+    strides: Sequence[int],
+    padding: str,
+    out_type: Any = dtypes.qint32,
+    dilations: Sequence[int] = (1, 1, 1, 1),
+    name: str | None = None,
+) -> Any:
+    """A convolution of bytes: (output, min_output, max_output). Source: `tf.nn.quantized_conv2d`.
+
+    Args:
+      input: `[batch, height, width, channels]`, quint8. filter: `[height, width, channels, out]`, quint8.
+      min_input, max_input, min_filter, max_filter: scalars, the floats of the least and the greatest integer.
+    """
+    return apply_named(
+        "QuantizedConv2D",
+        input,
+        filter,
+        min_input,
+        max_input,
+        min_filter,
+        max_filter,
+        strides=strides,
+        padding=padding,
+        out_type=out_type,
+        dilations=dilations,
+        name=name,
+    )
+
+
+def quantized_relu_x(
+    features: TensorLike,
+    max_value: TensorLike,
+    min_features: TensorLike,
+    max_features: TensorLike,
+    out_type: Any = dtypes.quint8,
+    name: str | None = None,
+) -> Any:
+    """`min(max(features, 0), max_value)` of quantized features; no device computes it, in TensorFlow neither.
+
+    Source: `tf.nn.quantized_relu_x`.
+    """
+    return apply_named("QuantizedReluX", features, max_value, min_features, max_features, out_type=out_type, name=name)
+
+
+def quantized_avg_pool(
+    input: TensorLike,
+    min_input: TensorLike,
+    max_input: TensorLike,
+    ksize: Sequence[int],
+    strides: Sequence[int],
+    padding: str,
+    name: str | None = None,
+) -> Any:
+    """Means of windows of quantized images, rounded down: (output, min_output, max_output).
+
+    Source: `tf.nn.quantized_avg_pool`.
+    """
+    return apply_named(
+        "QuantizedAvgPool", input, min_input, max_input, ksize=ksize, strides=strides, padding=padding, name=name
+    )
+
+
+def quantized_max_pool(
+    input: TensorLike,
+    min_input: TensorLike,
+    max_input: TensorLike,
+    ksize: Sequence[int],
+    strides: Sequence[int],
+    padding: str,
+    name: str | None = None,
+) -> Any:
+    """The greatest of windows of quantized images: (output, min_output, max_output).
+
+    Source: `tf.nn.quantized_max_pool`.
+    """
+    return apply_named(
+        "QuantizedMaxPool", input, min_input, max_input, ksize=ksize, strides=strides, padding=padding, name=name
     )

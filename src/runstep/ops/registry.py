@@ -29,6 +29,8 @@ ShapeFunction = Callable[[Any], Sequence[RawShape]]
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
 """Default of an attribute that must be given or inferred."""
 
+_ITEM = re.compile(r"\[[^\]]*\]|'[^']*'|\"[^\"]*\"|\w+ [^,\s]+|[^,\s]+")
+"""One of a list: a shape, a text, a tensor (type and value), or a word."""
 _SINGLE = struct.Struct("f")
 _TYPE_SETS: dict[str, tuple[DType, ...]] = {
     "numbertype": tuple(
@@ -117,7 +119,7 @@ class AttrDef:
         if kind.startswith("list("):
             items = text.strip().removeprefix("[").removesuffix("]").strip()
             element = AttrDef(f"{self.name}: {kind[5:-1]}")
-            return tuple(element._value(item) for item in re.findall(r"'[^']*'|\"[^\"]*\"|[^,\s]+", items))
+            return tuple(element._value(item) for item in _ITEM.findall(items))
         if kind == "type":
             return dtypes.as_dtype(text.removeprefix("DT_").lower())
         if kind == "bool":
@@ -242,14 +244,25 @@ def op(
     _rows[name] = (signature, attrs, shape, flags)
 
 
+def _unknown(op: Any) -> Sequence[RawShape]:
+    return [None] * len(op.outputs)
+
+
 def get(name: str) -> OpDef | None:
-    """The definition of op type `name`, or None when there is no such row."""
+    """The definition of op type `name`, or None when neither runstep nor TensorFlow has such an op."""
     found = _parsed.get(name)
     if found is not None:
         return found
     if name not in _rows:
         import runstep.ops.table  # noqa: F401 - all rows, when one is asked for that isn't there yet
-    if (row := _rows.get(name)) is not None:
+    row = _rows.get(name)
+    if row is None:
+        from runstep.ops import uncomputed  # kept lazy: a file of hundreds of lines
+
+        if name in uncomputed.rows():
+            signature, attrs, flags = uncomputed.rows()[name]
+            row = (signature, attrs, _unknown, flags)
+    if row is not None:
         signature, attrs, shape, flags = row
         found = OpDef(name, signature, attrs, shape)
         for flag in flags:
@@ -259,5 +272,5 @@ def get(name: str) -> OpDef | None:
 
 
 def names() -> Iterator[str]:
-    """The names of all ops that have a row."""
+    """The names of all ops that have a row: those that are computed."""
     return iter(_rows)

@@ -40,7 +40,7 @@ __all__ = [
 # --- static shape rules -------------------------------------------------------------------------------------------
 
 
-def _reshape(op: Any) -> Shapes:
+def reshaped(op: Any) -> Shapes:
     source = op.inputs[0].raw_shape
     target = op.constant_shape(1)
     if target is None:
@@ -163,7 +163,7 @@ def _ensure_shape(op: Any) -> Shapes:
     return [shapes.merge(op.inputs[0].raw_shape, op.attrs["shape"])]
 
 
-op("Reshape", "tensor: T, shape: Tshape -> output: T", "T: type", "Tshape: {int32, int64} = int32", shape=_reshape)
+op("Reshape", "tensor: T, shape: Tshape -> output: T", "T: type", "Tshape: {int32, int64} = int32", shape=reshaped)
 op("Shape", "input: T -> output: out_type", "T: type", "out_type: {int32, int64} = int32", shape=_shape)
 op(
     "ShapeN",

@@ -37,7 +37,7 @@ def _sources(size: int, out: int, align: bool, half: bool) -> Array:
 
 
 @functools.lru_cache(maxsize=256)
-def _linear(size: int, out: int, align: bool, half: bool) -> tuple[Array, Array, Array]:
+def linear(size: int, out: int, align: bool, half: bool) -> tuple[Array, Array, Array]:
     """The two neighbours of each output pixel, and the share of the second."""
     at = _sources(size, out, align, half)
     floor = np.floor(at)
@@ -47,7 +47,7 @@ def _linear(size: int, out: int, align: bool, half: bool) -> tuple[Array, Array,
 
 
 def _linear_matrix(size: int, out: int, align: bool, half: bool) -> Array:
-    low, high, share = _linear(size, out, align, half)
+    low, high, share = linear(size, out, align, half)
     weights = np.zeros((out, size), np.float32)
     rows = np.arange(out)
     np.add.at(weights, (rows, low), 1 - share)
@@ -101,7 +101,7 @@ def _mixed(x: Array, down: Array, across: Array) -> Array:
     return np.matmul(across, y)
 
 
-def _checked(x: Array, size: Array) -> tuple[int, int]:
+def checked(x: Array, size: Array) -> tuple[int, int]:
     if x.ndim != 4:
         raise InvalidArgumentError(None, None, f"input must be 4-dimensional{shapes.text(x.shape)}")
     if size.ndim != 1:
@@ -116,7 +116,7 @@ def _checked(x: Array, size: Array) -> tuple[int, int]:
     return height, width
 
 
-def _flags(node: Node) -> tuple[bool, bool]:
+def flags(node: Node) -> tuple[bool, bool]:
     align, half = node.attrs["align_corners"], node.attrs.get("half_pixel_centers", False)
     if align and half:
         raise InvalidArgumentError(None, None, "If half_pixel_centers is True, align_corners must be False.")
@@ -134,29 +134,29 @@ def _along(x: Array, axis: int, low: Array, high: Array, share: Array) -> Array:
 
 def resize_bilinear(x: Array, size: Array, align: bool, half: bool) -> Array:
     """Floats `[n, h, w, c]`, resized; a new array."""
-    height, width = _checked(x, size)
+    height, width = checked(x, size)
     if (height, width) == x.shape[1:3]:
         return x.copy()
     # Across first: there the copies are short, and there are fewer rows before than after (in enlarging).
     if width != x.shape[2]:
-        x = _along(x, 2, *_linear(x.shape[2], width, align, half))
+        x = _along(x, 2, *linear(x.shape[2], width, align, half))
     if height != x.shape[1]:
-        x = _along(x, 1, *_linear(x.shape[1], height, align, half))
+        x = _along(x, 1, *linear(x.shape[1], height, align, half))
     return x
 
 
 @numpy_kernel.make("ResizeBilinear")
 def bilinear(node: Node) -> Kernel:
-    align, half = _flags(node)
+    align, half = flags(node)
     return lambda x, size: resize_bilinear(x.astype(np.float32, copy=False), size, align, half)
 
 
 @numpy_kernel.make("ResizeBicubic")
 def bicubic(node: Node) -> Kernel:
-    align, half = _flags(node)
+    align, half = flags(node)
 
     def kernel(x: Array, size: Array) -> Array:
-        height, width = _checked(x, size)
+        height, width = checked(x, size)
         down = _cubic_matrix(x.shape[1], height, align, half)
         return _mixed(x.astype(np.float32, copy=False), down, _cubic_matrix(x.shape[2], width, align, half))
 
@@ -165,10 +165,10 @@ def bicubic(node: Node) -> Kernel:
 
 @numpy_kernel.make("ResizeArea")
 def area(node: Node) -> Kernel:
-    align, _ = _flags(node)
+    align, _ = flags(node)
 
     def kernel(x: Array, size: Array) -> Array:
-        height, width = _checked(x, size)
+        height, width = checked(x, size)
         down = _area_matrix(x.shape[1], height, align)
         return _mixed(x.astype(np.float32, copy=False), down, _area_matrix(x.shape[2], width, align))
 
@@ -186,10 +186,10 @@ def _nearest(size: int, out: int, align: bool, half: bool) -> Array:
 
 @numpy_kernel.make("ResizeNearestNeighbor")
 def nearest(node: Node) -> Kernel:
-    align, half = _flags(node)
+    align, half = flags(node)
 
     def kernel(x: Array, size: Array) -> Array:
-        height, width = _checked(x, size)
+        height, width = checked(x, size)
         rows = np.take(x, _nearest(x.shape[1], height, align, half), axis=1)
         return np.take(rows, _nearest(x.shape[2], width, align, half), axis=2)
 
@@ -198,11 +198,11 @@ def nearest(node: Node) -> Kernel:
 
 @numpy_kernel.make("ResizeNearestNeighborGrad")
 def nearest_gradient(node: Node) -> Kernel:
-    align, half = _flags(node)
+    align, half = flags(node)
     dtype = node.output_types[0].np
 
     def kernel(g: Array, size: Array) -> Array:
-        height, width = _checked(g, size)
+        height, width = checked(g, size)
         batch, rows, columns, channels = g.shape
         wide = g.dtype if g.dtype.kind in "iu" else np.float64 if g.dtype == np.float64 else np.float32
         dx = np.zeros((batch, height, width, channels), wide)
@@ -215,7 +215,7 @@ def nearest_gradient(node: Node) -> Kernel:
 
 
 def _transposed(node: Node, matrix: Any) -> Kernel:
-    align, half = _flags(node)
+    align, half = flags(node)
     dtype = node.output_types[0].np
 
     def kernel(g: Array, original: Array) -> Array:

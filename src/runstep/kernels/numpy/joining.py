@@ -37,7 +37,7 @@ def _refuse_concat(values: Sequence[Any], axis: int) -> NoReturn:
     raise AssertionError(f"numpy refused to join {[value.shape for value in values]} on axis {axis}")
 
 
-def _concat(values: Sequence[Any], axis: Any) -> Any:
+def joined(values: Sequence[Any], axis: Any) -> Any:
     if axis.size != 1:
         invalid(f"ConcatOp : Expected concatenating dimension to be a scalar, but got shape {text(axis.shape)}")
     at = int(axis.reshape(()))
@@ -51,7 +51,7 @@ def _concat(values: Sequence[Any], axis: Any) -> Any:
 def concat_v2(node: Node) -> Kernel:
     axis = node.constant(len(node.input_types) - 1)
     if axis is None or axis.size != 1:
-        return lambda *args: _concat(args[:-1], args[-1])
+        return lambda *args: joined(args[:-1], args[-1])
     at, concatenate = int(axis.reshape(())), np.concatenate
 
     def kernel(*args: Any) -> Any:
@@ -65,7 +65,7 @@ def concat_v2(node: Node) -> Kernel:
 
 @numpy_kernel("Concat")
 def concat(axis: Any, *values: Any) -> Any:
-    return _concat(values, axis)
+    return joined(values, axis)
 
 
 @numpy_kernel("ConcatOffset")

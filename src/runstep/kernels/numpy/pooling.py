@@ -106,7 +106,7 @@ def _counts(x_shape: Sequence[int], pool: Pool, placed: windows.Windows) -> Arra
     return total.flat[0] if total.size and (total == total.flat[0]).all() else total
 
 
-def _average(pool: Pool, dtype: Any) -> Kernel:
+def average(pool: Pool, dtype: Any) -> Kernel:
     compute = windows.compute_type(dtype)
     memo: dict[tuple[int, ...], Any] = {}
 
@@ -184,28 +184,28 @@ def maximum(pool: Pool, dtype: Any) -> Kernel:
     return kernel
 
 
-def _of_attrs(node: Node, rank: int) -> Pool:
+def of_attrs(node: Node, rank: int) -> Pool:
     return Pool(node.attrs, rank, node.attrs["ksize"], node.attrs["strides"])
 
 
 @numpy_kernel.make("AvgPool")
 def avg_pool(node: Node) -> Kernel:
-    return _average(_of_attrs(node, 4), node.output_types[0])
+    return average(of_attrs(node, 4), node.output_types[0])
 
 
 @numpy_kernel.make("AvgPool3D")
 def avg_pool_3d(node: Node) -> Kernel:
-    return _average(_of_attrs(node, 5), node.output_types[0])
+    return average(of_attrs(node, 5), node.output_types[0])
 
 
 @numpy_kernel.make("MaxPool")
 def max_pool(node: Node) -> Kernel:
-    return maximum(_of_attrs(node, 4), node.output_types[0])
+    return maximum(of_attrs(node, 4), node.output_types[0])
 
 
 @numpy_kernel.make("MaxPool3D")
 def max_pool_3d(node: Node) -> Kernel:
-    return maximum(_of_attrs(node, 5), node.output_types[0])
+    return maximum(of_attrs(node, 5), node.output_types[0])
 
 
 def _vector(values: Array, what: str) -> tuple[int, ...]:
@@ -230,7 +230,7 @@ def max_pool_v2(node: Node) -> Kernel:
 
 
 def _average_gradient(node: Node, rank: int) -> Kernel:
-    pool = _of_attrs(node, rank)
+    pool = of_attrs(node, rank)
     dtype = node.output_types[0]
     compute = windows.compute_type(dtype)
 

@@ -57,6 +57,8 @@ from runstep.kernels.numpy import (  # noqa: F401
     pooling,
     pooling_grad,
     quantization,
+    quantized,
+    quantized_ranges,
     queues,
     ragged,
     random,
