@@ -81,6 +81,99 @@ def test_what_the_run_finds_out_counts(rs: Any, program: Callable[..., Any], eac
         session.run(y, {n: 1 << 17})
 
 
+def turns(rs: Any, n: Any) -> Any:
+    """Each turn frees what it made."""
+    return rs.while_loop(lambda i, s: i < 3, lambda i, s: (i + 1, s + rs.reduce_max(filled(rs, n + i))), [0, 0.0])[1]
+
+
+def doubled(rs: Any, n: Any) -> Any:
+    """A loop variable that grows: before and after the last turn it takes n times 4 bytes and half of that."""
+    shapes = [rs.TensorShape([]), rs.TensorShape([None])]
+    start = [0, rs.fill([n // 8], 1.0)]
+    return rs.reduce_sum(
+        rs.while_loop(lambda i, s: i < 3, lambda i, s: (i + 1, rs.concat([s, s], 0)), start, shape_invariants=shapes)[1]
+    )
+
+
+def in_a_function(rs: Any, n: Any) -> Any:
+    call = rs.function(lambda n: filled(rs, n))
+    return call(n) + call(n // 2)
+
+
+def in_functions(rs: Any, n: Any) -> Any:
+    """What the caller and the called one hold at the same time."""
+    inner = rs.function(lambda n: filled(rs, n))
+
+    @rs.function
+    def outer(n: Any) -> Any:
+        mine = rs.fill([n], 2.0)
+        with rs.control_dependencies([mine]):
+            there = inner(rs.identity(n))
+        with rs.control_dependencies([there]):
+            return there + rs.reduce_max(mine)
+
+    return outer(n)
+
+
+def on_a_branch(rs: Any, n: Any) -> Any:
+    return rs.cond(n > 0, lambda: in_a_function(rs, n), lambda: 0.0)
+
+
+def in_turns_of_functions(rs: Any, n: Any) -> Any:
+    call = rs.function(lambda n: filled(rs, n))
+    return rs.while_loop(lambda i, s: i < 3, lambda i, s: (i + 1, s + call(n)), [0, 0.0])[1]
+
+
+@pytest.mark.parametrize(
+    ("program", "least", "most"),
+    [
+        (turns, 4, 8),
+        (doubled, 6, 12),
+        (in_a_function, 4, 8),
+        (in_functions, 8, 12),
+        (on_a_branch, 4, 8),
+        (in_turns_of_functions, 4, 8),
+    ],
+)
+def test_the_insides_of_loops_and_functions_count(rs: Any, program: Callable[..., Any], least: int, most: int) -> None:
+    """`least` and `most` bytes for each of n."""
+    n = rs.placeholder("int32", [])
+    y = program(rs, n)
+    with rs.Session(config=L0, memory_limit="64MiB") as session:
+        for count in (16, 1 << 20, 1 << 18):
+            session.run(y, {n: count})
+            assert is_at_rest(session)
+        assert least << 20 <= memory(session).peak <= (most << 20) * 1.26
+    with rs.Session(config=L0, memory_limit=least << 19) as session:
+        session.run(y, {n: 1 << 16})
+        with pytest.raises(errors.ResourceExhaustedError, match="OOM when allocating tensor"):
+            session.run(y, {n: 1 << 20})
+        assert is_at_rest(session)
+        session.run(y, {n: 1 << 16})
+        assert is_at_rest(session)
+
+
+def test_what_a_function_takes_depends_on_what_it_is_called_with(rs: Any) -> None:
+    """Its own graph knows no shape; who calls it does, before anything runs."""
+    ran: list[int] = []
+    x = rs.placeholder("float32", [None])
+
+    @rs.function
+    def call(x: Any) -> Any:
+        return rs.reduce_sum(rs.cumsum(x))
+
+    with rs.control_dependencies([rs.py_func(lambda: ran.append(1), [], [])]):
+        y = call(rs.identity(x))
+    with rs.Session(memory_limit="6MiB") as session:
+        for count in (1 << 8, 1 << 20):
+            session.run(y, {x: np.zeros(count, np.float32)})
+            assert is_at_rest(session)
+        assert 4 * MIB <= memory(session).peak <= 4 * MIB + 64 and ran == [1, 1]
+        with pytest.raises(errors.ResourceExhaustedError):
+            session.run(y, {x: np.zeros(2 << 20, np.float32)})
+        assert ran == [1, 1] and is_at_rest(session)
+
+
 def test_what_a_queue_gives_counts(rs: Any) -> None:
     queue = rs.FIFOQueue(9, [rs.float32])
     x = rs.placeholder("float32", [None])

@@ -29,6 +29,7 @@ from runstep.plan.frames import NEVER, ControlFlow, Item
 from runstep.plan.fuse import fuse
 from runstep.plan.idioms import idioms, through
 from runstep.plan.idle import drop_idle
+from runstep.plan.inside import Inside
 from runstep.plan.node import (
     ALWAYS,
     ENTERS,
@@ -53,7 +54,7 @@ from runstep.plan.stacks import find_stacks
 from runstep.plan.stages import Stages, needs
 from runstep.plan.tasks import Task, readers
 from runstep.plan.turn_sums import sum_after_loops
-from runstep.plan.watch import Projections, may_grow, watch
+from runstep.plan.watch import Projections, may_grow, watch, watch_body
 from runstep.plan.weigh import Scales
 
 _STRUCTURE = ENTERS | EXITS | MERGES | NEXTS | SWITCHES
@@ -310,12 +311,16 @@ class Compiler:
                 scales = work.scales([tensor.raw_shape for tensor in body.inputs])
             pauses = frozenset() if scales is None else scales.pauses(work.items)
             args = [(feed, 0) for feed in pruned.feeds]
+            roots = {root(ref) for ref, _, _ in results}
+            inside = Inside([tensor.raw_shape for tensor in body.inputs], work, roots, work.called)
+            watch_body(work.nodes, inside)
             found = Emitter(work.flow, pauses=pauses).emit(work.items, args, results, "body")
             _signed(found, name.name, body)
+            found.inside = inside
             found.endless = may_take_any_time(work.items)
             if scales is not None:
                 found.cost = scales.cost(work.items)
-                found.bytes = scales.size(work.items, {root(ref) for ref, _, _ in results})
+                found.bytes = scales.size(work.items, roots)
             self._bodies[key] = found
             return found
         except BaseException:
@@ -363,6 +368,7 @@ class _Work:
         self.flow: ControlFlow | None = None
         self.items: list[Item] = []
         self.nodes: list[PlanNode] = []
+        self.called: list[Inside] = []
 
     def prepare(self, fetches: Sequence[Tensor], targets: Sequence[Operation], staged: bool = False) -> None:
         """Rewrites, places, orders, and makes the kernels of what is left."""
@@ -595,6 +601,9 @@ class _Work:
         loops = calls.is_loop(node)
         node.inner_cost += found.cost * (TURNS if loops else 1)
         node.inner_bytes = max(node.inner_bytes, found.bytes)
+        if found.inside is not None:
+            node.bodies += (found.inside,)
+            self.called.append(found.inside)
         node.endless = node.endless or loops or found.endless
         return found
 

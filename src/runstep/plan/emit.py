@@ -26,6 +26,7 @@ from runstep.graph.dtypes import DType
 from runstep.kernels import blas
 from runstep.kernels.resources import read_ref
 from runstep.plan.frames import NEVER, ControlFlow, Frame, Item
+from runstep.plan.inside import Inside
 from runstep.plan.node import ALIASES, ALWAYS, MERGES, NEXTS, PASS, Guard, PlanNode, Ref, root
 from runstep.plan.stacks import POP, PUSH
 from runstep.plan.straight import (
@@ -67,8 +68,8 @@ class Segment:
     """Compiled code. `run(step, *args)` returns a tuple of results; a coroutine when `is_async`.
 
     Without `needs_step` (no loop, no kernel that asks for the step) the step may be None. Of the body of a function,
-    `cost`, `bytes` and `endless` say what it takes, `name`, `takes` and `gives` (dtypes) whom it fits. `source` is its
-    Python source, or what writes it.
+    `cost`, `bytes`, `inside` and `endless` say what it takes, `name`, `takes` and `gives` (dtypes) whom it fits.
+    `source` is its Python source, or what writes it.
     """
 
     __slots__ = (
@@ -78,6 +79,7 @@ class Segment:
         "cost",
         "endless",
         "gives",
+        "inside",
         "is_async",
         "name",
         "needs_step",
@@ -101,6 +103,7 @@ class Segment:
         self.nodes = nodes
         self.cost = 0.0
         self.bytes = 0
+        self.inside: Inside | None = None
         self.endless = False
         self.name = ""
         self.takes: Sequence[DType] = ()

@@ -90,7 +90,7 @@ class _Flow:
 def _scratch(item: Item, sizes: Sizes, reads: Reads) -> int:
     """Bytes that an item takes while it runs, beside its inputs and outputs."""
     if isinstance(item, PlanNode):
-        return item.inner_bytes
+        return sizes.inner_bytes(item)
     inner = item.region.items
     carried = sum(sizes.nbytes((node, 0)) for node in item.merges)
     left = sum(sizes.nbytes((node, 0)) for node in item.exits)  # counted as what it makes
@@ -145,7 +145,7 @@ def bound(items: Sequence[Item], sizes: Sizes, results: Set[Ref]) -> int | None:
             size = sum(kind.bytes)
             held += size
             dying[max(ends.get(item, 0), position)] += size
-            inner = max(inner, item.inner_bytes)
+            inner = max(inner, sizes.inner_bytes(item))
         most = max(most, held)
         held -= dying[position]
     return most + inner

@@ -15,6 +15,7 @@ from runstep.kernels.registry import Kernel, KernelDef
 
 if TYPE_CHECKING:
     from runstep.plan.device import PlanDevice
+    from runstep.plan.inside import Inside
 
 Ref = tuple["PlanNode", int]
 """One output of one node."""
@@ -44,11 +45,12 @@ class PlanNode:
       changed: attributes that a rewrite put in place of the operation's; None where it has its own.
       kernel: made for it, None for structural nodes (Switch, Enter ...) and known ones.
       inner_bytes, inner_cost, endless: of a node that calls functions: what their values take, the microseconds that
-        their nodes take, and whether nobody can say when they end.
+        their nodes take, and whether nobody can say when they end. bodies: what they take by the shapes of its inputs.
       parts: of a region, the nodes that it computes, producers first.
     """
 
     __slots__ = (
+        "bodies",
         "changed",
         "controls",
         "device",
@@ -94,6 +96,7 @@ class PlanNode:
         self.where: PlanDevice | None = None
         self.functions: Callable[[PlanNode, Any], Any] | None = None
         self.inner_bytes = 0
+        self.bodies: tuple[Inside, ...] = ()
         self.inner_cost = 0.0
         self.endless = False
         self.parts: Sequence[PlanNode] = ()

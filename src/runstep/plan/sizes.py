@@ -42,7 +42,7 @@ _COMPUTED = _OF_SHAPES | frozenset(
 )
 """Ops that sizes are made by, and that make no more than a few elements of a few."""
 
-_BOUNDED = frozenset(
+BOUNDED = frozenset(
     "Unique UniqueV2 UniqueWithCounts UniqueWithCountsV2 Where ListDiff Slice StridedSlice DynamicPartition".split()
 )
 """What these make has no size that the number of elements of the first input doesn't bound."""
@@ -85,7 +85,7 @@ class Sizes:
     Attributes:
       sources: the nodes that make something of open size, or with `beyond`, those that would if all before were known.
         bounded: those of them whose results were taken for what bounds them.
-      asked: the feeds whose values sizes are made of.
+      asked: the feeds whose values sizes are made of. changing: the loop variables that don't keep their shape.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Sizes:
         self._fed = fed or {}
         self.asked: set[int] = set()
         self._beyond = beyond
-        self._changing: set[PlanNode] = set()
+        self.changing: set[PlanNode] = set()
         nodes = [node for node in nodes if node.op is not None and node.known is None]
         for last in range(_ROUNDS + 1):
             self.kinds: dict[PlanNode, Kind] = {}
@@ -117,7 +117,7 @@ class Sizes:
             wrong = [merge for merge, raw in self._assumed.items() if not self._stays(merge, raw)]
             if not wrong:
                 break
-            self._changing.update(wrong if last < _ROUNDS - 1 else self._assumed)
+            self.changing.update(wrong if last < _ROUNDS - 1 else self._assumed)
 
     def shape(self, ref: Ref) -> RawShape:
         """The shape of an output, as far as it is known."""
@@ -141,8 +141,9 @@ class Sizes:
 
     def _merged_shape(self, node: PlanNode, raw: RawShape) -> RawShape:
         """Of a loop variable the shape that it starts with; else what all branches have in common."""
-        if node in self._changing:
-            return raw
+        if node in self.changing:
+            made = [self._seen[source] for source in self.turned(node) if source in self._seen]
+            return made[0][0] if made else raw
         found = [self.shape(root(ref)) for ref in node.inputs if ref[0].type not in NEXTS]
         if len(found) < len(node.inputs):
             if len(found) == 1 and shapes.num_elements(found[0]) is not None:
@@ -151,6 +152,11 @@ class Sizes:
             return raw
         common = shapes.common(found)
         return raw if common is None else common
+
+    @staticmethod
+    def turned(merge: PlanNode) -> list[PlanNode]:
+        """The nodes that make the value that a loop variable has after a turn."""
+        return [root(ref)[0] for ref in merge.inputs if ref[0].type in NEXTS]
 
     def _stays(self, merge: PlanNode, raw: RawShape) -> bool:
         """Whether a loop variable has this shape after a turn, too."""
@@ -213,6 +219,14 @@ class Sizes:
             found = self._bytes[ref] = self.count(ref) * item_size(node.op.outputs[index].dtype)
         return found
 
+    def inner_bytes(self, node: PlanNode) -> int:
+        """How many bytes the functions that a node calls take at most while it runs."""
+        most = node.inner_bytes
+        if node.bodies:
+            inputs = [self.shape(root(ref)) for ref in node.inputs]
+            most = max(most, *[body.peak(inputs) for body in node.bodies])
+        return most
+
     def _add(self, node: PlanNode) -> None:
         op: Any = node.op
         for part in node.parts:
@@ -261,7 +275,7 @@ class Sizes:
             self.sources.append(node)
         if not self._beyond or raw is None:
             return raw
-        most = shapes.num_elements(self.shape(root(node.inputs[0]))) if node.type in _BOUNDED else None
+        most = shapes.num_elements(self.shape(root(node.inputs[0]))) if node.type in BOUNDED else None
         if most is not None:
             self.bounded.add(node)
         return tuple((1 if most is None else most) if size is None else size for size in raw)

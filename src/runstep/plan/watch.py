@@ -2,8 +2,9 @@
 
 Where, a dequeue, a Fill of fed sizes: each of these nodes is given a kernel that tells the step how large its result
 is when it is there, or where its inputs tell, before it is made. All that follows from that is projected as before the
-step (`Projections`), and what is missing is claimed (`runstep.actors.growth`). Nodes in loops and in functions are not
-looked at; what leaves the loop is. Plans whose sizes follow from what is fed have no such node, and pay nothing.
+step (`Projections`), and what is missing is claimed (`runstep.actors.growth`); in loops too, turn by turn. In functions
+only such ops are told as make much of little by their nature. Plans whose sizes follow from the shapes that are fed
+have no such node, and pay nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,8 +21,9 @@ from runstep.graph.shapes import RawShape, num_elements
 from runstep.plan.device import PlanDevice
 from runstep.plan.estimate import Need, is_small
 from runstep.plan.foresight import Foresight, Foresights
+from runstep.plan.inside import Inside
 from runstep.plan.node import PASS, PlanNode
-from runstep.plan.sizes import Fed, Seen, Sizes, item_size, shapes_of_call
+from runstep.plan.sizes import BOUNDED, Fed, Seen, Sizes, item_size, shapes_of_call
 from runstep.plan.stacks import POP, PUSH
 
 Project = Callable[[Seen, Fed], tuple[tuple[Need, ...], Sizes]]
@@ -102,12 +105,38 @@ def watch(nodes: Sequence[PlanNode], feeds: Sequence[RawShape], whole: Iterable[
             return None
     mine = set(nodes)  # not what regions are made of
     found = None
-    for node in sizes.sources:
-        if node in mine and node.frame is None and _is_told(node.kernel):
+    turned = [node for merge in sizes.changing for node in sizes.turned(merge)]
+    for node in dict.fromkeys([*sizes.sources, *turned]):
+        if node in mine and _is_told(node.kernel):
             found = found or Projections(sorted(sizes.asked.intersection(whole)))
             found.told.append(node)
-            _tell(node, found)
+            _tell(node, partial(_see, found))
     return found
+
+
+def _see(projections: Projections, step: Any, node: PlanNode, shapes: Sequence[RawShape]) -> None:
+    growth = step.growth
+    if growth is None:
+        growth = step.growth = node.where.growth(projections, None)  # type: ignore[union-attr]
+    growth.see(step, projections, node, shapes)
+
+
+def watch_body(nodes: Sequence[PlanNode], inside: Inside) -> None:
+    """Has the nodes of a function's body told that may make much of little."""
+    for node in nodes:
+        if node.type in _MUCH and _is_open(node) and _is_told(node.kernel):
+            _tell(node, partial(_see_inside, inside))
+
+
+def _see_inside(inside: Inside, step: Any, node: PlanNode, shapes: Sequence[RawShape]) -> None:
+    growth = step.growth
+    if growth is None:
+        growth = step.growth = node.where.growth(None, None)  # type: ignore[union-attr]
+    growth.see_inside(step, inside, node, shapes)
+
+
+def _is_open(node: PlanNode) -> bool:
+    return any(num_elements(tensor.raw_shape) is None for tensor in node.op.outputs)  # type: ignore[union-attr]
 
 
 def _is_told(kernel: Any) -> bool:
@@ -117,16 +146,13 @@ def _is_told(kernel: Any) -> bool:
 def may_grow(nodes: Sequence[PlanNode]) -> bool:
     """Whether a plan that looks tiny has anything in it that may be large all the same."""
     for node in nodes:
-        if node.type in _LARGE:
-            for tensor in node.op.outputs:  # type: ignore[union-attr]
-                raw = tensor.raw_shape
-                if raw is None or None in raw:
-                    return True
+        if node.type in _LARGE and _is_open(node):
+            return True
     return False
 
 
-def _tell(node: PlanNode, projections: Projections) -> None:
-    """Puts a kernel in place of a node's own that tells what it makes."""
+def _tell(node: PlanNode, say: Callable[[Any, PlanNode, Sequence[RawShape]], None]) -> None:
+    """Puts a kernel in place of a node's own that says what it makes."""
     kernel: Any = node.kernel
     device: Any = node.where
     least, bound = least_of(device), _BOUNDS.get(node.type)
@@ -136,22 +162,16 @@ def _tell(node: PlanNode, projections: Projections) -> None:
         def kernel(step: Any, *inputs: Any) -> Any:
             return plain(*inputs)
 
-    def tell(step: Any, shapes: Sequence[RawShape]) -> None:
-        growth = step.growth
-        if growth is None:
-            growth = step.growth = device.growth(projections, None)
-        growth.see(step, node, shapes)
-
     def look(step: Any, made: Any) -> None:
         if type(made) is np.ndarray:
             if made.nbytes >= least:
-                tell(step, [made.shape])
+                say(step, node, [made.shape])
         elif type(made) in (tuple, list):
             size = 0
             for value in made:
                 size += getattr(value, "nbytes", 0)
             if size >= least:
-                tell(step, [np.shape(value) for value in made])
+                say(step, node, [np.shape(value) for value in made])
 
     async def waits(step: Any, *inputs: Any) -> Any:
         made = await kernel(step, *inputs)
@@ -162,7 +182,7 @@ def _tell(node: PlanNode, projections: Projections) -> None:
         if bound is not None and _at_most(bound, inputs) * item >= least:
             shapes = shapes_of_call(node, inputs)
             if shapes is not None and None not in (shapes[0] or (None,)):
-                tell(step, shapes)
+                say(step, node, shapes)
         made = kernel(step, *inputs)
         look(step, made)
         return made
@@ -220,3 +240,6 @@ _LARGE = frozenset(_BOUNDS) | frozenset(
     "Multinomial SequenceMask ResourceGather".split()
 )
 """Ops that may make much out of little."""
+
+_MUCH = _LARGE | BOUNDED
+"""Ops whose values say how large their results are, whatever the shapes of their inputs."""

@@ -57,7 +57,7 @@ class Scales:
 
     def _bound(self, items: Sequence[Item]) -> int:
         """Bytes that these items never take more than: all outputs, and what loops and functions take inside."""
-        inner = sum(item.inner_bytes for item in items if isinstance(item, PlanNode))
+        inner = sum(self.sizes.inner_bytes(item) for item in items if isinstance(item, PlanNode))
         return 2 * self._total + inner
 
     def pauses(self, items: Sequence[Item]) -> set[PlanNode]:

@@ -330,6 +330,8 @@ class DrivenStep:
             closed = self.engine.closed
             self._broken = errors.CancelledError(None, None, "Session has been closed.") if closed else failed
             self._step.over = True
+        if self.context.growth is not None:
+            self.context.growth.close()
         self._mailbox.close()  # type: ignore[union-attr]
 
     def check(self, wanted: int) -> None:
