@@ -25,6 +25,11 @@ CASES = [
     loss("SoftmaxCrossEntropyWithLogits", real(2, 3, 4), real(2, 3, 4), error=InvalidArgumentError),
     loss("SoftmaxCrossEntropyWithLogits", real(2, 3, 4), real(2, 3, 4), error=ValueError),
     loss("SparseSoftmaxCrossEntropyWithLogits", real(3, 4), ints(3, high=4)),
+    # Few classes, more, and many elements each take another way.
+    *[
+        loss("SparseSoftmaxCrossEntropyWithLogits", real(rows, classes), ints(rows, high=classes))
+        for rows, classes in ((5, 20), (300, 16))
+    ],
     loss("SparseSoftmaxCrossEntropyWithLogits", real(0, 4), ints(0)),
     loss("SparseSoftmaxCrossEntropyWithLogits", real(2, 4), of([4, 0]), error=InvalidArgumentError),
     loss("SparseSoftmaxCrossEntropyWithLogits", real(2, 4), of([-1, 0]), error=InvalidArgumentError),

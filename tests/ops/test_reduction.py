@@ -44,6 +44,12 @@ CASES = [
     *[case(name, of([100, 100, 101]), 0, types={"T": INTEGERS}) for name in ("Sum", "Mean", "Prod", "EuclideanNorm")],
     *[case(name, of([-1, -1, -3]), 0, types={"T": INTEGERS[:4]}) for name in ("Mean", "Max", "Min")],
     *[case(name, real(40, 50, 3), [0, 1], types={"T": REAL}, atol=1e-4) for name in ("Sum", "Mean", "Max")],
+    # Few elements take another way than many.
+    *[
+        case(name, real(*shape), axes, types={"T": REAL}, atol=1e-4)
+        for name in ("Sum", "Mean")
+        for shape, axes in (((9,), -1), ((5000,), 0), ((5, 7), 0), ((5, 7), -1), ((70, 80), 0), ((3, 4, 5), [0, 1, 2]))
+    ],
     # Many short rows take another way.
     *[
         case(name, real(2000, 5), axis, keep_dims=kept, types={"T": REAL})

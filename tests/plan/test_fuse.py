@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import runstep.ops.table  # noqa: F401
+from runstep import errors
 from runstep.graph.apply import apply
 from runstep.graph.graph import Graph
 from runstep.kernels import blas
@@ -123,3 +124,23 @@ def test_products_inside_of_chains_run_on_one_thread(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(blas, "_begin", lambda: (begun.append(1), begin()))
     run(CHAINS["bias, relu"], monkeypatch, True)
     assert begun == [1]
+
+
+def test_small_products_leave_the_threads_of_blas_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To set them takes as long as a small product; one large product sets them once, until its step is over."""
+    begun: list[int] = []
+    begin, end = blas._begin, blas._end
+    monkeypatch.setattr(blas, "_begin", lambda: (begun.append(1), begin()))
+    monkeypatch.setattr(blas, "_end", lambda: (begun.append(-1), end()))
+    with Graph().as_default():
+        x = placeholder("float32", [None, None])
+        total = apply("Sum", apply("MatMul", apply("MatMul", x, x), x), np.int32(0))
+        with Session() as session:
+            session.run(total, {x: np.ones((4, 4), np.float32)})
+            assert begun == []
+            np.testing.assert_array_equal(session.run(total, {x: np.ones((64, 64), np.float32)}), [64.0**3] * 64)
+            assert begun == [1, -1]
+            session.run(total, {x: np.ones((4, 4), np.float32)})
+            with pytest.raises(errors.InvalidArgumentError):
+                session.run(total, {x: np.ones((64, 65), np.float32)})
+    assert begun == [1, -1, 1, -1] and not blas._inside

@@ -13,13 +13,16 @@ import ctypes
 import functools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 LARGE = 1 << 22
 """Multiplications from which a matrix product is split among threads: some 80 microseconds on one."""
+
+SMALL = 1 << 13
+"""Multiplications up to which OpenBLAS never uses a second thread, so that nobody needs to tell it not to."""
 
 _UNIT = 16
 """Rows or columns of a part are a multiple of this: BLAS works on so many at once."""
@@ -36,10 +39,8 @@ OPS = frozenset(
 """The ops whose kernels call BLAS."""
 
 
-def is_called_by(op: str) -> bool:
-    """Whether the kernel of a node calls BLAS: by its op, or the op that a chain begins with (`_Conv2DChain`)."""
-    return op in OPS or (op.endswith("Chain") and op[1:-5] in OPS)
-
+_HOLDING = frozenset("MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 Mean Sum".split())
+"""Those whose kernels say so (`hold`) before they have BLAS do more than `SMALL`: a step of small ones saves that."""
 
 # OpenBLAS under the names that numpy's wheels, conda and distributions give it.
 _NAMES = (
@@ -74,8 +75,8 @@ _steps = 0
 _usual = 1
 _allowed = 0
 _cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-_inside: dict[int, int] = {}
-"""How deep each thread is in functions that are `limited`."""
+_inside: dict[int, bool] = {}
+"""The threads that are in functions that are `limited`, and whether BLAS is on one thread for them."""
 
 
 def of_a_large_product() -> int:
@@ -103,9 +104,7 @@ def threads() -> int:
 def _begin() -> None:
     global _steps, _usual
     control = _control()
-    here = threading.get_ident()
     with _lock:
-        _inside[here] = _inside.get(here, 0) + 1
         _steps += 1
         if _steps == 1 and control is not None:
             _usual = control[1]()
@@ -116,33 +115,55 @@ def _begin() -> None:
 def _end() -> None:
     global _steps
     control = _control()
-    here = threading.get_ident()
     with _lock:
-        _inside[here] -= 1
-        if not _inside[here]:
-            del _inside[here]
         _steps -= 1
         if not _steps and control is not None and _usual > 1:
             control[0](_usual)
 
 
-def limited(run: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, with BLAS on one thread while it runs."""
+def hold() -> None:
+    """Puts BLAS on one thread until the `limited` function returns that this thread is in, if it is in one."""
+    here = threading.get_ident()
+    if not _inside.get(here, True):
+        _inside[here] = True
+        _begin()
+
+
+def limited(run: Callable[..., Any], at_once: bool = True) -> Callable[..., Any]:
+    """The same function, with BLAS on one thread while it runs; if not `at_once`, from when a kernel calls `hold`."""
 
     def with_one_thread(*args: Any) -> Any:
-        _begin()
+        here = threading.get_ident()
+        if here in _inside:
+            if at_once:
+                hold()
+            return run(*args)
         try:
+            _inside[here] = False
+            if at_once:
+                hold()
             return run(*args)
         finally:
-            _end()
+            if _inside.pop(here, False):
+                _end()
 
     return with_one_thread
+
+
+def limited_for(ops: Iterable[str], run: Callable[..., Any]) -> Callable[..., Any]:
+    """`run`, whose nodes are of these ops: `limited` if one of them calls BLAS. The op of a chain is that which it
+    begins with (`_Conv2DChain`)."""
+    called = {op[1:-5] if op.endswith("Chain") else op for op in ops} & OPS
+    return limited(run, at_once=not called <= _HOLDING) if called else run
 
 
 def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> Any:
     """`np.matmul` of matrices, or of stacks of them. A large product is split into several, which go to all threads
     while no other thread is in a step with products: then each has a core of its own to work on."""
-    if _usual < 2 or len(_inside) > 1 or a.size * b.shape[-1] < LARGE:
+    work = a.size * b.shape[-1]
+    if work >= SMALL:
+        hold()
+    if work < LARGE or _usual < 2 or len(_inside) > 1:
         return np.matmul(a, b) if out is None else np.matmul(a, b, out=out)
     return _split(a, b, out)
 

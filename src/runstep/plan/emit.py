@@ -731,7 +731,7 @@ def node_at(frame: FrameType, line: int) -> PlanNode | None:
 
 
 def _with_blas(run: Callable[..., Any], nodes: Sequence[PlanNode]) -> Callable[..., Any]:
-    return blas.limited(run) if any(blas.is_called_by(type_) for type_ in {node.type for node in nodes}) else run
+    return blas.limited_for({node.type for node in nodes}, run)
 
 
 def _loop_condition(frame: Frame) -> PlanNode | None:

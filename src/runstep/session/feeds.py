@@ -170,8 +170,12 @@ def converter(tensor: Tensor, keep: bool, strict: bool, limit: int | None = None
     raw = tensor.raw_shape
     fits = _shape_test(raw)
     ndarray = np.ndarray
+    last: Any = None  # the shape of an array that passed all that is asked of shapes: mostly the next one's too
 
     def convert(value: Any) -> Any:
+        nonlocal last
+        if type(value) is ndarray and value.dtype is np_dtype and value.shape == last:
+            return value.copy() if keep else value
         if type(value) is ndarray and (value.dtype is np_dtype or (value.dtype == np_dtype and value.dtype.isnative)):
             array = value
         else:
@@ -180,6 +184,7 @@ def converter(tensor: Tensor, keep: bool, strict: bool, limit: int | None = None
             raise _wrong_shape(tensor, array)
         if limit is not None and array.nbytes > limit:
             raise Large
+        last = array.shape
         return array.copy() if keep else array
 
     return convert

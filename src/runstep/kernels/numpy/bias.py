@@ -9,6 +9,7 @@ import numpy as np
 from runstep.errors import InvalidArgumentError
 from runstep.graph import shapes
 from runstep.kernels.numpy.fused_tail import repeated
+from runstep.kernels.numpy.reduction import FEW, ONES
 from runstep.kernels.numpy.windows import compute_type
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
@@ -76,8 +77,11 @@ def bias_gradient(node: Node) -> Kernel:
     first = node.attrs["data_format"] == b"NCHW"
     dtype = node.output_types[0].np
     compute = compute_type(node.output_types[0])
+    ones = None if first else ONES.get(dtype)
 
     def kernel(gradient: Array) -> Array:
+        if ones is not None and gradient.ndim == 2 and gradient.size < FEW:
+            return ones[len(gradient)].dot(gradient)
         if gradient.ndim < 2:
             raise InvalidArgumentError(None, None, f"Input tensor must be at least 2D: {shapes.text(gradient.shape)}")
         if first:

@@ -11,6 +11,7 @@ import numpy as np
 from runstep import errors
 from runstep.graph import shapes
 from runstep.graph.dtypes import DType
+from runstep.kernels import blas
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 Reduce = Callable[[Any, tuple[int, ...]], Any]
@@ -77,6 +78,7 @@ def sum_over(wide: np.dtype[Any], kept: bool) -> Reduce:
 
     def total(x: Any, axes: tuple[int, ...]) -> Any:
         if x.size >= _MANY and _is_short(x, axes, _SHORT_SUM) and x.dtype == wide:
+            blas.hold()
             sums = np.dot(x, np.ones(x.shape[-1], wide))
             return sums[..., None] if kept else sums
         return add(x, axes, wide, None, kept)
@@ -84,12 +86,50 @@ def sum_over(wide: np.dtype[Any], kept: bool) -> Reduce:
     return total
 
 
+class Ones(dict[int, np.ndarray]):
+    """Vectors of ones of a dtype, by their lengths; for lengths below `FEW`."""
+
+    def __init__(self, dtype: Any) -> None:
+        self._all = np.ones(FEW, dtype)
+
+    def __missing__(self, length: int) -> np.ndarray:
+        found = self[length] = self._all[:length]
+        return found
+
+
+FEW = _MANY
+"""Elements below which a product with ones beats a reduction, which takes a microsecond before it begins."""
+
+ONES = {np.dtype(np.float32): Ones(np.float32), np.dtype(np.float64): Ones(np.float64)}
+"""Of the dtypes that BLAS knows, and no narrower one is summed in."""
+
+
+def _sum_of_few(node: Node) -> tuple[int, Callable[[Any], Any]] | None:
+    """The function that sums fewer than `FEW` elements over the axes of a node, and the rank of its argument; None for
+    axes that no vector of ones sums over."""
+    ones, shape, known = ONES.get(node.output_types[0].np), node.input_shapes[0], node.constant(1)
+    if ones is None or not shape or known is None or node.attrs["keep_dims"]:
+        return None
+    rank = len(shape)
+    axes = sorted(axis % rank if -rank <= axis < rank else rank for axis in known.ravel().tolist())
+    if axes == list(range(rank)):
+        return rank, (lambda x: x.dot(ones[x.size])) if rank == 1 else (lambda x: x.reshape(-1).dot(ones[x.size]))
+    if rank != 2 or axes not in ([0], [1]):
+        return None
+    return rank, (lambda x: x.dot(ones[x.shape[1]])) if axes == [1] else (lambda x: ones[len(x)].dot(x))
+
+
 @numpy_kernel.make("Sum")
 def sum_(node: Node) -> Kernel:
     dtype = node.output_types[0]
     wide, narrow = accumulator(dtype), dtype.np
     add = sum_over(wide, node.attrs["keep_dims"])
-    return _over_axes(node, add if wide == narrow else lambda x, axes: add(x, axes).astype(narrow))
+    of_many = _over_axes(node, add if wide == narrow else lambda x, axes: add(x, axes).astype(narrow))
+    found = _sum_of_few(node)
+    if found is None:
+        return of_many
+    rank, of_few = found
+    return lambda x, axes: of_few(x) if x.size < FEW and x.ndim == rank else of_many(x, axes)
 
 
 def _register_fold(op: str, ufunc: np.ufunc) -> None:
@@ -173,9 +213,23 @@ def mean(node: Node) -> Kernel:
         size = total.size
         return np.true_divide(total, real(x.size // size if size else 0), out=total)
 
-    if wide == kind:
-        return _over_axes(node, of_reals)
-    return _over_axes(node, lambda x, axes: of_reals(x, axes).astype(kind))
+    if wide != kind:
+        return _over_axes(node, lambda x, axes: of_reals(x, axes).astype(kind))
+    of_many = _over_axes(node, of_reals)
+    found = _sum_of_few(node)
+    if found is None:
+        return of_many
+    rank, of_few = found
+
+    def kernel(x: Any, axes: Any) -> Any:
+        if x.size >= FEW or x.ndim != rank or not x.size:
+            return of_many(x, axes)
+        total = of_few(x)
+        if not total.ndim:
+            return total / real(x.size)
+        return np.true_divide(total, real(x.size // total.size), total)
+
+    return kernel
 
 
 @numpy_kernel.make("EuclideanNorm")
