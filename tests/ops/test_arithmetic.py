@@ -101,6 +101,12 @@ CASES = [
     case("AddN", [real(), real()]),
     case("AddN", [real(2), real(3)], error=errors.InvalidArgumentError),
     case("AddN", [real(2), real(1)], error=ValueError),
+    case("AddN", [real(2, 3)] * 19, rtol={"float16": 1e-2, "bfloat16": 6e-2}),
+    *[
+        case("AddN", [*[real(2, 3)] * 18, real(*shape)], types={"T": FLOATS}, error=errors.InvalidArgumentError)
+        for shape in ((3, 3), (2, 1), (3,), ())
+    ],
+    case("AddN", [real(1, 3), *[real(2, 3)] * 17, real(3, 3)], types={"T": FLOATS}, error=ValueError),
 ]
 
 

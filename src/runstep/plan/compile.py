@@ -18,6 +18,7 @@ from runstep.graph.operation import Operation
 from runstep.graph.shapes import RawShape
 from runstep.graph.tensor import Tensor
 from runstep.plan import calls, elementwise, regions
+from runstep.plan.alike import stack_alike
 from runstep.plan.cost import TURNS, may_take_any_time
 from runstep.plan.device import Placement, PlanDevice
 from runstep.plan.dimensions import shorten
@@ -397,6 +398,7 @@ class _Work:
             live = idioms(live, needed)
             live = self._join_regions(live, needed)
             live = shorten(live, needed)
+            live = stack_alike(live, needed)
             live = fuse(live, needed)
             live = elementwise.join(live, needed)
         if self._pruned.has_control_flow:

@@ -195,22 +195,66 @@ def cross(node: Node) -> Kernel:
 _MANY, _SMALL = 16, 512
 """From how many inputs, and up to how many elements in each, one reduction beats a call for each input."""
 
+_WIDTH = 8
+"""TensorFlow's AddN adds so many inputs up before it adds their sum to what it has; the rest, or one more, go first."""
 
-def _sum_of(*inputs: Any) -> Any:
-    first = inputs[0]
-    shape = first.shape
+_reduce: Any = np.add.reduce
+
+
+def _first_of(count: int) -> int:
+    """How many of the inputs of AddN are added up first."""
+    rest = count % _WIDTH
+    return rest if rest > 1 else min(rest + _WIDTH, count)
+
+
+def sum_of_rows(rows: Any) -> Any:
+    """The sum of arrays of two or more elements along the first axis, in the order of AddN."""
+    count, dtype, first = len(rows), rows.dtype, _first_of(len(rows))
+    if count == first:
+        return _reduce(rows, 0, dtype)
+    groups = rows[first:].reshape(-1, _WIDTH, *rows.shape[1:])
+    sums = np.empty((1 + len(groups), *rows.shape[1:]), dtype)
+    _reduce(rows[:first], 0, dtype, sums[0])
+    _reduce(groups, 1, dtype, sums[1:])
+    return _reduce(sums, 0, dtype)
+
+
+def _sum_of_few(inputs: Any) -> Any:
+    total = inputs[0] + inputs[1]
+    for item in inputs[2:]:
+        total += item  # in place, but for scalars
+    return total
+
+
+def _wrong_shapes(inputs: Any) -> errors.OpError | None:
+    """What is wrong with the shapes of the inputs of AddN."""
+    shape = inputs[0].shape
     for index, item in enumerate(inputs):
         if item.shape != shape:
             text = (
                 "Inputs to operation AddN must have the same size and shape.  "
                 f"Input 0: {list(shape)} != input {index}: {shapes.text(item.shape)}"
             )
-            raise errors.InvalidArgumentError(None, None, text)
-    if shape and len(inputs) >= _MANY and first.size <= _SMALL:
-        return np.add.reduce(np.concatenate(inputs).reshape(len(inputs), *shape), 0, first.dtype)
-    total = first + inputs[1]
-    for item in inputs[2:]:
-        total += item  # in place, but for scalars
+            return errors.InvalidArgumentError(None, None, text)
+    return None
+
+
+def _sum_of(*inputs: Any) -> Any:
+    count, like = len(inputs), inputs[0]
+    if count >= _MANY and like.ndim and 1 < like.size <= _SMALL:
+        try:
+            joined = np.concatenate(inputs)
+        except ValueError:  # of other ranks, or other sizes but for the first
+            raise _wrong_shapes(inputs) or errors.InternalError(None, None, "AddN failed") from None
+        if len({*map(len, inputs)}) == 1:
+            return sum_of_rows(joined.reshape(count, *like.shape))
+    wrong = _wrong_shapes(inputs)
+    if wrong is not None:
+        raise wrong
+    first = _first_of(count)
+    total = _sum_of_few(inputs[:first])
+    for start in range(first, count, _WIDTH):
+        total += _sum_of_few(inputs[start : start + _WIDTH])
     return total
 
 

@@ -100,7 +100,7 @@ class Ones(dict[int, np.ndarray]):
 FEW = _MANY
 """Elements below which a product with ones beats a reduction, which takes a microsecond before it begins."""
 
-ONES = {np.dtype(np.float32): Ones(np.float32), np.dtype(np.float64): Ones(np.float64)}
+ONES: dict[np.dtype[Any], Ones] = {np.dtype(np.float32): Ones(np.float32), np.dtype(np.float64): Ones(np.float64)}
 """Of the dtypes that BLAS knows, and no narrower one is summed in."""
 
 
