@@ -87,7 +87,7 @@ class Layout:
 
         Where rows are repeated, it does no more than `rows` of them at once.
         """
-        native = loop.native(self.kinds, self.count * self.width) if loop is not None else None
+        native = loop.native(FULL + self.kinds, self.count * self.width) if loop is not None else None
         if native is None:
             return None
         self.views = [np.ascontiguousarray(x) for x in self.views]

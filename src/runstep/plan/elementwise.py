@@ -236,9 +236,10 @@ class _Group:
 
 
 def _loop(chain: Sequence[PlanNode], arguments: Sequence[PlanNode]) -> Loop | None:
-    """The nodes of a group as a loop for LLVM; None if one of them can't be computed there."""
-    numbers: dict[Ref, int] = {(argument, 0): number for number, argument in enumerate(arguments)}
-    dtypes: dict[int, Any] = {}
+    """The nodes of a group as a loop for LLVM: from `arguments` to the result before them. None if one of the nodes
+    can't be computed there."""
+    numbers: dict[Ref, int] = {(argument, 0): number for number, argument in enumerate(arguments, 1)}
+    dtypes = {0: chain[-1].output_types[0].np}
     strict: set[int] = set()
     steps: list[Step] = []
     for node in chain:
@@ -248,17 +249,17 @@ def _loop(chain: Sequence[PlanNode], arguments: Sequence[PlanNode]) -> Loop | No
         inputs = []
         for (source, output), dtype in zip(node.inputs, node.input_types, strict=True):
             if source.known is not None:
-                numbers[source, output] = len(arguments) + len(steps)
+                numbers[source, output] = 1 + len(arguments) + len(steps)
                 steps.append(Step(None, number=source.known[output][()]))
             number = numbers[source, output]
-            if number < len(arguments):
+            if number <= len(arguments):
                 dtypes[number] = dtype.np
                 if node.type in compiled.STRICT:
                     strict.add(number)
             inputs.append(number)
-        numbers[node, 0] = len(arguments) + len(steps)
+        numbers[node, 0] = 1 + len(arguments) + len(steps)
         steps.append(Step(rule, tuple(inputs)))
-    return Loop([dtypes[n] for n in range(len(arguments))], steps, chain[-1].output_types[0].np, frozenset(strict))
+    return Loop([dtypes[n] for n in range(len(dtypes))], steps, [len(dtypes) + len(steps) - 1], frozenset(strict))
 
 
 class _Late:

@@ -14,35 +14,46 @@ import attrs
 import numpy as np
 
 from runstep.kernels.llvm import library
-from runstep.kernels.llvm.values import BOOL, Body, Value, constant, memory_type, register_type
+from runstep.kernels.llvm.values import BOOL, Body, Value, constant, memory_type
 
 FULL, COLUMN, ROW, ONE = "FCRO"
-"""How an argument lies beside rows of results: an element for each; one a row; one row for all; one for all."""
+"""How an argument lies beside rows of results: an element for each; one a row; one row for all; one for all. What is
+written to is `FULL`."""
 
 _WORTH = 1 << 27
 """Elements times steps of a chain after which it is compiled: about a tenth of a second in numpy."""
 
 _NAME = "chain"
 Native = Callable[..., None]
-"""Called with the addresses of the result and of the arguments, the rows, and the elements of a row (neither is 0)."""
+"""Called with the addresses of the arguments, the rows, and the elements of a row (neither is 0)."""
+
+
+_MOST = 256
+_compiled: dict[Any, Native] = {}
+"""The loops compiled last, for chains that are alike: those of the next plan, an optimizer's for the next variable."""
+
+
+def _bits(number: Any) -> Any:
+    return None if number is None else (number.dtype.str, number.tobytes())
 
 
 @attrs.frozen
 class Step:
-    """One op. `inputs` number the values: the arguments first, then the steps. A constant has a number instead."""
+    """One op. `inputs` number the values: the arguments first, then the steps. A constant has a number instead, whose
+    bits tell it from others."""
 
     rule: Callable[..., Value] | None
     inputs: tuple[int, ...] = ()
-    number: Any = None
+    number: Any = attrs.field(default=None, eq=_bits)
 
 
 class Loop:
-    """A chain with one result.
+    """A chain of steps over arrays.
 
     Args:
-      arguments: their element types.
-      steps: producers first; the last one's value is the result.
-      dtype: the result's element type.
+      arguments: their element types; those that are written to come first.
+      steps: producers first.
+      writes: the values (numbered as a step's inputs) that are written to the first arguments, in order.
       strict: the arguments that must be `FULL`, for ops that don't broadcast.
     """
 
@@ -50,13 +61,14 @@ class Loop:
         self,
         arguments: Sequence[np.dtype[Any]],
         steps: Sequence[Step],
-        dtype: np.dtype[Any],
+        writes: Sequence[int],
         strict: frozenset[int] = frozenset(),
     ) -> None:
         self._arguments = arguments
         self._steps = steps
-        self._dtype = dtype
+        self._writes = writes
         self._strict = strict
+        self._key = (tuple(arguments), tuple(steps), tuple(writes))
         self._spent = 0
         self._made: dict[str, Native] = {}
 
@@ -70,14 +82,22 @@ class Loop:
         found = self._made.get(kinds)
         if found is None:
             self._spent += elements * len(self._steps)
-            if self._spent < _WORTH or any(kinds[position] != FULL for position in self._strict):
+            if any(kinds[position] != FULL for position in self._strict):
                 return None
-            compiled = library.Compiled(self.source(kinds), _NAME)
-            addresses = [ctypes.c_void_p] * (1 + len(kinds))
-            function: Any = ctypes.CFUNCTYPE(None, *addresses, ctypes.c_int64, ctypes.c_int64)(compiled.address)
-            function.compiled = compiled  # which frees the code when it goes
-            found = self._made[kinds] = function
+            found = _compiled.get((self._key, kinds)) or (self._compiled(kinds) if self._spent >= _WORTH else None)
+            if found is not None:
+                self._made[kinds] = found
         return found
+
+    def _compiled(self, kinds: str) -> Native:
+        code = library.Compiled(self.source(kinds), _NAME)
+        addresses = [ctypes.c_void_p] * len(kinds)
+        function: Any = ctypes.CFUNCTYPE(None, *addresses, ctypes.c_int64, ctypes.c_int64)(code.address)
+        function.code = code  # which is freed when it goes
+        while len(_compiled) >= _MOST:
+            _compiled.pop(next(iter(_compiled)), None)
+        _compiled[self._key, kinds] = function
+        return function
 
     def source(self, kinds: str) -> str:
         """The loop in LLVM's assembly language."""
@@ -93,7 +113,9 @@ class Loop:
                 values.append(constant(body, step.number))
             else:
                 values.append(step.rule(*[values[number] for number in step.inputs]))
-        parameters = ", ".join(["ptr noalias %out", *(f"ptr noalias %p{i}" for i in range(len(kinds)))])
+        for position, number in enumerate(self._writes):
+            body.lines += _store(position, values[number])
+        parameters = ", ".join(f"ptr noalias %p{position}" for position in range(len(kinds)))
         return "\n".join(
             [
                 *_DECLARED,
@@ -110,7 +132,6 @@ class Loop:
                 "  %column = phi i64 [0, %outer], [%column.next, %inner]",
                 "  %place = add nuw nsw i64 %base, %column",
                 *body.lines,
-                *_store(values[-1], self._dtype),
                 "  %column.next = add nuw nsw i64 %column, 1",
                 "  %more = icmp ult i64 %column.next, %width",
                 "  br i1 %more, label %inner, label %ended",
@@ -123,6 +144,12 @@ class Loop:
                 "}",
             ]
         )
+
+
+def over(native: Native, kinds: str, arrays: Sequence[np.ndarray]) -> Callable[[int, int], None]:
+    """`native` on the elements start to stop of contiguous arrays, which are `FULL` or `ONE`."""
+    places = [(x.ctypes.data, x.itemsize if kind == FULL else 0) for x, kind in zip(arrays, kinds, strict=True)]
+    return lambda start, stop: native(*[address + start * unit for address, unit in places], 1, stop - start)
 
 
 _DECLARED = [
@@ -141,10 +168,11 @@ def _load(position: int, dtype: np.dtype[Any], index: str) -> list[str]:
     return [*lines, f"  {name}.byte = load i8, ptr {name}.at, align 1", f"  {name} = icmp ne i8 {name}.byte, 0"]
 
 
-def _store(value: Value, dtype: np.dtype[Any]) -> list[str]:
-    stored, text = memory_type(dtype), value.text
-    lines = [f"  %to = getelementptr {stored}, ptr %out, i64 %place"]
-    if dtype == BOOL:
-        lines.append(f"  %byte = zext {register_type(dtype)} {text} to i8")
-        text = "%byte"
-    return [*lines, f"  store {stored} {text}, ptr %to, align 1"]
+def _store(position: int, value: Value) -> list[str]:
+    stored, text = memory_type(value.dtype), value.text
+    name = f"%y{position}"
+    lines = [f"  {name}.at = getelementptr {stored}, ptr %p{position}, i64 %place"]
+    if value.dtype == BOOL:
+        lines.append(f"  {name} = zext i1 {text} to i8")
+        text = name
+    return [*lines, f"  store {stored} {text}, ptr {name}.at, align 1"]

@@ -6,6 +6,7 @@ mathematical functions (exp, tanh ...) are not here: two libraries round them in
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -59,7 +60,7 @@ def _or_zero(function: Callable[[Value, Value], Value]) -> Callable[[Value, Valu
     return lambda x, y: y.equals(y.like(0)).choose(x.like(0), function(x, y))
 
 
-_NUMBERS: dict[str, Callable[..., Value]] = {
+NUMBERS: dict[str, Callable[..., Value]] = {
     "Add": lambda x, y: x + y,
     "AddV2": lambda x, y: x + y,
     "Sub": lambda x, y: x - y,
@@ -127,27 +128,38 @@ _BOOLS: dict[str, Callable[..., Value]] = {
 }
 
 
-def _leaky(x: Value, alpha: Value) -> Value:
-    return (x > x.like(0)).choose(x, x * alpha)
+@functools.cache
+def _leaky(alpha: np.float32) -> Callable[[Value], Value]:
+    return lambda x: (x > x.like(0)).choose(x, x * x.like(alpha))
+
+
+@functools.cache
+def _leaky_gradient(alpha: np.float32) -> Callable[[Value, Value], Value]:
+    return lambda g, x: (x > x.like(0)).choose(g, g * g.like(alpha))
+
+
+@functools.cache
+def _cast(target: np.dtype[Any]) -> Callable[[Value], Value]:
+    return lambda x: x.to(target)
 
 
 def rule(node: Node) -> Callable[..., Value] | None:
-    """How an element of the node's output is computed from those of its inputs; None where loops can't."""
+    """How an element of the node's output is computed from those of its inputs; None where loops can't.
+
+    Nodes that are alike get the same function: it tells which chains are.
+    """
     source, target = node.input_types[-1].np, node.output_types[0].np
     if not all(_is_known(dtype.np) for dtype in (*node.input_types, *node.output_types)):
         return None
     if node.type == "Cast":
         if node.attrs["Truncate"] or (source.kind == "f" and target.kind not in "fb"):
             return None
-        return lambda x: x.to(target)
+        return _cast(target)
     if node.type in ("LeakyRelu", "LeakyReluGrad"):
-        alpha = np.float32(node.attrs["alpha"])
-        if node.type == "LeakyRelu":
-            return lambda x: _leaky(x, x.like(alpha))
-        return lambda g, x: (x > x.like(0)).choose(g, g * g.like(alpha))
+        return (_leaky if node.type == "LeakyRelu" else _leaky_gradient)(np.float32(node.attrs["alpha"]))
     if source == BOOL:
         return _BOOLS.get(node.type)
-    return _NUMBERS.get(node.type) or (FLOATS if source.kind == "f" else _INTEGERS).get(node.type)
+    return NUMBERS.get(node.type) or (FLOATS if source.kind == "f" else _INTEGERS).get(node.type)
 
 
 def _is_known(dtype: np.dtype[Any]) -> bool:

@@ -14,6 +14,8 @@ import numpy as np
 
 from runstep import errors
 from runstep.kernels import parallel
+from runstep.kernels.llvm.loop import FULL, ONE, Loop, over
+from runstep.kernels.llvm.tracing import loop_of
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 from runstep.kernels.resources import IN_PLACE_BYTES, VARIABLE, ResourceVariable, Variable, resource_of, uninitialized
 from runstep.kernels.texts import invalid, shape_text, type_text
@@ -271,6 +273,7 @@ _UPDATES: dict[str, Update] = {
 
 _TILE = 1 << 16  # elements: what an update needs of them stays in the cache, and its calls are few
 _SPLIT = 2  # tiles from which an update is worth a second thread
+_COMPILED = 1 << 12  # elements from which a loop of machine code is faster than calls of numpy
 
 
 def _refs(inputs: Sequence[Any], dtype: Any) -> list[Variable]:
@@ -337,9 +340,10 @@ def _check_same(names: Sequence[str], arrays: Sequence[Any]) -> None:
             raise invalid(f"var and {name} do not have the same shape{shape_text(shape)} {shape_text(array.shape)}")
 
 
-def _dense(slots: list[str], rest: list[str], update: Update) -> Callable[..., None]:
+def _dense(slots: list[str], rest: list[str], update: Update, loop: Loop | None = None) -> Callable[..., None]:
     grad_at = rest.index("delta" if "delta" in rest else "grad")
     names = [*slots, rest[grad_at]]
+    kinds = FULL * len(slots) + "".join(FULL if at == grad_at else ONE for at in range(len(rest)))
 
     def mutate(values: Sequence[Any], arrays: list[np.ndarray]) -> None:
         grad = values[grad_at]
@@ -351,6 +355,12 @@ def _dense(slots: list[str], rest: list[str], update: Update) -> Callable[..., N
             if array.shape != shape:
                 _check_same(names, [*arrays, grad])
         size = grad.size
+        if loop is not None and size >= _COMPILED and len({id(array) for array in arrays}) == len(arrays):
+            native = loop.native(kinds, size)
+            if native is not None:
+                inputs = [np.ascontiguousarray(x) for x in (*arrays, *values)]
+                _on_all_cores(size, over(native, kinds, inputs))
+                return
         if size <= _TILE and shape:
             update(*arrays, *values)
             return
@@ -358,17 +368,22 @@ def _dense(slots: list[str], rest: list[str], update: Update) -> Callable[..., N
         flat = [array.reshape(-1) for array in (*arrays, grad)]
 
         def work(first: int, last: int) -> None:
-            for start in range(first * _TILE, min(last * _TILE, size), _TILE):
-                *parts, grad = [array[start : start + _TILE] for array in flat]
+            for start in range(first, last, _TILE):
+                *parts, grad = [array[start : min(start + _TILE, last)] for array in flat]
                 update(*parts, *before, grad, *after)
 
-        tiles = -(-size // _TILE)
-        if tiles < _SPLIT:
-            work(0, tiles)
-        else:
-            parallel.split(tiles, work)
+        _on_all_cores(size, work)
 
     return mutate
+
+
+def _on_all_cores(size: int, work: parallel.Work) -> None:
+    """`work` on elements; where there are many, in several threads, each of which gets whole tiles."""
+    tiles = -(-size // _TILE)
+    if tiles < _SPLIT:
+        work(0, size)
+    else:
+        parallel.split(tiles, lambda first, last: work(first * _TILE, min(last * _TILE, size)))
 
 
 def _check_sparse(var: np.ndarray, grad: Any, indices: Any) -> None:
@@ -452,8 +467,12 @@ def _register(name: str, sparse: bool, resource: bool) -> None:
 
     def make(node: Node) -> Kernel:
         update = partial(_UPDATES[name], **{flag: node.attrs[flag]}) if flag else _UPDATES[name]
-        mutate = (_sparse if sparse else _dense)(slots, rest, update)
         dtype = node.attrs["T"]
+        if sparse:
+            mutate = _sparse(slots, rest, update)
+        else:
+            dtypes = [dtype.np] * count + [other.np for other in node.input_types[count:]]
+            mutate = _dense(slots, rest, update, loop_of(update, count, dtypes))
 
         def run(*inputs: Any) -> Any:
             _locked(find(inputs[:count], dtype), partial(mutate, inputs[count:]))
