@@ -272,6 +272,8 @@ import numpy as np
 import runstep as tf
 from runstep.kernels import queues
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run in the background of a shell
+
 def interrupt():
     os.kill(os.getpid(), signal.SIGINT)
 
