@@ -316,6 +316,7 @@ from runstep.ops.indexing import (
 from runstep.ops.io import (
     FixedLengthRecordReader,
     IdentityReader,
+    LMDBReader,
     ReaderBase,
     TextLineReader,
     TFRecordReader,
@@ -658,6 +659,7 @@ __all__ = [
     "FixedLenSequenceFeature",
     "FixedLengthRecordReader",
     "IdentityReader",
+    "LMDBReader",
     "InteractiveSession",
     "NoGradient",
     "NotDifferentiable",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,46 @@ def test_files(tmp_path: Path) -> None:
     assert elements(tf.data.TFRecordDataset(D.from_tensors(str(records)))) == [b"r1", b""]
     assert elements(tf.data.FixedLengthRecordDataset(str(text), 2, 1, 1)) == [b"ne", b"\r\n", b"tw"]
     assert elements(D.list_files(str(tmp_path / "*.txt"), shuffle=False)) == [str(text).encode()]
+
+
+def _outcomes(api: Any, dataset: Any) -> list[Any]:
+    """What asking again and again gives: elements, and classes and texts of errors."""
+    element, found = api.data.make_one_shot_iterator(dataset).get_next(), []
+    with api.Session() as sess:
+        for _ in range(7):
+            try:
+                found.append(sess.run(element))
+            except api.errors.OpError as error:
+                found.append((type(error).__name__, re.search(r"[^\n]*(?=\n\t \[\[)", error.message)[0]))  # type: ignore[index]
+    return found
+
+
+def test_damaged_files_are_tensorflows(tmp_path: Path) -> None:
+    good, bad, cut, packed, junk = (str(tmp_path / name) for name in ("good", "bad", "cut", "packed", "junk"))
+    with tf.python_io.TFRecordWriter(good) as writer:
+        writer.write(b"aaaa")
+        writer.write(b"bbbb")
+    data = Path(good).read_bytes()
+    Path(bad).write_bytes(data[:13] + b"?" + data[14:])
+    Path(cut).write_bytes(data[:-1])
+    Path(packed).write_bytes(gzip.compress(data))
+    Path(junk).write_bytes(gzip.compress(data) + b"junk")
+    rows: list[Callable[[Any], Any]] = [
+        lambda data: data.TFRecordDataset([bad, cut, good]),
+        lambda data: data.TFRecordDataset([junk, packed], "GZIP"),
+        lambda data: data.FixedLengthRecordDataset([good], 7),
+        lambda data: data.FixedLengthRecordDataset([packed, packed], 19, 1, 1, compression_type="GZIP"),
+        lambda data: data.FixedLengthRecordDataset([packed, packed], 15, 1, 1, compression_type="GZIP"),
+        lambda data: data.FixedLengthRecordDataset([good, packed], 19, 1, 1, compression_type="GZIP"),
+        lambda data: data.TextLineDataset([good, packed], "GZIP"),
+        lambda data: data.TextLineDataset([packed, good], "GZIP"),
+    ]
+    theirs = oracle.tensorflow().compat.v1
+    for row in rows:
+        with theirs.Graph().as_default():
+            want = _outcomes(theirs, row(theirs.data))
+        with tf.Graph().as_default():
+            assert _outcomes(tf, row(tf.data)) == want
 
 
 def test_reduce_and_the_one_element() -> None:

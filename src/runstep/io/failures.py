@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from typing import BinaryIO
+
 from runstep import errors
 
 
@@ -16,3 +19,12 @@ def failed(error: OSError, path: str) -> errors.OpError:
     }
     kind = next((found for cls, found in kinds.items() if isinstance(error, cls)), errors.UnknownError)
     return kind(None, None, f"{path}; {error.strerror}")  # type: ignore[call-arg]
+
+
+def opened(name: bytes | str) -> BinaryIO:
+    """A file to be read. The error of the step when it can't be."""
+    path = os.path.normpath(os.fsdecode(name)) if name else ""
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise failed(error, path) from error

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
-import io
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from runstep import errors
+from runstep.io import inflating
 from runstep.io.crc32c import masked_crc32c
 
 
@@ -37,58 +36,51 @@ def write_records(file: BinaryIO, records: Iterable[bytes], compression: str = "
 class RecordReader:
     """The records of a file, in order. `offset` is where the next one starts in the (uncompressed) file.
 
+    A header that is cut off is the end of the file. A damaged record fails each time that it is read.
+
     Raises:
       InvalidArgumentError: an unknown compression. DataLossError: the file is damaged.
     """
 
     def __init__(self, file: BinaryIO, compression: str = "", offset: int = 0) -> None:
-        opened: Any = file
-        if compression == "ZLIB":
-            try:
-                opened = io.BytesIO(zlib.decompress(file.read()))
-            except zlib.error as error:
-                raise errors.DataLossError(None, None, f"inflate() failed: {error}") from error
-        elif compression == "GZIP":
-            opened = gzip.GzipFile(fileobj=file)
-        elif compression:
+        if compression and compression not in inflating.KINDS:
             raise errors.InvalidArgumentError(None, None, f"Unsupported compression_type:{compression}.")
-        self._file = opened
+        self._is_whole = not compression
+        self._file: Any = inflating.Inflating(file, compression) if compression else file
+        self._damage: errors.OpError | None = None
         self.offset = offset
-        if offset:
-            opened.seek(offset)
+        if offset and self._is_whole:
+            file.seek(offset)
+        elif offset:
+            self._file.read(offset)
 
     def read(self) -> bytes | None:
-        """The next record; None at the end. A damaged one stays where it is: reading it again fails again."""
+        """The next record; None at the end."""
+        if self._damage is not None:
+            raise self._damage
         try:
             return self._next()
-        except errors.DataLossError:
-            with contextlib.suppress(OSError, EOFError, zlib.error):
-                self._file.seek(self.offset)
+        except errors.DataLossError as error:
+            self._damage = error
             raise
 
     def _next(self) -> bytes | None:
-        header = self._read(12)
-        if not header:
-            return None
+        header = self._file.read(12)
         if len(header) < 12:
-            raise errors.DataLossError(None, None, f"truncated record at {self.offset}")
+            return None
         if struct.unpack("<I", header[8:])[0] != masked_crc32c(header[:8]):
             hint = "" if self.offset else " (Is this even a TFRecord file?)"
             raise errors.DataLossError(None, None, f"corrupted record at {self.offset}{hint}")
         (size,) = struct.unpack("<Q", header[:8])
-        data = self._read(size + 4)
+        data = self._file.read(size + 4)
         if len(data) < size + 4:
-            raise errors.DataLossError(None, None, f"truncated record at {self.offset}")
+            why = "Read less bytes than requested" if self._is_whole else "EOF reached"
+            said = f"truncated record at {self.offset}' failed with {why}"
+            raise errors.DataLossError(None, None, said)
         if struct.unpack("<I", data[size:])[0] != masked_crc32c(data[:size]):
-            raise errors.DataLossError(None, None, f"corrupted record at {self.offset}")
+            raise errors.DataLossError(None, None, f"corrupted record at {self.offset + 12}")
         self.offset += size + 16
         return data[:size]
-
-    def _read(self, size: int) -> bytes:
-        try:
-            return self._file.read(size)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise errors.DataLossError(None, None, f"{error} at {self.offset}") from error
 
     def __iter__(self) -> Iterator[bytes]:
         while (record := self.read()) is not None:

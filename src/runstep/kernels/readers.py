@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-import zlib
-from typing import Any, BinaryIO
+import os
+from typing import Any
 
 from runstep import errors
-from runstep.io.failures import failed
+from runstep.io.failures import failed, opened
+from runstep.io.inflating import Inflating
 from runstep.io.tfrecord import RecordReader
 from runstep.kernels.lines import Turn
 from runstep.kernels.queues import Queue
 from runstep.kernels.shared import invalid
 
 Record = tuple[bytes, bytes]
-
-
-def _opened(name: str) -> BinaryIO:
-    try:
-        return open(name, "rb")
-    except OSError as error:
-        raise failed(error, name) from error
 
 
 class Reader:
@@ -44,10 +36,10 @@ class Reader:
 
     # What a kind of reader does.
 
-    def _start(self, work: str) -> None:
+    def _start(self, work: bytes) -> None:
         """Begins a piece of work."""
 
-    def _next(self, work: str) -> Record | None:
+    def _next(self, work: bytes) -> Record | None:
         """The next record, None at the end."""
         raise NotImplementedError
 
@@ -83,22 +75,27 @@ class Reader:
     async def _step(self, queue: Queue) -> Record | None:
         if self._work is None:
             work = (await queue.take(1, batch=False))[0][0].item()
-            self._start(work.decode())
+            try:
+                self._start(work)
+            except errors.OpError:
+                self._end()
+                raise
             self._work = work
             self.started += 1
-        record = self._next(self._work.decode())
+        record = self._next(self._work)
         if record is not None:
             self.produced += 1
         if record is None or self._single:
             self._end()
             self._work = None
-            self.finished += 1
+            self.finished = self.started
         return record
 
     def reset(self) -> None:
         """Back to the beginning: no work, no records."""
         self._end()
         self._work = None
+        self._last = b""
         self.produced = self.started = self.finished = 0
 
     def serialize(self) -> bytes:
@@ -117,30 +114,26 @@ class Reader:
     _last = b""
 
     def restore(self, message: bytes) -> None:
-        """Puts a serialized state back. InvalidArgumentError if it is not one."""
+        """Puts a serialized state back. InvalidArgumentError if it is not one: then the reader is at its beginning."""
         from google.protobuf.message import DecodeError
 
         from runstep.protos import reader_base_pb2
 
+        self.reset()
         if not self.serializes:
             raise errors.UnimplementedError(None, None, "Reader RestoreState")
+        what = f"{self.kind} '{self.name}': "
         try:
             state = reader_base_pb2.ReaderBaseState.FromString(message)
         except DecodeError:
-            raise invalid(
-                f"Could not parse state for {self.kind} '{self.name}': {message.decode(errors='replace')}"
-            ) from None
-        if (
-            state.work_started < 0
-            or state.work_finished < 0
-            or state.num_records_produced < 0
-            or (state.work_started < state.work_finished)
-        ):
-            raise invalid(f"Unexpected state of {self.kind} '{self.name}'")
+            raise invalid(f"Could not parse state for {what}{message.decode(errors='replace')}") from None
+        if state.work_started < 0 or state.work_finished < 0 or state.num_records_produced < 0:
+            raise invalid(f"Unexpected negative value when restoring in {what}{state}")
+        if state.work_started > state.work_finished:
+            raise invalid(f"Inconsistent work started vs. finished when restoring in {what}{state}")
         self.started, self.finished = state.work_started, state.work_finished
         self.produced = state.num_records_produced
         self._last = state.current_work
-        self._work = state.current_work if self.started > self.finished else None
 
 
 class IdentityReader(Reader):
@@ -150,9 +143,9 @@ class IdentityReader(Reader):
     serializes = True
     _single = True
 
-    def _next(self, work: str) -> Record:
-        self._last = work.encode()
-        return self._last, self._last
+    def _next(self, work: bytes) -> Record:
+        self._last = work
+        return work, work
 
 
 class WholeFileReader(Reader):
@@ -162,13 +155,13 @@ class WholeFileReader(Reader):
     serializes = True
     _single = True
 
-    def _next(self, work: str) -> Record:
-        self._last = work.encode()
-        with _opened(work) as file:
+    def _next(self, work: bytes) -> Record:
+        self._last = work
+        with opened(work) as file:
             try:
-                return self._last, file.read()
+                return work, file.read()
             except OSError as error:
-                raise failed(error, work) from error
+                raise failed(error, os.fsdecode(work)) from error
 
 
 class _FileReader(Reader):
@@ -177,8 +170,8 @@ class _FileReader(Reader):
     _file: Any = None
     """Closed at the end of the file, or with the reader."""
 
-    def _start(self, work: str) -> None:
-        self._file = _opened(work)
+    def _start(self, work: bytes) -> None:
+        self._file = opened(work)
 
     def _end(self) -> None:
         if self._file is not None:
@@ -199,18 +192,18 @@ class TextLineReader(_FileReader):
         self._skip = skip
         self._line = 0
 
-    def _start(self, work: str) -> None:
+    def _start(self, work: bytes) -> None:
         super()._start(work)
         self._line = 0
         while self._line < self._skip and self._file.readline():
             self._line += 1
 
-    def _next(self, work: str) -> Record | None:
+    def _next(self, work: bytes) -> Record | None:
         line = self._file.readline()
         if not line:
             return None
         self._line += 1
-        return f"{work}:{self._line}".encode(), line.removesuffix(b"\n").removesuffix(b"\r")
+        return b"%b:%d" % (work, self._line), line.removesuffix(b"\n").removesuffix(b"\r")
 
 
 class FixedLengthReader(_FileReader):
@@ -223,33 +216,28 @@ class FixedLengthReader(_FileReader):
         self._header, self._record, self._footer = header, record, footer
         self._hop = hop or record
         self._encoding = encoding
-        self._data: memoryview = memoryview(b"")
-        self._place = self._number = 0
+        self._content: Any = None
+        self._ahead = b""
+        self._number = 0
 
-    def _start(self, work: str) -> None:
-        with _opened(work) as file:
-            data = file.read()
-        try:
-            if self._encoding == "ZLIB":
-                data = zlib.decompress(data)
-            elif self._encoding == "GZIP":
-                data = gzip.GzipFile(fileobj=io.BytesIO(data)).read()
-        except (zlib.error, OSError, EOFError) as error:
-            raise errors.DataLossError(None, None, f"{work}: {error}") from error
-        self._data = memoryview(data)[self._header : max(self._header, len(data) - self._footer)]
-        self._place = self._number = 0
+    def _start(self, work: bytes) -> None:
+        super()._start(work)
+        self._content = Inflating(self._file, self._encoding) if self._encoding else self._file
+        if len(self._content.read(self._header)) < self._header:
+            raise errors.OutOfRangeError(None, None, "reached end of file")
+        self._ahead = b""
+        self._number = 0
 
-    def _next(self, work: str) -> Record | None:
-        value = self._data[self._place : self._place + self._record]
-        if len(value) < self._record:
+    def _next(self, work: bytes) -> Record | None:
+        wanted = self._record + self._footer
+        self._ahead += self._content.read(max(0, wanted - len(self._ahead)))
+        if len(self._ahead) < wanted:
             return None
-        key = f"{work}:{self._number}".encode()
-        self._place += self._hop
+        value = self._ahead[: self._record]
+        self._content.read(max(0, self._hop - len(self._ahead)))
+        self._ahead = self._ahead[self._hop :]
         self._number += 1
-        return key, bytes(value)
-
-    def _end(self) -> None:
-        self._data = memoryview(b"")
+        return b"%b:%d" % (work, self._number - 1), value
 
 
 class TFRecordFileReader(_FileReader):
@@ -262,12 +250,12 @@ class TFRecordFileReader(_FileReader):
         self._compression = compression
         self._records: RecordReader | None = None
 
-    def _start(self, work: str) -> None:
+    def _start(self, work: bytes) -> None:
         super()._start(work)
         self._records = RecordReader(self._file, self._compression)
 
-    def _next(self, work: str) -> Record | None:
+    def _next(self, work: bytes) -> Record | None:
         assert self._records is not None
         offset = self._records.offset
         value = self._records.read()
-        return None if value is None else (f"{work}:{offset}".encode(), value)
+        return None if value is None else (b"%b:%d" % (work, offset), value)

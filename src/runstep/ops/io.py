@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from runstep.graph import dtypes
 from runstep.graph.apply import apply
 from runstep.graph.operation import Operation
 from runstep.graph.shapes import with_rank, with_rank_at_most
 from runstep.graph.tensor import Tensor
-from runstep.ops.common import Shapes, nothing, scalar, vector
+from runstep.ops.common import Shapes, nothing, scalar
 from runstep.ops.registry import op
 
 __all__ = [
     "FixedLengthRecordReader",
     "IdentityReader",
+    "LMDBReader",
     "ReaderBase",
     "TFRecordReader",
     "TextLineReader",
@@ -33,6 +35,11 @@ def _scalars(op: Any) -> Shapes:
     for tensor in op.inputs:
         with_rank(tensor.raw_shape, 0)
     return [()] * len(op.output_types)
+
+
+def _up_to(op: Any) -> Shapes:
+    with_rank(op.inputs[2].raw_shape, 0)
+    return [(None,)] * 2
 
 
 def _restore(op: Any) -> Shapes:
@@ -141,6 +148,14 @@ op(
     shape=scalar,
     stateful=True,
 )
+op(
+    "LMDBReader",
+    " -> reader_handle: Ref(string)",
+    "container: string = ''",
+    "shared_name: string = ''",
+    shape=_pair,
+    stateful=True,
+)
 op("ReaderRead", "reader_handle: Ref(string), queue_handle: Ref(string) -> key: string, value: string", shape=scalar)
 op(
     "ReaderReadV2",
@@ -151,12 +166,12 @@ op(
 op(
     "ReaderReadUpTo",
     "reader_handle: Ref(string), queue_handle: Ref(string), num_records: int64 -> keys: string, values: string",
-    shape=vector,
+    shape=_up_to,
 )
 op(
     "ReaderReadUpToV2",
     "reader_handle: resource, queue_handle: resource, num_records: int64 -> keys: string, values: string",
-    shape=vector,
+    shape=_up_to,
     stateful=True,
 )
 op("ReaderNumRecordsProduced", "reader_handle: Ref(string) -> records_produced: int64", shape=scalar)
@@ -197,6 +212,7 @@ class ReaderBase:
     def __init__(self, reader_ref: Tensor, supports_serialize: bool = False) -> None:
         self._reader_ref = reader_ref
         self._supports_serialize = supports_serialize
+        self._is_resource = reader_ref.dtype is dtypes.resource
 
     @property
     def reader_ref(self) -> Tensor:
@@ -206,38 +222,44 @@ class ReaderBase:
     def supports_serialize(self) -> bool:
         return self._supports_serialize
 
-    def read(self, queue: Any, name: str | None = None) -> tuple[Tensor, Tensor]:
+    def _use(self, op: str, *inputs: Any, name: str | None) -> Any:
+        return apply(f"{op}V2" if self._is_resource else op, self._reader_ref, *inputs, name=name)
+
+    def _names(self, queue: Any) -> Tensor:
+        ref = queue if isinstance(queue, Tensor) else queue.queue_ref
+        return ref if self._is_resource else apply("FakeQueue", ref)
+
+    def read(self, queue: Any, name: str | None = None) -> Any:
         """(key, value) of the next record. The step waits for the queue when the last file is at its end.
 
         Raises:
           OutOfRangeError (in the run): the queue is closed and empty.
         """
-        return apply("ReaderReadV2", self._reader_ref, getattr(queue, "queue_ref", queue), name=name)
+        return self._use("ReaderRead", self._names(queue), name=name)
 
-    def read_up_to(self, queue: Any, num_records: Any, name: str | None = None) -> tuple[Tensor, Tensor]:
+    def read_up_to(self, queue: Any, num_records: Any, name: str | None = None) -> Any:
         """(keys, values) of up to so many records, at least one: vectors of strings."""
-        ref = getattr(queue, "queue_ref", queue)
-        return apply("ReaderReadUpToV2", self._reader_ref, ref, num_records, name=name)
+        return self._use("ReaderReadUpTo", self._names(queue), num_records, name=name)
 
-    def num_records_produced(self, name: str | None = None) -> Tensor:
+    def num_records_produced(self, name: str | None = None) -> Any:
         """How many records were read: int64 of rank 0."""
-        return apply("ReaderNumRecordsProducedV2", self._reader_ref, name=name)
+        return self._use("ReaderNumRecordsProduced", name=name)
 
-    def num_work_units_completed(self, name: str | None = None) -> Tensor:
+    def num_work_units_completed(self, name: str | None = None) -> Any:
         """How many files were read to their ends: int64 of rank 0."""
-        return apply("ReaderNumWorkUnitsCompletedV2", self._reader_ref, name=name)
+        return self._use("ReaderNumWorkUnitsCompleted", name=name)
 
-    def serialize_state(self, name: str | None = None) -> Tensor:
+    def serialize_state(self, name: str | None = None) -> Any:
         """The state as a string. UnimplementedError (in the run) unless `supports_serialize`."""
-        return apply("ReaderSerializeStateV2", self._reader_ref, name=name)
+        return self._use("ReaderSerializeState", name=name)
 
-    def restore_state(self, state: Any, name: str | None = None) -> Operation:
+    def restore_state(self, state: Any, name: str | None = None) -> Any:
         """The operation that puts a serialized state back."""
-        return apply("ReaderRestoreStateV2", self._reader_ref, state, name=name)
+        return self._use("ReaderRestoreState", state, name=name)
 
-    def reset(self, name: str | None = None) -> Operation:
+    def reset(self, name: str | None = None) -> Any:
         """The operation that takes the reader back to its beginning."""
-        return apply("ReaderResetV2", self._reader_ref, name=name)
+        return self._use("ReaderReset", name=name)
 
 
 class WholeFileReader(ReaderBase):
@@ -300,3 +322,14 @@ class IdentityReader(ReaderBase):
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(apply("IdentityReaderV2", name=name), supports_serialize=True)
+
+
+class LMDBReader(ReaderBase):
+    """Builds only: neither TensorFlow nor we read LMDB databases any more (source: tf.LMDBReader).
+
+    Raises:
+      UnimplementedError (in the run).
+    """
+
+    def __init__(self, name: str | None = None, options: Any = None) -> None:
+        super().__init__(apply("LMDBReader", name=name))

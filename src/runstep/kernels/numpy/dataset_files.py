@@ -2,119 +2,113 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-import zlib
+import os
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from runstep import errors
-from runstep.io.failures import failed
+from runstep.io.failures import opened
+from runstep.io.inflating import KINDS, Inflating
 from runstep.io.tfrecord import RecordReader
 from runstep.kernels.datasets import Dataset, Element, Iterating
 from runstep.kernels.registry import numpy_kernel
 from runstep.kernels.shared import invalid, scalar, shape_of
 
+Records = Callable[[Any, bytes], Iterator[bytes]]
+
 
 class _Files(Iterating):
-    """The records of one file after the other. A file that can't be opened fails each time that it is asked for."""
+    """The records of one file after the other. A file that can't be opened fails each time that it is asked for.
 
-    def __init__(self, names: list[str], records: Callable[[str], Iterator[bytes]]) -> None:
-        self._names, self._records = names, records
+    Args:
+      records: of an open file, by its name; an iterator that may go on after an error.
+      leaves: what is damaged fails once, and the next file follows; else it fails again and again.
+    """
+
+    _file: Any = None
+    """Closed at its end, or with the iterator."""
+
+    def __init__(self, names: list[bytes], records: Records, leaves: bool) -> None:
+        self._names, self._records, self._leaves = names, records, leaves
         self._at = 0
-        self._open: Iterator[bytes] | None = None
+        self._open: Iterator[bytes] = iter(())
 
     def __next__(self) -> Element:
         while self._at < len(self._names):
-            if self._open is None:
-                self._open = self._records(self._names[self._at])
-            record = next(self._open, None)
+            name = self._names[self._at]
+            if self._file is None:
+                self._begin(name)
+            try:
+                record = next(self._open, None)
+            except errors.DataLossError:
+                if self._leaves:
+                    self._leave()
+                raise
             if record is not None:
                 return (scalar(record),)
-            self._open = None
-            self._at += 1
+            self._leave()
         raise StopIteration
 
+    def _begin(self, name: bytes) -> None:
+        file = opened(name)
+        try:
+            self._open = self._records(file, name)
+        except errors.OpError:
+            file.close()
+            raise
+        self._file = file
 
-def _over(filenames: Any, records: Callable[[str], Iterator[bytes]]) -> Dataset:
+    def _leave(self) -> None:
+        self._file.close()
+        self._file = None
+        self._at += 1
+
+    def __del__(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _over(filenames: Any, records: Records, leaves: bool = True) -> Dataset:
     if len(shape_of(filenames)) > 1:
         raise invalid("`filenames` must be a scalar or a vector.")
-    names = [name.decode() for name in np.ravel(filenames).tolist()]
-    return Dataset(lambda walk: _Files(names, records))
+    names = np.ravel(filenames).tolist()
+    return Dataset(lambda walk: _Files(names, records, leaves))
 
 
 def _compression(value: Any) -> str:
     found: str = np.asarray(value).item().decode()
-    if found not in ("", "ZLIB", "GZIP"):
+    if found and found not in KINDS:
         raise invalid("Unsupported compression_type.")
     return found
 
 
-def _opened(name: str, compression: str = "") -> BinaryIO:
-    try:
-        file = open(name, "rb")
-    except OSError as error:
-        raise failed(error, name) from error
-    if not compression:
-        return file
-    with file:
-        data = file.read()
-    try:
-        whole = zlib.decompress(data) if compression == "ZLIB" else gzip.decompress(data)
-    except (zlib.error, OSError, EOFError) as error:
-        raise errors.DataLossError(None, None, f"{name}: {error}") from error
-    return io.BytesIO(whole)
-
-
-class _Records:
-    """The records of a TFRecord file. A damaged one fails each time that it is asked for."""
-
-    def __init__(self, name: str, compression: str, offset: int) -> None:
-        self._file = _opened(name)
-        if offset:
-            self._file.seek(offset)
-        self._reader = RecordReader(self._file, compression)
-
-    def __iter__(self) -> _Records:
-        return self
-
-    def __next__(self) -> bytes:
-        record = self._reader.read()
-        if record is None:
-            self._file.close()
-            raise StopIteration
-        return record
-
-    def __del__(self) -> None:
-        if hasattr(self, "_file"):
-            self._file.close()
+def _content(file: Any, compression: str) -> Any:
+    return Inflating(file, compression) if compression else file
 
 
 @numpy_kernel("TFRecordDataset")
 def tf_record_dataset(filenames: Any, compression_type: Any, buffer_size: Any) -> Dataset:
     compression = _compression(compression_type)
-    return _over(filenames, lambda name: _Records(name, compression, 0))
+    return _over(filenames, lambda file, name: iter(RecordReader(file, compression)))
 
 
 @numpy_kernel("TFRecordDatasetV2")
 def tf_record_dataset_v2(filenames: Any, compression_type: Any, buffer_size: Any, byte_offsets: Any) -> Dataset:
     compression = _compression(compression_type)
     offsets = dict(zip(np.ravel(filenames).tolist(), np.ravel(byte_offsets).tolist(), strict=False))
-    return _over(filenames, lambda name: _Records(name, compression, offsets.get(name.encode(), 0)))
+    return _over(filenames, lambda file, name: iter(RecordReader(file, compression, offsets.get(name, 0))))
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    with file:
-        for line in file:
-            yield line.removesuffix(b"\n").removesuffix(b"\r")
+def _line(line: bytes) -> bytes:
+    return line.removesuffix(b"\n").removesuffix(b"\r")
 
 
 @numpy_kernel("TextLineDataset")
 def text_line_dataset(filenames: Any, compression_type: Any, buffer_size: Any) -> Dataset:
     compression = _compression(compression_type)
-    return _over(filenames, lambda name: _lines(_opened(name, compression)))
+    return _over(filenames, lambda file, name: map(_line, _content(file, compression)), leaves=False)
 
 
 @numpy_kernel("FixedLengthRecordDataset", "FixedLengthRecordDatasetV2")
@@ -130,16 +124,31 @@ def fixed_length_record_dataset(
         raise invalid("`footer_bytes` must be >= 0")
     compression = _compression(more[0]) if more else ""
 
-    def records(name: str) -> Iterator[bytes]:
-        with _opened(name, compression) as file:
-            data = file.read()
-        body = data[header : len(data) - footer]
-        if len(data) < header + footer or len(body) % size:
-            raise invalid(
-                f'Excluding the header ({header} bytes) and footer ({footer} bytes), input file "{name}" has body '
-                f"length {max(0, len(data) - header - footer)} bytes, which is not an exact multiple of the record "
-                f"length ({size} bytes)."
-            )
-        return iter([body[place : place + size] for place in range(0, len(body), size)])
+    def refused(kind: Any, name: bytes, length: int) -> errors.OpError:
+        said = (
+            f"Excluding the header ({header} bytes) and footer ({footer} bytes), input file "
+            f'"{name.decode(errors="replace")}" has body length {length} bytes, which is not an exact multiple of the '
+            f"record length ({size} bytes)."
+        )
+        refusal: errors.OpError = kind(None, None, said)
+        return refusal
+
+    def records(file: Any, name: bytes) -> Iterator[bytes]:
+        """Of a compressed file the length is only known at its end."""
+        data = _content(file, compression)
+        if not compression:
+            length = os.fstat(file.fileno()).st_size - header - footer
+            if length < 0 or length % size:
+                raise refused(errors.InvalidArgumentError, name, max(0, length))
+        return pieces(data, name)
+
+    def pieces(data: Any, name: bytes) -> Iterator[bytes]:
+        data.read(header)
+        length, ahead = 0, data.read(footer)
+        while len(ahead := ahead + data.read(size)) == size + footer:
+            yield ahead[:size]
+            length, ahead = length + size, ahead[size:]
+        if len(ahead) != footer:
+            raise refused(errors.DataLossError, name, length + max(0, len(ahead) - footer))
 
     return _over(filenames, records)

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from runstep import errors
 from runstep.graph import dtypes, shapes
-from runstep.io.failures import failed
+from runstep.io.failures import failed, opened
 from runstep.kernels import shared
 from runstep.kernels.numpy.queues import queue_of
 from runstep.kernels.queues import Queue
@@ -70,6 +71,13 @@ def tf_record_reader(node: Node) -> Kernel:
     return shared.owner(node, _READER, lambda _: TFRecordFileReader(node.name, compression))
 
 
+@numpy_kernel("LMDBReader")
+def lmdb_reader() -> Any:
+    raise errors.UnimplementedError(
+        None, None, "LMDB support is removed from TensorFlow. Write the records to TFRecord files instead."
+    )
+
+
 # --- use ----------------------------------------------------------------------------------------------------------
 
 
@@ -80,7 +88,9 @@ def reader_of(handle: Any) -> Reader:
 
 def _names(handle: Any) -> Queue:
     queue = queue_of(handle)
-    if queue.types != (dtypes.string,):
+    if len(queue.types) != 1:
+        raise invalid("Expected single component queue")
+    if queue.types[0] is not dtypes.string:
         raise invalid("Expected queue with single string component")
     return queue
 
@@ -93,6 +103,8 @@ async def read(reader: Any, queue: Any) -> Any:
 
 @numpy_kernel("ReaderReadUpTo", "ReaderReadUpToV2", is_async=True)
 async def read_up_to(reader: Any, queue: Any, count: Any) -> Any:
+    if shape_of(count):
+        raise invalid(f"num_records must be scalar, but had shape: {shapes.text(shape_of(count))}")
     records = await reader_of(reader).read_up_to(_names(queue), int(count))
     keys, values = np.empty(len(records), object), np.empty(len(records), object)
     keys[:] = [key for key, _ in records]
@@ -138,16 +150,13 @@ def _text(value: Any, what: str) -> bytes:
 
 @numpy_kernel("ReadFile")
 def read_file(filename: Any) -> Any:
-    path = _text(filename, "Input filename").decode()
-    try:
-        return scalar(Path(path).read_bytes())
-    except OSError as error:
-        raise failed(error, path) from error
+    with opened(_text(filename, "Input filename")) as file:
+        return scalar(file.read())
 
 
 @numpy_kernel("WriteFile")
 def write_file(filename: Any, contents: Any) -> None:
-    path, data = _text(filename, "Input filename").decode(), _text(contents, "Contents")
+    path, data = os.fsdecode(_text(filename, "Input filename")), _text(contents, "Contents")
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_bytes(data)
@@ -161,7 +170,7 @@ def matching_files(patterns: Any) -> Any:
         raise invalid(
             f"Input patterns tensor must be scalar or vector, but had shape: {shapes.text(shape_of(patterns))}"
         )
-    found = {path for pattern in np.ravel(patterns).tolist() for path in glob.glob(os.fsdecode(pattern))}
+    found = [path for pattern in np.ravel(patterns).tolist() for path in glob.glob(os.fsdecode(pattern))]
     out = np.empty(len(found), object)
     out[:] = sorted(map(os.fsencode, found))
     return out
