@@ -87,6 +87,18 @@ def test_map_against_tensorflow(kind: str) -> None:
                 op("MapUnstageNoKey", api.hidden([0, 1]))
         stage(5, [2], 1.0)
         stage(5, [0, 0], 1.0, 1.0)
+        get("MapUnstage", 77, [1, 0], [N, F])
+        op("MapUnstageNoKey", api.hidden([1, 0]))
+        stage(6, [1], 6)
+        stage(6, [0, 1], 4.0, 4)
+        sizes()
+        get("MapUnstage", 6, [0, 1], [F, N])
+        both["capacity"], both["shared_name"] = 1, "full"
+        stage(1, [0], 1.0)
+        stage(2, [1], 2)
+        stage(1, [1], 1)
+        stage(2, [0], 2.0)
+        sizes()
         op("MapClear")
         sizes()
 

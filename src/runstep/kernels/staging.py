@@ -127,9 +127,11 @@ class StagingMap(_Limited):
         """How many elements lack components."""
         return len(self._partial)
 
-    def _check_indices(self, key: int, indices: list[int]) -> None:
+    def _check_order(self, indices: list[int]) -> None:
         if any(a >= b for a, b in zip(indices, indices[1:], strict=False)):
             raise invalid("Indices are not strictly ordered")
+
+    def _check_bounds(self, key: int, indices: list[int]) -> None:
         for index in indices:
             if not 0 <= index < self._width:
                 raise invalid(f"Index '{index}' for key '{key}' was out of bounds '{self._width}'.")
@@ -140,21 +142,23 @@ class StagingMap(_Limited):
         Raises:
           InvalidArgumentError: a component is there already. ResourceExhaustedError: it can never fit.
         """
-        self._check_indices(key, indices)
+        self._check_order(indices)
+        self._check_bounds(key, indices)
         if len(indices) != len(values):
             raise invalid(f"{len(values)} tensors were staged with {len(indices)} indices")
         size = sum(map(bytes_of, values))
         self._check_size(size, "Staging Area")
+        is_whole = len(indices) == self._width
 
         def attempt() -> Any:
-            held = self._partial.get(key, {})
+            held = {} if is_whole else self._partial.get(key, {})
             for index in indices:
                 if index in held:
                     raise invalid(
                         f"The tensor for index '{index}' for key '{key}' was already initialized '{self._width}'."
                     )
             completes = len(held) + len(indices) == self._width
-            if not self._has_room(size, completes):
+            if not self._has_room(size, is_whole):  # what completes an element always may
                 return NOT_YET
             merged = {**held, **dict(zip(indices, values, strict=True))}
             if not completes:
@@ -162,7 +166,8 @@ class StagingMap(_Limited):
             elif key in self._whole:
                 return None  # the element that is there stays
             else:
-                self._partial.pop(key, None)
+                if not is_whole:
+                    self._partial.pop(key, None)
                 self._whole[key] = merged
             self.nbytes += size
             return None
@@ -171,7 +176,7 @@ class StagingMap(_Limited):
 
     def _pick(self, key: int, indices: list[int], take: bool) -> Element:
         held = self._whole[key]
-        self._check_indices(key, indices)
+        self._check_bounds(key, indices)
         for index in indices:
             if index not in held:
                 raise invalid(f"Tensor at index '{index}' for key '{key}' has already been removed.")
@@ -186,6 +191,7 @@ class StagingMap(_Limited):
 
     async def get(self, key: int, indices: list[int], take: bool = True) -> Element:
         """Components of the element at `key`, taken out or only looked at; waits until the element is complete."""
+        self._check_order(indices)
         attempt = lambda: self._pick(key, indices, take) if key in self._whole else NOT_YET  # noqa: E731
         undo = (lambda found: self._put_back(key, indices, found)) if take else None
         what = "Unstage" if take else "MapPeek"
@@ -193,6 +199,7 @@ class StagingMap(_Limited):
 
     async def get_any(self, indices: list[int]) -> tuple[int, Element]:
         """(key, components) of any element, taken out; waits until one is complete."""
+        self._check_order(indices)
 
         def attempt() -> Any:
             if not self._whole:
