@@ -124,9 +124,26 @@ def in_turns_of_functions(rs: Any, n: Any) -> Any:
     return rs.while_loop(lambda i, s: i < 3, lambda i, s: (i + 1, s + call(n)), [0, 0.0])[1]
 
 
+def kept_for_the_gradient(rs: Any, n: Any) -> Any:
+    """Each of 64 turns keeps n // 64 floats."""
+    start = rs.fill([n // 64], 0.5)
+    end = rs.while_loop(lambda i, s: i < 64, lambda i, s: (i + 1, rs.sin(s)), [0, start])[1]
+    return rs.reduce_max(rs.gradients(end, start)[0])
+
+
+def collected(rs: Any, n: Any) -> Any:
+    """An array of n // 1024 rows of 4 KiB, of which one is read."""
+    row = rs.placeholder_with_default(np.ones(1 << 10, np.float32), [1 << 10])
+    array = rs.TensorArray(rs.float32, n // 1024, clear_after_read=False)
+    loop = rs.while_loop(lambda i, a: i < n // 1024, lambda i, a: (i + 1, a.write(i, row * 2.0)), [0, array])
+    return rs.reduce_max(loop[1].read(0))
+
+
 @pytest.mark.parametrize(
     ("program", "least", "most"),
     [
+        (kept_for_the_gradient, 4, 12),
+        (collected, 4, 8),
         (turns, 4, 8),
         (doubled, 6, 12),
         (in_a_function, 4, 8),
@@ -140,7 +157,7 @@ def test_the_insides_of_loops_and_functions_count(rs: Any, program: Callable[...
     n = rs.placeholder("int32", [])
     y = program(rs, n)
     with rs.Session(config=L0, memory_limit="64MiB") as session:
-        for count in (16, 1 << 20, 1 << 18):
+        for count in (1 << 11, 1 << 20, 1 << 18):
             session.run(y, {n: count})
             assert is_at_rest(session)
         assert least << 20 <= memory(session).peak <= (most << 20) * 1.26

@@ -45,6 +45,7 @@ from runstep.plan.node import (
     root,
 )
 from runstep.plan.pieces import collected, needs_of, parts_of
+from runstep.plan.piles import watch_loops
 from runstep.plan.prune import PASS as PASS_TYPES, PLACEHOLDERS, Pruned, prune
 from runstep.plan.refusals import is_unknown, placeholder_error, unknown_function, unknown_ops
 from runstep.plan.remap import remap
@@ -236,6 +237,8 @@ class Compiler:
         if not staged and (sizes_fed or (scales.sizes.sources if scales is not None else may_grow(work.nodes))):
             whole = [position for position, tensor in enumerate(feeds) if tensor.dtype.is_integer]
             projections = watch(work.nodes, shape, whole)  # before code is emitted that calls the kernels
+        if work.flow is not None and (scales is not None or projections is not None):
+            watch_loops(work.flow.frames.values(), (scales or work.scales(shape)).sizes)
         parts, needs_memory = parts_of(
             work, pruned, results, scales, ends, needed, trace, staged, self._devices, self._threads
         )
@@ -315,6 +318,8 @@ class Compiler:
             roots = {root(ref) for ref, _, _ in results}
             inside = Inside([tensor.raw_shape for tensor in body.inputs], work, roots, work.called)
             watch_body(work.nodes, inside)
+            if scales is not None and work.flow is not None:
+                watch_loops(work.flow.frames.values(), scales.sizes)
             found = Emitter(work.flow, pauses=pauses).emit(work.items, args, results, "body")
             _signed(found, name.name, body)
             found.inside = inside

@@ -601,6 +601,12 @@ class Emitter:
         self._line(depth, "while True:")
         inside = depth + 1
         self._line(inside, "if step.cancelled: step.stop()", _loop_condition(frame))
+        if frame.piles is not None:
+            stacks = [self._name(ref) for ref in frame.piles.stacks]
+            look = f"p{len(self._lines)}"
+            self._globals[look] = frame.piles.look
+            looks = f"if not len({stacks[0]}) & {frame.piles.turns - 1}: {look}(step, {', '.join(stacks)})"
+            self._line(inside, looks, frame.piles.node)
         before: list[Item] = []
         after: list[Item] = []
         leaving: list[Item] = []

@@ -33,6 +33,9 @@ SHARE = 12
 PAUSE = 500.0
 """Microseconds of straight code after which a step looks whether it has been cancelled."""
 
+_PILES = frozenset("StackPushV2 TensorArrayWriteV3 TensorListPushBack".split())
+"""Ops that keep what each turn of a loop makes."""
+
 _HEAVY_OPS = frozenset("Svd Eig Qr SelfAdjointEigV2".split())
 
 
@@ -147,6 +150,8 @@ def looks_tiny(nodes: Sequence[PlanNode], fed: int, open_size: int, most: int) -
     if fed > TINY:
         return False
     left = most >> 3
+    if any(node.type in _PILES for node in nodes):
+        left >>= 6
     for node in nodes:
         if node.inner_bytes or node.inner_cost >= HEAVY or node.endless or node.type in _HEAVY_OPS or node.parts:
             return False

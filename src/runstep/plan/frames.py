@@ -33,7 +33,7 @@ from runstep.plan.prune import cycle_error
 
 
 class Frame:
-    """One loop: an item of its parent's region, with a region of its own."""
+    """One loop: an item of its parent's region, with a region of its own. `piles`: see `plan.piles`."""
 
     def __init__(self, name: str, parent: Frame | None) -> None:
         self.name = name
@@ -44,6 +44,7 @@ class Frame:
         self.region = Region(self)
         self.guard: Guard = ALWAYS
         self.structured = False
+        self.piles: Any = None
         self.depth: int = 0 if parent is None else parent.depth + 1
 
     def __repr__(self) -> str:

@@ -8,6 +8,7 @@ even that leaves open (the output of Where, of a queue) counts as nothing, until
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -85,6 +86,7 @@ class Sizes:
     Attributes:
       sources: the nodes that make something of open size, or with `beyond`, those that would if all before were known.
         bounded: those of them whose results were taken for what bounds them.
+      elements: the bytes of an element of those arrays of tensors that may have any number of them.
       asked: the feeds whose values sizes are made of. changing: the loop variables that don't keep their shape.
     """
 
@@ -107,6 +109,7 @@ class Sizes:
             self.kinds: dict[PlanNode, Kind] = {}
             self.sources: list[PlanNode] = []
             self.bounded: set[PlanNode] = set()
+            self.elements: dict[PlanNode, int] = {}
             self._bytes: dict[Ref, int] = {}  # of what has no kind: structure, constants
             self._alike: dict[Any, Kind] = {}
             self._merges: dict[PlanNode, RawShape] = {}
@@ -114,6 +117,7 @@ class Sizes:
             self._values: dict[Ref, Any] = {}
             for node in nodes:
                 self._add(node)
+            self._add_arrays(nodes)
             wrong = [merge for merge, raw in self._assumed.items() if not self._stays(merge, raw)]
             if not wrong:
                 break
@@ -218,6 +222,27 @@ class Sizes:
                 return 0
             found = self._bytes[ref] = self.count(ref) * item_size(node.op.outputs[index].dtype)
         return found
+
+    def _add_arrays(self, nodes: Sequence[PlanNode]) -> None:
+        """Of arrays of tensors, the bytes of their elements: as many as they are made for, of the size of what is
+        written."""
+        for node in nodes:
+            if node.type != "TensorArrayWriteV3" or not (size := self.nbytes(root(node.inputs[2]))):
+                continue
+            array = source = root(node.inputs[0])[0]
+            while source.type == "TensorArrayGradV3":
+                source = root(source.inputs[0])[0]
+            if source.type == "TensorArrayV3" and (kind := self.kinds.get(array)) is not None:
+                count = self.value(root(source.inputs[0]))
+                if count is None:
+                    seen = self._seen.get(source)
+                    if seen is None:
+                        self.sources += [source] * (source not in self.elements)
+                        self.elements[source] = max(size, self.elements.get(source, 0))
+                        continue
+                    count = seen[0][0]  # type: ignore[index]
+                kind = self.kinds[array] = copy.copy(kind)
+                kind.bytes = [max(kind.bytes[0], int(count) * size), *kind.bytes[1:]]
 
     def inner_bytes(self, node: PlanNode) -> int:
         """How many bytes the functions that a node calls take at most while it runs."""

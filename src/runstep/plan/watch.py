@@ -74,7 +74,7 @@ class Projections:
         if exact:
             return self._project(seen, fed)[0]
         size = sum(
-            (num_elements(shape) or 0) * item_size(dtype)
+            (num_elements(shape) or 0) * max(item_size(dtype), 1)
             for node, found in seen.items()
             for shape, dtype in zip(found, node.output_types, strict=False)
         )
@@ -110,7 +110,10 @@ def watch(nodes: Sequence[PlanNode], feeds: Sequence[RawShape], whole: Iterable[
         if node in mine and _is_told(node.kernel):
             found = found or Projections(sorted(sizes.asked.intersection(whole)))
             found.told.append(node)
-            _tell(node, partial(_see, found))
+            if node in sizes.elements:
+                _tell_array(node, partial(_see, found), sizes.elements[node])
+            else:
+                _tell(node, partial(_see, found))
     return found
 
 
@@ -190,6 +193,19 @@ def _tell(node: PlanNode, say: Callable[[Any, PlanNode, Sequence[RawShape]], Non
     item = item_size(node.output_types[0]) if node.output_types else 0
     node.kernel = waits if node.is_async else computes
     node.uses_step = True
+
+
+def _tell_array(node: PlanNode, say: Callable[[Any, PlanNode, Sequence[RawShape]], None], element: int) -> None:
+    """As `_tell`, of an array of tensors, whose elements take so many bytes: it says how many there are."""
+    kernel: Any = node.kernel
+    few = least_of(node.where) // element  # type: ignore[arg-type]
+
+    def makes(step: Any, size: Any) -> Any:
+        if size > few:
+            say(step, node, [(int(size),), ()])
+        return kernel(size)
+
+    node.kernel, node.uses_step = makes, True
 
 
 # --- how many elements come out, from what goes in: cheap, rather too many --------------------------------------------

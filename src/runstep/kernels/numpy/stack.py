@@ -40,6 +40,9 @@ class Stack:
             found.values = list(self.values)
         return found
 
+    def __len__(self) -> int:
+        return len(self.values)
+
     @property
     def nbytes(self) -> int:
         """Bytes of the elements."""
