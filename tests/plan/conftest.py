@@ -15,6 +15,8 @@ from runstep import errors
 from runstep.graph.graph import Graph
 from runstep.graph.importer import import_graph_def
 from runstep.plan import compile as compile_module, frames, lanes, memory, tasks
+from runstep.plan.idle import conditional
+from runstep.plan.tokens import TOKENS
 from runstep.plan.weigh import Scales
 from runstep.protos import config_pb2
 from runstep.session.session import Session
@@ -39,7 +41,7 @@ def control_flow(v2: bool) -> Iterator[Any]:
         (tf.enable_control_flow_v2 if before else tf.disable_control_flow_v2)()
 
 
-MODES = ("as it is", "token loops", "no rewrites", "two devices", "in pieces", "least memory")
+MODES = ("as it is", "token loops", "tokens", "no rewrites", "two devices", "in pieces", "least memory")
 
 
 def _config(mode: str) -> Any:
@@ -123,6 +125,8 @@ def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     """Each way of compiling: they must all give the same."""
     if request.param == "token loops":
         monkeypatch.setattr(frames, "plain_loop", lambda frame: False)
+    elif request.param == "tokens":
+        monkeypatch.setattr(compile_module, "ControlFlow", _Tangled)
     elif request.param in ("in pieces", "least memory"):
         monkeypatch.setattr(compile_module, "looks_tiny", lambda *args: False)
         if request.param == "least memory":
@@ -133,6 +137,15 @@ def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
             monkeypatch.setattr(tasks, "HEAVY", 0.1)
             monkeypatch.setattr(Scales, "gains", lambda *args: True)
     return str(request.param)
+
+
+class _Tangled(frames.ControlFlow):
+    """Takes every frame and branch for one that cannot run as a unit."""
+
+    def __init__(self, nodes: Any) -> None:
+        super().__init__(nodes)
+        if conditional(nodes) and not any(node.type == TOKENS for node in nodes):
+            raise frames.Tangled(self._nodes)
 
 
 def _reordered(scales: Scales, items: Any, before: Any, results: Any, device: Any) -> Any:

@@ -443,6 +443,88 @@ def stack_pushed_and_popped_in_frames_of_one_name(tf: Any) -> Any:
     return [forward, walk(end, forward * 0.0, pop, n * 2)[1]], [{"n": v, "x": 2.0} for v in (0, 1, 4)]
 
 
+# Loops of one frame name that start with what others end with, and read their turns: these run by tokens.
+
+
+def reading(tf: Any, start: Any, limit: Any, turn_of: Any = None) -> tuple[Any, Any, Any]:
+    """Where a loop ends that goes up by one, or by a value of another loop in the same turn; its values in a turn."""
+    bound = enter(tf, limit, "f", True)
+    i, close = variable(tf, start, "f")
+    done, more = switch(tf, i, i < bound)
+    close(plus(tf, more, 1) if turn_of is None else more + turn_of)
+    return tf.raw_ops.Exit(data=done), i, more
+
+
+@program
+def loop_reads_the_turns_of_one_that_it_starts_after(tf: Any) -> Any:
+    """Dead where it takes more turns than that one."""
+    n, limit = scalar(tf, "n"), scalar(tf, "limit")
+    first, i, _ = reading(tf, tf.constant(0), n)
+    second, j, _ = reading(tf, first + 1, limit, i)
+    third, _, _ = reading(tf, second, limit + second, j)
+    fed = [{"n": a, "limit": b} for a, b in ((3, 5), (2, 3), (3, 10), (5, 5))]
+    return [first, second, third * 2, tf.add(third, first).op], [*fed, {"n": 0, "limit": 3}, {"n": 3, "limit": 12}]
+
+
+@program
+def more_turns_than_may_be_open_before_all_has_entered(tf: Any) -> Any:
+    n = scalar(tf, "n")
+    first, _, more = reading(tf, tf.constant(0), n)
+    second, _, _ = reading(tf, first - n, first + 1 - n, more)
+    return [second], [{"n": 4}, {"n": 9}, {"n": 12}]
+
+
+@program
+def loop_reads_turns_in_a_branch(tf: Any) -> Any:
+    """A dead start, a Merge behind, control edges into the loop and out of it, a switched limit."""
+    n = scalar(tf, "n")
+    first, i, _ = reading(tf, tf.constant(1), n)
+    low, high = switch(tf, first, first > 3)
+    with tf.control_dependencies([first]):
+        limit = tf.identity(n)
+    second, _, _ = reading(tf, high, high + switch(tf, limit, first > 3)[1], i)
+    with tf.control_dependencies([second]):
+        after = tf.identity(n)
+    merged, index = merge(tf, low * 2, second)
+    return [merged, index, merge(tf, after, low)[0]], [{"n": v} for v in (1, 3, 4, 6)]
+
+
+@program
+def loops_read_turns_inside_of_a_loop(tf: Any) -> Any:
+    n = scalar(tf, "n")
+    limit = enter(tf, n, "outer", True)
+    k, close_k = variable(tf, tf.constant(0), "outer")
+    s, close_s = variable(tf, tf.constant(0), "outer")
+    more = tf.raw_ops.LoopCond(input=k < limit)
+    _, turn = switch(tf, k, more)
+    done, total = switch(tf, s, more)
+    with tf.control_dependencies([turn]):
+        zero = tf.constant(0)
+    first, i, _ = reading(tf, zero, plus(tf, turn, 2))
+    second, _, _ = reading(tf, plus(tf, first, 1), plus(tf, first, 2), i)
+    close_s(total + second)
+    close_k(plus(tf, turn, 1))
+    return [tf.raw_ops.Exit(data=done) + 1], [{"n": v} for v in (0, 1, 4)]
+
+
+@program
+def loop_reads_turns_and_a_queue(tf: Any) -> Any:
+    """Kernels that wait, and a branch that is never taken around one."""
+    n = scalar(tf, "n")
+    queue = tf.FIFOQueue(10, "int32", [], shared_name="q")
+    tf.group(queue.enqueue_many([[4, 5, 6, 7, 8]]), name="init")
+    first, i, _ = reading(tf, tf.constant(0), n)
+    bound = enter(tf, first + n, "f", True)
+    handle = enter(tf, queue.queue_ref, "f", True)
+    j, close = variable(tf, first, "f")
+    done, more = switch(tf, j, j < bound)
+    with tf.control_dependencies([tf.identity(switch(tf, i, tf.equal(more, bound))[1])]):
+        never = tf.raw_ops.QueueDequeueV2(handle=handle, component_types=["int32"])[0]
+    with tf.control_dependencies([more]):
+        close(merge(tf, more + tf.raw_ops.QueueDequeueV2(handle=handle, component_types=["int32"])[0], never)[0])
+    return [tf.raw_ops.Exit(data=done)], [{"n": 1}, {"n": 3}, {"n": 0}]
+
+
 @program
 def gradient_of_loops_in_frames_of_one_name(tf: Any) -> Any:
     """All frames of a graph of TensorFlow's gradients, nested ones by depth, called the same."""

@@ -115,14 +115,6 @@ def test_loops_of_one_frame_name_run_one_after_the_other(rs: Any) -> None:
         assert session.run([first, second], {n: 40}) == [40, 120]
 
 
-def test_a_loop_that_reads_the_turns_of_one_that_it_starts_after(rs: Any) -> None:
-    n = rs.placeholder("int32", [])
-    first, i = loop_from(rs, rs.constant(0), n, "f")
-    second, _ = loop_from(rs, first + 1, n, "f", plus=i)
-    error = refused(rs, second, {n: 3}, match="What enters frame 'f' .* an Exit of the same frame")
-    assert isinstance(error, errors.UnimplementedError)
-
-
 def test_cycle(rs: Any) -> None:
     x = rs.placeholder("float32", [])
     a = apply("AddV2", x, 1.0, name="a")

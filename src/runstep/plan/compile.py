@@ -26,7 +26,7 @@ from runstep.plan.emit import Emitter, Segment
 from runstep.plan.estimate import LITTLE, SHARE, TINY, Estimate, Need, floor_of, looks_tiny, sizes_of
 from runstep.plan.fold import NO_REWRITES, Rewriter, Rewrites, inherit_waits, resolve
 from runstep.plan.foresight import Foresight, Foresights
-from runstep.plan.frames import NEVER, ControlFlow, Item
+from runstep.plan.frames import NEVER, ControlFlow, Item, Tangled
 from runstep.plan.fuse import fuse
 from runstep.plan.idioms import idioms, through
 from runstep.plan.idle import drop_idle
@@ -55,6 +55,7 @@ from runstep.plan.sizes import Fed, Seen, Sizes
 from runstep.plan.stacks import find_stacks
 from runstep.plan.stages import Stages, needs
 from runstep.plan.tasks import Task, readers
+from runstep.plan.tokens import ByTokens
 from runstep.plan.turn_sums import sum_after_loops
 from runstep.plan.watch import Projections, may_grow, watch, watch_body
 from runstep.plan.weigh import Scales
@@ -267,7 +268,7 @@ class Compiler:
             tuple(feeds),
             tuple(fetches),
             tuple(targets),
-            tuple(work.nodes),
+            (*work.nodes, *work.inside),
             parts.tasks,
             parts.collect,
             parts.collect_slots,
@@ -375,6 +376,8 @@ class _Work:
         self.items: list[Item] = []
         self.nodes: list[PlanNode] = []
         self.called: list[Inside] = []
+        self.inside: list[PlanNode] = []  # those with kernels that run by tokens
+        self._tokens: ByTokens | None = None
 
     def prepare(self, fetches: Sequence[Tensor], targets: Sequence[Operation], staged: bool = False) -> None:
         """Rewrites, places, orders, and makes the kernels of what is left."""
@@ -413,7 +416,12 @@ class _Work:
                     node.kernel = PASS if passes else None
                 elif node.type == "ControlTrigger" and self._rules.fold:
                     node.kernel = PASS
-            self.flow = ControlFlow(live)
+            try:
+                self.flow = ControlFlow(live)
+            except Tangled as tangled:
+                self._tokens = ByTokens(tangled.nodes, ends)
+                live = self._tokens.nodes
+                self.flow = ControlFlow(live)
             self.items = self.flow.top.items
         else:
             self.items = list(live)
@@ -431,6 +439,12 @@ class _Work:
                 and node.type not in _STRUCTURE
             ):
                 self.nodes.append(node)  # made already, by a rewrite
+        if self._tokens is not None:
+            self.inside = [node for node in self._tokens.inside if node.type not in _STRUCTURE and node.known is None]
+            for node in self.inside:
+                if node.kernel is None:
+                    self._make(node)
+            self._tokens.made()
 
     def _join_regions(self, live: list[PlanNode], needed: list[Ref]) -> list[PlanNode]:
         """With the parts that oneDNN computes, where it is installed, as single nodes."""
@@ -458,11 +472,13 @@ class _Work:
 
     def ref(self, tensor: Tensor) -> Ref:
         node, output = self._pruned.ref(tensor)
-        return self._rewriter.replaced.get(node, node), output
+        ref = self._rewriter.replaced.get(node, node), output
+        return ref if self._tokens is None else self._tokens.ref(ref)
 
     def node(self, op: Operation) -> PlanNode:
         node = self._pruned.by_op[op]
-        return self._rewriter.replaced.get(node, node)
+        node = self._rewriter.replaced.get(node, node)
+        return node if self._tokens is None else self._tokens.node(node)
 
     def alive(self, tensor: Tensor) -> Guard:
         return ALWAYS if self.flow is None else self.flow.guard_after(self.ref(tensor))

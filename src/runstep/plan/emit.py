@@ -38,6 +38,7 @@ from runstep.plan.straight import (
     compiled_when_called_again,
     statement,
 )
+from runstep.plan.tokens import CODES, TOKENS
 from runstep.plan.values import (
     IN_PLACE,
     INFIX,
@@ -50,7 +51,7 @@ from runstep.plan.values import (
     references,
     to_blame,
 )
-from runstep.plan.walk import Walk, walked_node
+from runstep.plan.walk import Walk
 
 _serial = itertools.count(1)
 
@@ -59,6 +60,9 @@ FLAG = -1
 
 _LINES = "<nodes by line>"
 """The name, among the globals of an emitted function, of which node a line computes."""
+
+_WALKS = {Walk.run.__code__} | CODES
+"""Functions that go from node to node: the local `_node` is the one at work, `taken` are its inputs."""
 
 _VALUE = re.compile(r"[av]\d+(_\d+)?|x\d+|c\d+(_0d)?|out")
 """The names of values in emitted code."""
@@ -477,10 +481,10 @@ class Emitter:
             self._line(depth, PAUSE)
         instruction, ends = self._instruction(node, [root(ref) for ref in node.inputs], used, ends)
         self._is_async = self._is_async or node.is_async
-        if self._trace:
+        if self._trace and node.type != TOKENS:  # whose parts tell for themselves
             self._line(depth, f"t{node.number} = step.started({node.number})")
         self._line(depth, statement(instruction, kernel), node)
-        if self._trace:
+        if self._trace and node.type != TOKENS:
             names = ", ".join(self._name((node, i)) for i in range(len(node.op.outputs)))  # type: ignore[union-attr]
             self._line(depth, f"step.ended({node.number}, t{node.number}, ({names}{',' if names else ''}))")
         return ends
@@ -707,15 +711,14 @@ def _compiled(
 def node_at_work(traceback: TracebackType) -> PlanNode | None:
     """The node that a segment was computing where a traceback goes through it; None where it goes through other code,
     or between two nodes."""
-    node = walked_node(traceback)
-    return node_at(traceback.tb_frame, traceback.tb_lineno) if node is None else node
+    return node_at(traceback.tb_frame, traceback.tb_lineno)
 
 
 def inputs_at_work(traceback: TracebackType) -> Sequence[Any]:
     """The values that the node of `node_at_work` was computing from, in the order of its inputs; empty where they are
     not to be had any more. They are told from the byte code of the line: plans keep nothing for it."""
     frame = traceback.tb_frame
-    if frame.f_code is Walk.run.__code__:
+    if frame.f_code in _WALKS:
         return [value for value in frame.f_locals.get("taken", ()) if value is not frame.f_locals["step"]]
     import dis
 
@@ -731,7 +734,10 @@ def inputs_at_work(traceback: TracebackType) -> Sequence[Any]:
 
 
 def node_at(frame: FrameType, line: int) -> PlanNode | None:
-    """The node that a line of emitted code computes, in whose frame it is; None in other code."""
+    """The node that a line of emitted code computes, in whose frame it is, or that a walk is at; None in other code."""
+    if frame.f_code in _WALKS:
+        at_work: PlanNode | None = frame.f_locals.get("_node")
+        return at_work
     found: PlanNode | None = frame.f_globals.get(_LINES, {}).get(line)
     return found
 

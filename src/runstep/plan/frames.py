@@ -164,17 +164,32 @@ def both(a: Guard, b: Guard) -> Guard:
     return union
 
 
+class Tangled(Exception):
+    """What enters a frame is made from what leaves it: it cannot run as a unit.
+
+    Attributes:
+      nodes: all nodes, producers first. They know their frames.
+    """
+
+    def __init__(self, nodes: Sequence[PlanNode]) -> None:
+        self.nodes = nodes
+
+
 class ControlFlow:
-    """The frames of a pruned graph, and the guard of every node's outputs."""
+    """The frames of a pruned graph, and the guard of every node's outputs.
+
+    Raises:
+      Tangled: a frame cannot run as a unit.
+    """
 
     def __init__(self, nodes: Sequence[PlanNode]) -> None:
         self.symbols = Symbols()
         self.top = Region(None)
         self.frames: dict[tuple[Frame | None, bytes, PlanNode], Frame] = {}
-        order, self._loop_of = apart(_topological(nodes))
-        for node in order:
+        self._nodes, self._loop_of = apart(_topological(nodes))
+        for node in self._nodes:
             self._assign(node)
-        self._order(self.top)
+        self._guarded(self.top, self._in_order(self.top))
 
     # -- frames
 
@@ -216,15 +231,23 @@ class ControlFlow:
 
     # -- order and guards
 
-    def _order(self, region: Region) -> None:
-        inner = [frame for (parent, *_), frame in self.frames.items() if parent is region.frame]
-        items = _scheduled(region, inner, None)
+    def _inner(self, region: Region) -> list[Frame]:
+        return [frame for (parent, *_), frame in self.frames.items() if parent is region.frame]
+
+    def _in_order(self, region: Region) -> list[Item]:
+        items = _scheduled(region, self._inner(region), None)
+        if len(items) < len(region.predecessors):
+            raise Tangled(self._nodes)
+        return items
+
+    def _guarded(self, region: Region, items: Sequence[Item]) -> None:
+        """Finds the guards of a region's items, and with them the order that these run in."""
         for item in items:
             if isinstance(item, Frame):
                 self._enter_frame(item)
             else:
                 item.guard = self._guard(item)
-        region.items = _scheduled(region, inner, {item: item.guard for item in items})
+        region.items = _scheduled(region, self._inner(region), {item: item.guard for item in items})
 
     def _enter_frame(self, frame: Frame) -> None:
         for enter in frame.enters:
@@ -235,13 +258,14 @@ class ControlFlow:
         frame.guard = frozenset.intersection(*alive) if alive else NEVER
         for enter in frame.enters:
             enter.guard = NEVER if enter.guard is NEVER else enter.guard - frame.guard
+        items = self._in_order(frame.region)
         frame.structured = plain_loop(frame)
-        self._order(frame.region)
+        self._guarded(frame.region, items)
         if frame.structured:
             round_again = frozenset((self.loop_symbol(frame),))
             if any(node.guard != round_again for node in frame.region.nodes if node.type in NEXTS):
                 frame.structured = False  # something inside goes round only sometimes
-                self._order(frame.region)
+                self._guarded(frame.region, items)
         for exit_ in frame.exits:
             exit_.guard = self._guard_of_inputs(exit_)
 
@@ -406,24 +430,6 @@ def _frames_differ(node: PlanNode, frames: dict[Frame | None, PlanNode]) -> erro
     )
 
 
-def _feeds_itself(region: Region, item: Item, done: set[Item]) -> errors.OpError:
-    """The error of a frame that waits for itself, found on the way back from an item that was never ready. A cycle
-    without a frame in it is none of `_topological`'s orders."""
-    seen: dict[Item, None] = {}
-    while item not in seen:
-        seen[item] = None
-        item = next(source for source in region.predecessors[item] if source not in done)
-    cycle = list(seen)[list(seen).index(item) :]
-    frame = next(item for item in cycle if isinstance(item, Frame))
-    names = ", ".join(f"{{{{node {enter.name}}}}}" for enter in frame.enters)
-    return errors.UnimplementedError(
-        None,
-        frame.enters[0].op,
-        f"What enters frame '{frame.name}' ({names}) is made from an Exit of the same frame, and the loops before and "
-        "after that Exit share values. Give the later loop a frame name of its own.",
-    )
-
-
 def _topological(nodes: Sequence[PlanNode]) -> list[PlanNode]:
     """Producers before consumers, the back edges of loops left out of account."""
     inside = set(nodes)
@@ -450,7 +456,8 @@ def _topological(nodes: Sequence[PlanNode]) -> list[PlanNode]:
 
 
 def _scheduled(region: Region, inner: Iterable[Frame], guards: dict[Item, Guard] | None) -> list[Item]:
-    """The items of a region in an order they can run in; with guards, items under one guard stand together."""
+    """The items of a region in an order they can run in, but for those that wait for themselves; with guards, items
+    under one guard stand together."""
     items: list[Item] = [node for node in region.nodes if node.type not in EXITS]
     items.extend(inner)
     own = set(items)
@@ -503,6 +510,4 @@ def _scheduled(region: Region, inner: Iterable[Frame], guards: dict[Item, Guard]
             pending[consumer] -= 1
             if not pending[consumer]:
                 add(consumer)
-    if len(order) != len(items):
-        raise _feeds_itself(region, next(item for item in items if pending[item]), set(order))
     return order

@@ -27,7 +27,7 @@ def drop_idle(live: Sequence[PlanNode], needed: Iterable[Ref], control_flow: boo
 class _Idle:
     def __init__(self, live: Sequence[PlanNode], control_flow: bool) -> None:
         self._nodes = live
-        self._conditional = _conditional(live) if control_flow else frozenset()
+        self._conditional = conditional(live) if control_flow else frozenset()
         self._needed: set[PlanNode] = set()
         self._behind: dict[PlanNode, list[PlanNode]] = {}
 
@@ -87,7 +87,7 @@ class _Idle:
         return self._behind[node]
 
 
-def _conditional(live: Sequence[PlanNode]) -> frozenset[PlanNode]:
+def conditional(live: Sequence[PlanNode]) -> frozenset[PlanNode]:
     """The nodes that may be dead, or run again: what they do not pass on is lost with them."""
     users: dict[PlanNode, list[PlanNode]] = {}
     for node in live:

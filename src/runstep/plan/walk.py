@@ -9,7 +9,6 @@ is worked out here while walking, so that a plan that never runs again has nothi
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -76,7 +75,7 @@ class Walk:
         stay = {ref: len(inputs) for ref in (*self._args, *(ref for ref, _ in results))}
         last.update(stay)  # they last longer than any node
         pauses = self._pauses
-        _node: PlanNode | None  # read from outside, when something fails: see `walked_node`
+        _node: PlanNode | None  # read from outside, when something fails: see `emit.node_at`
         for position, _node in enumerate(self._nodes):
             if pauses and _node in pauses and step.cancelled:
                 _node = None  # which has not begun
@@ -137,10 +136,3 @@ def _keep(values: dict[Ref, Any], node: PlanNode, found: Any, outputs: int, last
             raise ValueError(f"{node.name} made {len(made)} values, not {outputs}")
         for index in wanted:
             values[node, index] = made[index]
-
-
-def walked_node(traceback: TracebackType) -> PlanNode | None:
-    """The node that was at work in a walk, when the traceback goes through one."""
-    frame = traceback.tb_frame
-    found: PlanNode | None = frame.f_locals.get("_node") if frame.f_code is Walk.run.__code__ else None
-    return found
