@@ -287,14 +287,43 @@ def rows_of_a_matrix(x: Any, w: Any) -> Any:
     return runstep.reduce_sum(runstep.gather(table, [0, 0, 2]) ** 2) * w
 
 
+def in_loops_of_loops(x: Any, w: Any) -> Any:
+    """Values are kept of both loops, of branches in them, and of one that isn't taken in some turns."""
+
+    def turn(i: Any, s: Any) -> Any:
+        def inner(j: Any, t: Any) -> Any:
+            t = runstep.cond(t > 1.0, lambda: runstep.sin(t) * s * drawn_here(3), lambda: t * w)
+            return j + 1, t * drawn_here(4) + x
+
+        again = runstep.cond(
+            runstep.equal(i % 2, 0),
+            lambda: runstep.while_loop(lambda j, t: j <= i, inner, [0, s], parallel_iterations=1)[1],
+            lambda: runstep.exp(-s) * drawn_here(5),
+        )
+        return i + 1, again * s
+
+    return runstep.while_loop(lambda i, s: i < 3, turn, [runstep.constant(0), x], parallel_iterations=1)[1] * w
+
+
+def in_a_loop_that_turns_a_matrix(x: Any, w: Any) -> Any:
+    """Of no fixed shape, and nothing to draw."""
+    start = runstep.fill([2, 2], x)
+
+    def turn(s: Any) -> Any:
+        return runstep.concat([runstep.matmul(s, s, transpose_a=True) * w, runstep.tanh(s[:1])], 0)[-2:]
+
+    found = runstep.while_loop(lambda s: runstep.reduce_sum(s) < 9.0, turn, [start], [runstep.TensorShape([None, 2])])
+    return runstep.reduce_sum(found)
+
+
 TWICE = (in_a_branch, in_nested_branches, rows_of_a_matrix)
-ONLY_HERE = (in_a_loop, in_a_loop_of_a_branch)
+IN_LOOPS = (in_a_loop, in_a_loop_of_a_branch, in_loops_of_loops, in_a_loop_that_turns_a_matrix)
 SIZES = [(1.3, 0.9), (0.6, 1.2), (1.5, 1.1)]
 
 
-@pytest.mark.parametrize("body", (*TWICE, *ONLY_HERE, in_a_loop_without_chance))
+@pytest.mark.parametrize("body", (*TWICE, *IN_LOOPS, in_a_loop_without_chance))
 def test_a_function_has_the_gradients_of_its_body(body: Any) -> None:
-    """Also of second order, when asked for twice, and when TensorFlow runs it, but for stacks between two functions."""
+    """Also of second order, when asked for twice, and when TensorFlow runs it."""
 
     def run(function: Any) -> tuple[Any, bytes, list[str]]:
         with runstep.Graph().as_default() as graph:
@@ -312,14 +341,40 @@ def test_a_function_has_the_gradients_of_its_body(body: Any) -> None:
     plain, _, _ = run(body)
     called, exported, names = run(runstep.function(body))
     np.testing.assert_allclose(called, plain, rtol=1e-5)
-    if body in ONLY_HERE:
-        return
     real = tensorflow()
     with real.Graph().as_default():
         real.import_graph_def(real.compat.v1.GraphDef.FromString(exported), name="")
         with real.compat.v1.Session() as session:
             theirs = [session.run(names, {"x:0": a, "w:0": b}) for a, b in SIZES]
     np.testing.assert_allclose(called, theirs, rtol=1e-4)
+
+
+@pytest.mark.parametrize("defun", (False, True))
+def test_tensorflow_runs_the_gradient_of_a_loop_in_a_function_that_reads_a_variable(defun: bool) -> None:
+    with runstep.Graph().as_default() as graph:
+        x = runstep.placeholder("float32", [], name="x")
+        v = runstep.get_variable("v", initializer=2.0, use_resource=True)
+
+        def turn(s: Any) -> Any:
+            with runstep.control_dependencies([v.assign_add(s * 0.1)]):
+                return runstep.sin(s) * v.read_value()
+
+        def body(s: Any) -> Any:
+            return runstep.while_loop(lambda s: s < 1.5, turn, [s], parallel_iterations=1)
+
+        y = (Defun(runstep.float32)(body) if defun else runstep.function(body))(x)
+        fetched = [y.name, runstep.gradients(y, x)[0].name]
+        with runstep.Session() as session:
+            session.run(v.initializer)
+            found = [session.run(fetched, {x: value}) for value in (0.5, 1.0, 2.0)]
+        exported = graph.as_graph_def().SerializeToString()
+    real = tensorflow()
+    with real.Graph().as_default():
+        real.import_graph_def(real.compat.v1.GraphDef.FromString(exported), name="")
+        with real.compat.v1.Session() as session:
+            session.run(v.initializer.name)
+            theirs = [session.run(fetched, {"x:0": value}) for value in (0.5, 1.0, 2.0)]
+    np.testing.assert_allclose(found, theirs, rtol=1e-5)
 
 
 @pytest.mark.parametrize("defun", (False, True))

@@ -142,8 +142,8 @@ def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 class _Tangled(frames.ControlFlow):
     """Takes every frame and branch for one that cannot run as a unit."""
 
-    def __init__(self, nodes: Any) -> None:
-        super().__init__(nodes)
+    def __init__(self, nodes: Any, fetched: Any = ()) -> None:
+        super().__init__(nodes, fetched)
         if conditional(nodes) and not any(node.type == TOKENS for node in nodes):
             raise frames.Tangled(self._nodes)
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+import runstep
 from runstep.graph.apply import apply
+from runstep.testing.oracle import tensorflow
 
 
 def loop(rs: Any, start: Any, limit: Any, step: Any = None) -> tuple[Any, Any]:
@@ -28,6 +30,48 @@ def loop(rs: Any, start: Any, limit: Any, step: Any = None) -> tuple[Any, Any]:
 def two_loops(rs: Any, n: Any, limit: Any) -> Any:
     first, i = loop(rs, rs.constant(0), n)
     return loop(rs, first, limit, lambda value: rs.add(value, i, name="turn"))[0]
+
+
+@pytest.mark.parametrize("turns", (1, 2))
+def test_what_is_inside_of_a_loop_is_fetched_and_fed_as_in_tensorflow(turns: int) -> None:
+    """What is alive in one turn has that value; in more: Internal, in none: InvalidArgument. Nothing is fed there."""
+    v1 = tensorflow().compat.v1
+    before = v1.control_flow_v2_enabled()
+    v1.disable_control_flow_v2()
+    try:
+        with v1.Graph().as_default() as graph:
+            x = v1.placeholder("float32", [], name="x")
+
+            def turn(i: Any, s: Any) -> Any:
+                return i + 1, v1.while_loop(lambda t: t < s, lambda t: t + 1.0, [v1.sin(s)]) + x
+
+            v1.identity(v1.while_loop(lambda i, s: i < turns, turn, [0, x])[1], name="y")
+            definition = graph.as_graph_def()
+    finally:
+        if before:
+            v1.enable_control_flow_v2()
+    names = [f"{node.name}:0" for node in definition.node]
+
+    def run(module: Any, session: Any, fetch: str, feeds: dict[str, Any]) -> Any:
+        try:
+            return session.run(fetch, feeds, options=module.RunOptions(timeout_in_ms=20_000))
+        except module.errors.OpError as error:
+            return type(error).__name__
+
+    def answers(module: Any, graph_def: Any) -> list[Any]:
+        with module.Graph().as_default() as graph:
+            module.import_graph_def(graph_def, name="")
+            ones = {name: graph.get_tensor_by_name(name).dtype.as_numpy_dtype(1) for name in names}
+            with module.Session() as session:
+                found = [run(module, session, name, {"x:0": 0.5}) for name in names]
+                return found + [run(module, session, "y:0", {"x:0": 0.5, name: ones[name]}) for name in names]
+
+    wanted = answers(v1, definition)
+    found = answers(runstep, runstep.GraphDef.FromString(definition.SerializeToString()))
+    kinds = {answer for answer in wanted if isinstance(answer, str)}
+    assert kinds == {"InternalError", "InvalidArgumentError"}
+    for name, ours, theirs in zip((*names, *names), found, wanted, strict=True):
+        assert ours == theirs if isinstance(theirs, str) else ours == pytest.approx(theirs), name
 
 
 def test_a_failing_kernel_is_named(rs: Any) -> None:

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from runstep.gradients.history import BackwardLoop, LoopHistory, Mirrors, context_of, history_of, placed
+from runstep.gradients.history import BackwardLoop, LoopHistory, Mirrors, context_of, history_of
 from runstep.gradients.registry import gradient, no_gradient
 from runstep.gradients.trainable import is_trainable, zeros_for
 from runstep.graph import dtypes
 from runstep.graph.apply import apply
 from runstep.graph.composite import IndexedSlices
-from runstep.graph.control_flow import CondContext, ControlFlowContext, WhileContext, switched
+from runstep.graph.control_flow import CondContext, ControlFlowContext, WhileContext, placed, switched
 from runstep.graph.convert import constant, convert_to_tensor
 from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor

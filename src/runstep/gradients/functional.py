@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from runstep.gradients.history import context_of, placed
+from runstep.gradients.history import context_of
 from runstep.gradients.registry import gradient, takes_none
 from runstep.gradients.split import Split, gradient_dtype
 from runstep.gradients.trainable import is_trainable, zeros_for
@@ -20,6 +20,7 @@ from runstep.graph import dtypes
 from runstep.graph.apply import apply
 from runstep.graph.attr_value import NameAttrs
 from runstep.graph.composite import IndexedSlices
+from runstep.graph.control_flow import placed
 from runstep.graph.convert import constant, convert_to_tensor
 from runstep.graph.functions import Function, FunctionGraph, add_arguments, call, define, function_named, unused_name
 from runstep.graph.graph import Graph, get_default_graph

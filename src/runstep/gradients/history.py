@@ -7,18 +7,18 @@ that it needs is pushed on a stack in that turn and popped in the turn that mirr
     backward turn:    count -= 1; v = pop(stack); ...
 
 One stack serves a loop inside of other loops as well: pushes and pops are ordered through the counters of all loops
-around them. A value of a branch is pushed and popped in that branch only.
+around them. A value of a branch is pushed and popped in that branch only. In functions, whose way back may be cut off
+and become another function, a tensor list takes the place of the stack (`threads.py`).
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
+from runstep.gradients import threads
 from runstep.graph.apply import apply, apply_op
 from runstep.graph.constant_value import known_value
-from runstep.graph.control_flow import CondContext, ControlFlowContext, WhileContext, switched
+from runstep.graph.control_flow import CondContext, ControlFlowContext, WhileContext, placed, switched
 from runstep.graph.convert import constant
+from runstep.graph.functions import FunctionGraph
 from runstep.graph.graph import Graph
 from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
@@ -36,13 +36,6 @@ def context_of(op: Operation) -> ControlFlowContext | None:
 
 def is_inside(tensor: Tensor, context: ControlFlowContext) -> bool:
     return context.contains(tensor.op)
-
-
-@contextlib.contextmanager
-def placed(graph: Graph, context: ControlFlowContext | None) -> Iterator[None]:
-    """Operations made in the `with` block are made in that context, whatever blocks stand around."""
-    with graph._in(control_flow_context=context, controllers=()):
-        yield
 
 
 class Counter:
@@ -276,6 +269,16 @@ class LoopHistory:
         """The value that `tensor`, of a context inside of the forward loop, had in the turn that is being mirrored."""
         graph, forward = self.graph, context_of(tensor.op)
         assert forward is not None
+        if isinstance(graph, FunctionGraph):
+            popped = self._kept_on_a_list(tensor, mirrored)
+        else:
+            popped = self._kept_on_a_stack(tensor, forward, mirrored)
+        popped.raw_shape = tensor.raw_shape
+        popped._handle_data = tensor._handle_data
+        return popped
+
+    def _kept_on_a_stack(self, tensor: Tensor, forward: ControlFlowContext, mirrored: ControlFlowContext) -> Tensor:
+        graph = self.graph
         dtype = tensor.dtype.base_dtype
         with placed(graph, self._home):
             most = constant(-1, name="Const")
@@ -287,6 +290,20 @@ class LoopHistory:
         with placed(graph, mirrored):
             popped: Tensor = apply("StackPopV2", mirrored.add_value(stack), elem_type=dtype, name="StackPopV2")
         self.back.wait_for(popped.op)
-        popped.raw_shape = tensor.raw_shape
-        popped._handle_data = tensor._handle_data
         return popped
+
+    def _kept_on_a_list(self, tensor: Tensor, mirrored: ControlFlowContext) -> Tensor:
+        outermost = self
+        while outermost._around is not None:
+            outermost = outermost._around
+        back: list[_Mirrored] = []
+        for context in mirrored.around():
+            assert isinstance(context, _Mirrored)
+            back.insert(0, context)
+            if context is outermost.mirrored:
+                break
+        with placed(self.graph, outermost.forward.outer_context):
+            start = threads.begun(tensor)
+        end = threads.pushed(tensor, start, [context.forward for context in back])
+        around = outermost.mirrored.outer_context
+        return threads.popped(tensor, end if around is None else around.add_value(end), back)

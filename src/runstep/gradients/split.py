@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from runstep.gradients.history import context_of, placed
+from runstep.gradients.history import context_of
 from runstep.gradients.trainable import is_trainable, zeros_for
 from runstep.graph import dtypes
 from runstep.graph.apply import apply
 from runstep.graph.attr_value import NameAttrs
 from runstep.graph.composite import IndexedSlices
-from runstep.graph.control_flow import CondContext, ControlFlowContext, switched
+from runstep.graph.control_flow import CondContext, ControlFlowContext, placed, switched
 from runstep.graph.control_flow_proto import copied_contexts
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.functions import (
@@ -126,7 +126,7 @@ class Split:
         """
         if any(op.op_def is not None and op.op_def.is_stateful and op.type not in _REPEATABLE for op in self._ahead):
             return False
-        return any(op.type in _SWITCHES for op in self._ahead) or any(
+        return any(op.type in _SWITCHES and op.inputs[1].op.type != "LoopCond" for op in self._ahead) or any(
             op.type in _OF_ONE_RUN for op in self.graph.get_operations()
         )
 

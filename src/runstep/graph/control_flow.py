@@ -229,6 +229,13 @@ def _is_constant_enter(op: Operation) -> bool:
     return op.type in ("Enter", "RefEnter") and bool(op.attrs["is_constant"])
 
 
+@contextlib.contextmanager
+def placed(graph: Graph, context: ControlFlowContext | None) -> Iterator[None]:
+    """Operations made in the `with` block are made in that context, whatever blocks stand around."""
+    with graph._in(control_flow_context=context, controllers=()):
+        yield
+
+
 def switched(tensor: Tensor, pred: Tensor) -> tuple[Tensor, Tensor]:
     """A Switch (RefSwitch for a reference) of `tensor` on the device of `tensor`."""
     graph = tensor.graph

@@ -268,7 +268,7 @@ class Compiler:
             tuple(feeds),
             tuple(fetches),
             tuple(targets),
-            (*work.nodes, *work.inside),
+            (*work.nodes, *work.by_tokens),
             parts.tasks,
             parts.collect,
             parts.collect_slots,
@@ -376,7 +376,7 @@ class _Work:
         self.items: list[Item] = []
         self.nodes: list[PlanNode] = []
         self.called: list[Inside] = []
-        self.inside: list[PlanNode] = []  # those with kernels that run by tokens
+        self.by_tokens: list[PlanNode] = []  # those with kernels that run by tokens
         self._tokens: ByTokens | None = None
 
     def prepare(self, fetches: Sequence[Tensor], targets: Sequence[Operation], staged: bool = False) -> None:
@@ -417,7 +417,7 @@ class _Work:
                 elif node.type == "ControlTrigger" and self._rules.fold:
                     node.kernel = PASS
             try:
-                self.flow = ControlFlow(live)
+                self.flow = ControlFlow(live, [self.ref(tensor) for tensor in fetches])
             except Tangled as tangled:
                 self._tokens = ByTokens(tangled.nodes, ends)
                 live = self._tokens.nodes
@@ -440,8 +440,10 @@ class _Work:
             ):
                 self.nodes.append(node)  # made already, by a rewrite
         if self._tokens is not None:
-            self.inside = [node for node in self._tokens.inside if node.type not in _STRUCTURE and node.known is None]
-            for node in self.inside:
+            self.by_tokens = [
+                node for node in self._tokens.inside if node.type not in _STRUCTURE and node.known is None
+            ]
+            for node in self.by_tokens:
                 if node.kernel is None:
                     self._make(node)
             self._tokens.made()

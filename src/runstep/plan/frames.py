@@ -165,7 +165,7 @@ def both(a: Guard, b: Guard) -> Guard:
 
 
 class Tangled(Exception):
-    """What enters a frame is made from what leaves it: it cannot run as a unit.
+    """A frame cannot run as a unit: what enters it is made from what leaves it, or what is inside of it is fetched.
 
     Attributes:
       nodes: all nodes, producers first. They know their frames.
@@ -178,17 +178,25 @@ class Tangled(Exception):
 class ControlFlow:
     """The frames of a pruned graph, and the guard of every node's outputs.
 
+    Args:
+      nodes: in any order. fetched: outputs that leave the plan.
+
     Raises:
       Tangled: a frame cannot run as a unit.
     """
 
-    def __init__(self, nodes: Sequence[PlanNode]) -> None:
+    def __init__(self, nodes: Sequence[PlanNode], fetched: Iterable[Ref] = ()) -> None:
         self.symbols = Symbols()
         self.top = Region(None)
         self.frames: dict[tuple[Frame | None, bytes, PlanNode], Frame] = {}
         self._nodes, self._loop_of = apart(_topological(nodes))
         for node in self._nodes:
             self._assign(node)
+        for node in self._nodes:
+            if node.type in MERGES:
+                self._check_next_turns(node)
+        if any(self.frame_after(node) is not None for node, _ in fetched):
+            raise Tangled(self._nodes)
         self._guarded(self.top, self._in_order(self.top))
 
     # -- frames
@@ -228,6 +236,12 @@ class ControlFlow:
             frame.merges.append(node)
         node.frame = frame
         (self.top if frame is None else frame.region).nodes.append(node)
+
+    def _check_next_turns(self, merge: PlanNode) -> None:
+        for source, _ in merge.inputs:
+            if source.type in NEXTS and source.frame is not merge.frame:
+                others = [source for source, _ in merge.inputs if source.type not in NEXTS]
+                raise _frames_differ(merge, {merge.frame: (others or [merge])[0], source.frame: source})
 
     # -- order and guards
 

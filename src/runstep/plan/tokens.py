@@ -1,8 +1,9 @@
 """Control flow by tokens: how a plan runs whose frames cannot run as units.
 
-A frame is a unit where all that enters it is there before its first turn. Where something enters a frame that is made
-from what leaves it, turns of the frame have been taken by then. Such a plan does what TensorFlow does with every graph:
-each value is a token, alive or dead, in one turn of one frame; a node runs in a turn once all of its tokens have come.
+A frame is a unit where all that enters it is there before its first turn, and nothing leaves it but by its Exits. Where
+something enters that is made from what leaves, turns of the frame have been taken by then. Such a plan does what
+TensorFlow does with every graph: each value is a token, alive or dead, in one turn of one frame; a node runs in a turn
+once all of its tokens have come.
 
 - a Switch sends its value one way and a dead token the other; who takes a dead token sends dead ones; a Merge takes the
   first live token that comes, and is dead when all are dead, or what enters is;
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from runstep import errors
 from runstep.graph import dtypes
 from runstep.graph.shapes import RawShape
 from runstep.kernels.resources import read_ref
@@ -325,10 +327,11 @@ class _Passing:
             is_dead = bool(outputs) and all(value is _DEAD for value in outputs)
             for waiter in spec.waiters:
                 self._come(waiter, frame, turn, -1, _DEAD if is_dead else None)
-        if frame is self._top:
-            for index, place in spec.ends:
-                if outputs[index] is not _DEAD:
-                    self._found[2 * place : 2 * place + 2] = outputs[index], np.True_
+        for index, place in spec.ends:
+            if outputs[index] is not _DEAD:
+                if self._found[2 * place + 1]:
+                    raise _fetched_twice(spec.node, place)
+                self._found[2 * place : 2 * place + 2] = outputs[index], np.True_
 
     def _enter(self, spec: _Spec, frame: _Frame, turn: int, value: Any) -> None:
         shape: Frame = spec.node.frame
@@ -420,6 +423,12 @@ class _Passing:
         state.is_ready, state.values = True, []
         frame.turns[turn].open += 1
         (self._waiting if spec.node.is_async else self._ready).append(_Job(spec, frame, turn, values))
+
+
+def _fetched_twice(node: PlanNode, place: int) -> errors.OpError:
+    return errors.InternalError(
+        None, node.op, f"Retval[{place}] has already been set. {node.name} is in a loop and ran in more than one turn."
+    )
 
 
 def _outputs_without_kernel(job: _Job) -> Sequence[Any] | None:
