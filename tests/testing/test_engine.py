@@ -211,6 +211,15 @@ def test_queues(tf: Any) -> None:
     assert caught.value.code == errors.DEADLINE_EXCEEDED
 
 
+def test_python_functions_of_the_client(tf: Any) -> None:
+    x = tf.placeholder(tf.float32, [2], name="x")
+    doubled = tf.py_func(lambda x: x * 2, [x], tf.float32, name="doubled")
+    agree(tf, [doubled, tf.numpy_function(np.sum, [doubled], tf.float32)], {x: [1.0, 2.0]})
+    wrong = tf.py_func(lambda x: x.astype(np.int64), [x], tf.float32, name="wrong")
+    with pytest.raises(EngineError, match="0-th value returned by pyfunc_.* is int64, but expects float"):
+        door(tf).run({"x": [1.0, 2.0]}, [wrong.name])
+
+
 def test_strings_and_odd_types(tf: Any) -> None:
     s = tf.placeholder(tf.string, [None])
     b = tf.placeholder(tf.bfloat16, [2])

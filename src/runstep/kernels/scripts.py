@@ -37,6 +37,9 @@ class Script:
 _scripts: weakref.WeakValueDictionary[str, Script] = weakref.WeakValueDictionary()
 _numbers = itertools.count()
 
+others: list[Callable[[str], Callable[..., Any] | None]] = []
+"""Registries of other makers of graphs in this process: from a token to its function."""
+
 
 def register(function: Callable[..., Any], converts: bool = False) -> Script:
     """A new token for `function`. The caller keeps the Script as long as the token is in use.
@@ -57,9 +60,13 @@ def find(token: str) -> Script:
       InvalidArgumentError: there is none: the graph comes from another process, or its maker is gone.
     """
     script = _scripts.get(token)
-    if script is None:
-        raise invalid(f"ValueError: callback {token} is not found")
-    return script
+    if script is not None:
+        return script
+    for registry in others:
+        function = registry(token)
+        if function is not None:
+            return Script(token, function, False)
+    raise invalid(f"ValueError: callback {token} is not found")
 
 
 def results(script: Script, returned: Any, types: Sequence[DType]) -> Any:

@@ -1,12 +1,14 @@
 """The wire door: an engine reached by names and wire formats alone, so that any client can drive it.
 
 A harness can put it under a real TensorFlow client: the client builds graphs and checks results, this engine runs them.
+A client in the same process may have Python functions in its graphs (`py_func`, `numpy_function`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +19,22 @@ from runstep.graph.graph import Graph
 from runstep.graph.importer import as_message
 from runstep.graph.node_importer import NodeImporter
 from runstep.graph.tensor import Tensor
+from runstep.kernels import scripts
 from runstep.session.feeds import as_bytes
 from runstep.session.session import Session
+
+
+def _function_of_client(token: str) -> Callable[..., Any] | None:
+    """What a graph of TensorFlow, running in this process, means by the token of a `py_func`.
+
+    Not of a `py_function`, which takes TensorFlow's own tensors.
+    """
+    module = sys.modules.get("tensorflow.python.ops.script_ops")
+    function = getattr(module, "_py_funcs", {}).get(token, None)
+    return None if type(function).__name__ == "EagerFunc" else function
+
+
+scripts.others.append(_function_of_client)
 
 
 class EngineError(Exception):
