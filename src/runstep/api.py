@@ -68,6 +68,9 @@ from runstep.gradients.registry import (
     NotDifferentiable,
     RegisterGradient,
 )
+from runstep.gradients.tape import (
+    GradientTape,
+)
 from runstep.graph.constant_value import constant_value as get_static_value
 from runstep.graph.tensor_proto import MakeNdarray as make_ndarray
 from runstep.graph.tracing import (
@@ -658,6 +661,7 @@ __all__ = [
     "FixedLenFeature",
     "FixedLenSequenceFeature",
     "FixedLengthRecordReader",
+    "GradientTape",
     "IdentityReader",
     "LMDBReader",
     "InteractiveSession",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from runstep.ops import registry
-from runstep.testing import check_grads, grad_case, permutation, positive, real
+from runstep.testing import check_grads, grad_case, of, permutation, positive, real
 from runstep.testing.gradients import GradCase
 from runstep.testing.values import distinct
 
@@ -203,6 +204,9 @@ def indices() -> Iterator[GradCase]:
     yield row("GatherV2", real(2, 5, 3), [0, 4, 4], 1)
     yield row("GatherV2", real(2, 3, 4), [[0, 2], [1, 1]], -1, batch_dims=1)
     yield row("GatherV2", real(2, 2, 3), [[[0], [2]], [[1], [1]]], 2, batch_dims=2)
+    nowhere = of(np.zeros((2, 0), np.int32))
+    for params, indices, batch in ((real(2, 0), nowhere, 1), (real(0, 4), of(np.zeros((0, 2), np.int32)), 1)):
+        yield row("GatherV2", params, indices, 1, batch_dims=batch, types="float64", known=[True])
     yield row("GatherNd", real(3, 4), [[0, 1], [2, 3], [0, 1]])
     yield row("GatherNd", real(3, 4), [[1], [1]])
     yield row("GatherNd", real(3, 4), [1, 2], beyond=True, known=[True])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from runstep.errors import UnimplementedError
 from runstep.testing import check_grads, distinct, grad_case, real
 
 S1, S2, K2 = [1, 1, 1, 1], [1, 2, 2, 1], [1, 2, 2, 1]
@@ -30,6 +31,7 @@ ROWS = [
     pool("MaxPool", X, ksize=K32, strides=S21, padding="VALID"),
     pool("MaxPool", X, padding="EXPLICIT", explicit_paddings=[0, 0, 1, 0, 0, 1, 0, 0], order=1),
     grad_case("MaxPoolV2", X, K32, S21, padding="SAME", order=2),
+    pool("MaxPool", real(2, 3, 3, 4), ksize=[1, 1, 1, 2], strides=[1, 1, 1, 2], error=UnimplementedError),
     pool("MaxPool3D", X3D, ksize=K3D, strides=S3D, order=3),
     pool("MaxPool3D", X3D, ksize=K3D, strides=S3D, padding="VALID"),
     # TensorFlow has no CPU kernel of MaxPoolGradWithArgmax.

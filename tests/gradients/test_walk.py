@@ -333,3 +333,15 @@ def test_the_package_does_not_hide_the_function() -> None:
     import runstep.gradients.table  # noqa: F401
 
     assert callable(runstep.gradients) and runstep.gradients is runstep.api.gradients
+
+
+def ragged(tf: Any, feed: Any) -> list[Any]:
+    """A ragged tensor is differentiated in its values, and its gradient has its rows."""
+    rows = tf.RaggedTensor.from_row_splits(feed([1.0, 2.0, 3.0]), [0, 1, 3], validate=False)
+    squares = rows.with_values(rows.values * rows.values)
+    (found,) = tf.gradients(squares, rows, grad_ys=rows)
+    return [found.values, found.row_splits]
+
+
+def test_ragged_tensors(same: Any) -> None:
+    same(ragged, names=False)

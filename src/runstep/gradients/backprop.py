@@ -18,8 +18,9 @@ from runstep.gradients.aggregate import AggregationMethod, aggregated
 from runstep.gradients.control_flow import Flow, Unit
 from runstep.gradients.trainable import is_trainable, zeros_for
 from runstep.graph import dtypes
-from runstep.graph.composite import IndexedSlices, SparseTensor
+from runstep.graph.composite import IndexedSlices, RaggedTensor, SparseTensor
 from runstep.graph.convert import convert_to_tensor
+from runstep.graph.functions import standing_for
 from runstep.graph.graph import Graph, get_default_graph, name_scope
 from runstep.graph.operation import Operation
 from runstep.graph.shapes import TensorShape, merge
@@ -100,25 +101,35 @@ def _unconnected(value: Any) -> UnconnectedGradients:
 
 
 def _target(y: Any, name: str) -> Tensor:
-    y = _values_of(y)
+    y = values_of(y)
     return convert_to_tensor(y, name=name)
 
 
 def _source(x: Any, name: str) -> Tensor:
     """The tensor that gradients come to: a variable's reference or handle, not one of its reads."""
     handle = getattr(x, "_handle_tensor", None)
-    return handle() if handle is not None else convert_to_tensor(_values_of(x), name=name, as_ref=True)
+    if handle is None:
+        return convert_to_tensor(values_of(x), name=name, as_ref=True)
+    return standing_for(handle(), get_default_graph())
 
 
-def _values_of(value: Any) -> Any:
+def values_of(value: Any) -> Any:
+    """What of a composite tensor is differentiated; anything else as it is.
+
+    Raises ValueError for a SparseTensor.
+    """
     if isinstance(value, SparseTensor):
         raise ValueError("Type SparseTensor is not supported as a gradient source or gradient target.")
+    if isinstance(value, RaggedTensor):
+        return value.flat_values
     return value.values if isinstance(value, IndexedSlices) else value
 
 
 def _in_form_of(x: Any, gradient: Any) -> Any:
     if isinstance(x, IndexedSlices) and gradient is not None:
         return IndexedSlices(gradient, x.indices, x.dense_shape)
+    if isinstance(x, RaggedTensor) and gradient is not None:
+        return x.with_flat_values(gradient)
     return gradient
 
 
@@ -127,7 +138,9 @@ def _first_gradients(given: Sequence[Any], ys: Sequence[Tensor], walk: Walk) -> 
     if len(given) != len(ys):
         raise ValueError(f"Length mismatch. Passed {len(given)} grad_ys for {len(ys)} ys")
     converted = [
-        grad if grad is None or isinstance(grad, IndexedSlices) else convert_to_tensor(grad, name=f"grad_y_{i}")
+        grad
+        if grad is None or isinstance(grad, IndexedSlices)
+        else convert_to_tensor(values_of(grad), name=f"grad_y_{i}")
         for i, grad in enumerate(given)
     ]
     found: list[Any] = []

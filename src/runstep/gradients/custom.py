@@ -10,6 +10,7 @@ from typing import Any
 
 from runstep.gradients.backprop import gradients
 from runstep.gradients.registry import RegisterGradient
+from runstep.gradients.trainable import variables_read
 from runstep.graph import nest
 from runstep.graph.apply import apply
 from runstep.graph.convert import convert_to_tensor
@@ -96,14 +97,8 @@ def _variables_used(graph: Graph, before: int, args: Sequence[Any]) -> list[Any]
             "All variables used by a function wrapped with @custom_gradient must be `ResourceVariable`s. Ensure that "
             "no `variable_scope` is created with `use_resource=False`."
         )
-    handles = {tensor for op in made if op.type != "AssignVariableOp" for tensor in op.inputs}
     given = {tensor.op.inputs[0] for tensor in args if tensor.op.type == "ReadVariableOp"}
-    known = [v for key in ("trainable_variables", "variables") for v in graph.get_collection(key)]
-    return [
-        v
-        for v in dict.fromkeys(known)
-        if isinstance(v, ResourceVariable) and v.trainable and v.handle in handles and v.handle not in given
-    ]
+    return [v for v in variables_read(graph, made) if isinstance(v, ResourceVariable) and v.handle not in given]
 
 
 def _takes_variables(function: Callable[..., Any]) -> bool:

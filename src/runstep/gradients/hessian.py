@@ -9,7 +9,7 @@ from runstep.graph.graph import name_scope
 from runstep.graph.tensor import Tensor
 from runstep.ops.joining import concat
 from runstep.ops.looping import while_loop
-from runstep.ops.shape_ops import reshape, shape, size
+from runstep.ops.shape_ops import reshape, shape
 from runstep.ops.tensor_array import TensorArray
 
 __all__ = ["hessians"]
@@ -45,12 +45,30 @@ def hessians(
 
 
 def _rows(gradient: Tensor, x: Any) -> Tensor:
-    flat = reshape(gradient, [-1])
-    count = size(x)
-
-    def one(row: Tensor, rows: Any) -> Any:
-        return row + 1, rows.write(row, gradients(flat[row], x)[0])
-
-    _, rows = while_loop(lambda row, _: row < count, one, [0, TensorArray(x.dtype.base_dtype, count)])
+    (rows,) = rows_of_gradients(reshape(gradient, [-1]), [x])
     sizes = shape(x)
-    return reshape(rows.stack(), concat([sizes, sizes], 0))
+    return reshape(rows, concat([sizes, sizes], 0))
+
+
+def rows_of_gradients(y: Tensor, xs: list[Any], parallel_iterations: int = 10, **options: Any) -> list[Tensor]:
+    """The gradients of the rows of `y`, one after the other, with respect to `xs`, all of which it depends on.
+
+    Args:
+      y: [rows, ...]. options: further arguments of `gradients`.
+
+    Returns:
+      Per x, a tensor [rows, ...] of its shape once more.
+    """
+    count = shape(y)[0]
+
+    def one(row: Tensor, *arrays: Any) -> Any:
+        found = gradients(y[row], xs, **options)
+        return row + 1, *(array.write(row, grad) for array, grad in zip(arrays, found, strict=True))
+
+    _, *arrays = while_loop(
+        lambda row, *_: row < count,
+        one,
+        [0, *(TensorArray(x.dtype.base_dtype, count) for x in xs)],
+        parallel_iterations=parallel_iterations,
+    )
+    return [array.stack() for array in arrays]

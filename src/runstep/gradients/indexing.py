@@ -75,12 +75,12 @@ def _along_axis(grad: Tensor, params: Tensor, indices: Tensor, axis: Tensor, bat
     outer, places, inner = sizes[:batch], sizes[axis], sizes[axis + 1 :]
     between = sizes[batch:axis]
     batches = apply("Prod", outer, [0])
-    per_batch = apply("Reshape", indices, [batches, -1])
-    count = apply("Shape", per_batch)[1]
+    count = apply("Prod", apply("Shape", indices)[batch:], [0])
+    per_batch = apply("Reshape", indices, [batches, count])
     # [batches, between, count, inner] -> [batches, count, between, inner]
     flat = apply("Reshape", grad, [batches, apply("Prod", between, [0]), count, apply("Prod", inner, [0])])
     flat = apply("Transpose", flat, [0, 2, 1, 3])
-    starts = apply("Range", 0, batches * places, places)
+    starts = apply("Range", 0, batches, 1) * places  # places may be none
     kind = per_batch.dtype.base_dtype
     ids = apply("AddV2", per_batch, apply("Cast", apply("ExpandDims", starts, 1), DstT=kind))
     summed = apply("UnsortedSegmentSum", flat, ids, batches * places)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from runstep.graph import dtypes
 from runstep.graph.apply import apply
+from runstep.graph.collections import GraphKeys
+from runstep.graph.functions import standing_for
+from runstep.graph.graph import Graph
+from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
 from runstep.ops.creation import zeros, zeros_like
 from runstep.ops.handles import handle_data
@@ -41,3 +46,23 @@ def zeros_for(tensor: Tensor) -> Any:
         (raw, dtype), *_ = data
         return zeros(apply("VariableShape", tensor) if raw is None or None in raw else list(raw), dtype)
     return zeros_like(tensor)
+
+
+def known_variables(graph: Graph | None) -> list[Any]:
+    """The variables in a graph's collections, and in those of the graphs around a function's."""
+    found: dict[Any, None] = {}
+    while graph is not None:
+        for key in (GraphKeys.TRAINABLE_VARIABLES, GraphKeys.GLOBAL_VARIABLES):
+            found.update(dict.fromkeys(graph.get_collection(key)))
+        graph = getattr(graph, "outer", None)
+    return list(found)
+
+
+def variables_read(graph: Graph, operations: Iterable[Operation]) -> list[Any]:
+    """The trainable variables that one of these operations takes: a handle to read, or what was read with it."""
+    taken = {tensor for op in operations if op.type != "AssignVariableOp" for tensor in op.inputs}
+    return [
+        v
+        for v in known_variables(graph)
+        if v.trainable and (standing_for(v._handle_tensor(), graph) in taken or getattr(v, "_snapshot", None) in taken)
+    ]

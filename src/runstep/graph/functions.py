@@ -80,6 +80,11 @@ class FunctionGraph(Graph):
         return super()._create(op_def, op_type, inputs, attrs, name, output_types)
 
 
+def standing_for(tensor: Tensor, graph: Graph) -> Tensor:
+    """What `graph` knows a tensor as: of an outer graph's, the input by which the function got it; else itself."""
+    return graph.captures.get(tensor, tensor) if isinstance(graph, FunctionGraph) else tensor
+
+
 class Function:
     """One entry of a graph's function library.
 

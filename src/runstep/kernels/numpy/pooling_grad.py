@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from runstep.errors import InvalidArgumentError
+from runstep.errors import InvalidArgumentError, UnimplementedError
 from runstep.graph import shapes
 from runstep.kernels.numpy import windows
 from runstep.kernels.numpy.pooling import Pool, along, lowest, served
@@ -51,6 +51,13 @@ def chosen_by(x: Array, pool: Pool, placed: windows.Windows) -> Any:
         yield outs, ins, here
 
 
+def _flat(pool: Pool, what: str) -> Pool:
+    """The pool, of which no window has several channels (TensorFlow differentiates none that has)."""
+    if pool.depth_taps != 1 or pool.depth_stride != 1:
+        raise UnimplementedError(None, None, f"{what} is not yet supported on the depth dimension.")
+    return pool
+
+
 def _pool(node: Node, rank: int, ksize: Array | None = None, strides: Array | None = None) -> Pool:
     if ksize is None or strides is None:
         return Pool(node.attrs, rank, node.attrs["ksize"], node.attrs["strides"])
@@ -70,7 +77,7 @@ def _gradient(node: Node, rank: int) -> Kernel:
     compute = windows.compute_type(dtype)
 
     def kernel(x: Array, y: Array, g: Array, ksize: Array | None = None, strides: Array | None = None) -> Array:
-        pool = _pool(node, rank, ksize, strides)
+        pool = _flat(_pool(node, rank, ksize, strides), "MaxPoolingGrad")
         x, y, g = (windows.to_last(value, pool.first) for value in (x, y, g))
         placed = pool.place(x.shape)
         wanted = (x.shape[0], *placed.out, x.shape[-1])
@@ -100,7 +107,7 @@ def _second_gradient(node: Node, rank: int) -> Kernel:
     compute = windows.compute_type(dtype)
 
     def kernel(x: Array, y: Array, g: Array, ksize: Array | None = None, strides: Array | None = None) -> Array:
-        pool = _pool(node, rank, ksize, strides)
+        pool = _flat(_pool(node, rank, ksize, strides), "MaxPoolingGradGrad")
         x, y, g = (windows.to_last(value, pool.first) for value in (x, y, g))
         placed = pool.place(x.shape)
         _checked("orig_output", y.shape, (x.shape[0], *placed.out, x.shape[-1]))

@@ -208,7 +208,10 @@ _ZETA_SHIFT = 12
 
 
 def zeta(x: Array, q: Array) -> Array:
-    """Hurwitz' zeta function, the sum of (q + k)^-x, by Euler and Maclaurin's formula."""
+    """Hurwitz' zeta function, the sum of (q + k)^-x, by Euler and Maclaurin's formula.
+
+    At its poles in q it comes from both sides to infinity where x is even; for other x it has no value there.
+    """
     pole = (q <= 0) & (q == np.floor(q))
     total = np.zeros_like(x)
     for k in range(_ZETA_SHIFT):
@@ -227,9 +230,9 @@ def zeta(x: Array, q: Array) -> Array:
         factor = factor * (x + 2 * k + 1) * (x + 2 * k + 2) / (w * w)
         factorial *= (2 * k + 3) * (2 * k + 4)
     total = np.where(np.isposinf(q), 0.0, total)
-    total = np.where(pole | (x == 1), np.inf, total)
+    total = np.where(pole, np.where(np.fmod(x, 2) == 0, np.inf, np.nan), total)
     invalid = (x < 1) | np.isnan(x) | np.isnan(q) | ((q < 0) & ~pole & (x != np.floor(x)))
-    return np.where(invalid, np.nan, total)
+    return np.where(x == 1, np.inf, np.where(invalid, np.nan, total))
 
 
 def polygamma(n: Array, x: Array) -> Array:
