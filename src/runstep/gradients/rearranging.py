@@ -15,7 +15,7 @@ from runstep.graph.tensor import Tensor
 
 def _back(order: Tensor) -> Any:
     known = known_value(order)
-    return apply("InvertPermutation", order) if known is None else np.argsort(known).astype(known.dtype)
+    return apply("InvertPermutation", order) if known is None else np.argsort(known % len(known)).astype(known.dtype)
 
 
 @gradient("Transpose", "ConjugateTranspose")

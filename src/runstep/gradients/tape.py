@@ -274,7 +274,7 @@ class GradientTape:
           ValueError: the sizes of the batches differ, or there are less than two axes. Otherwise as `gradient`.
         """
         outer, inner = target.shape.with_rank_at_least(2), source.shape.with_rank_at_least(2)
-        if not outer.dims[0].is_compatible_with(inner.dims[0]):
+        if not outer[:1].is_compatible_with(inner[:1]):
             raise ValueError(
                 f"Need first dimension of target shape ({target.shape}) and source shape ({source.shape}) to match."
             )
