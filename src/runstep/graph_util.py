@@ -159,7 +159,7 @@ class _Frozen:
 
 
 def remove_training_nodes(input_graph: Any, protected_nodes: Iterable[str] | None = None) -> Any:
-    """The graph without CheckNumerics and Identity nodes that inference does not need.
+    """The graph without CheckNumerics, Identity and StopGradient nodes that inference does not need.
 
     Args:
       protected_nodes: names of nodes that stay.
@@ -176,7 +176,7 @@ def remove_training_nodes(input_graph: Any, protected_nodes: Iterable[str] | Non
             continue
         if node.op == "CheckNumerics":
             through[node.name] = node.input[0]
-        elif node.op == "Identity" and node.name not in controls:
+        elif node.op in ("Identity", "StopGradient") and node.name not in controls:
             if not any(name.startswith("^") for name in node.input):
                 through[node.name] = node.input[0]
     result = GraphDef()

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import runstep
-
 Same = Callable[..., None]
 
 
@@ -98,6 +96,10 @@ NORMALIZATIONS = [
     batch(None, 5, 4, training=True, axis=[1, 2]),
     batch(None, 5, 5, 4, training=True, dtype="float16"),
     batch(None, 4, training=True, dtype="float16"),
+    batch(None, 4, training=True, virtual_batch_size=2),
+    batch(6, 5, 5, 4, training=True, virtual_batch_size=3, axis=1, dtype="float16"),
+    batch(None, 4, virtual_batch_size=2),
+    batch(None, 5, 4, training=True, virtual_batch_size=2, axis=[1, 2], renorm=True),
     batch(None, 4, training=True, trainable=False),
     batch(None, 4, training=True, renorm=True),
     batch(None, 4, training=True, renorm=True, renorm_clipping={"rmin": 0.3, "rmax": 3, "dmax": 2}),
@@ -174,7 +176,7 @@ def test_a_layer_of_ones_own(same: Same) -> None:
 
 def test_values_in_training_and_after(same: Same) -> None:
     """Equal seeds give equal variables, and so equal outputs and moving averages."""
-    images = np.random.RandomState(1).rand(5, 8, 8, 3).astype(np.float32)
+    images = np.random.RandomState(1).rand(6, 8, 8, 3).astype(np.float32)
 
     def program(tf: Any, log: Any) -> None:
         tf.set_random_seed(3)
@@ -186,6 +188,7 @@ def test_values_in_training_and_after(same: Same) -> None:
         net = tf.layers.separable_conv2d(net, 5, 3)
         net = tf.layers.dropout(tf.layers.flatten(net), 0.4, training=training)
         net = tf.layers.batch_normalization(tf.layers.dense(net, 10), training=training, renorm=True)
+        net = tf.layers.batch_normalization(net, training=training, virtual_batch_size=3, momentum=0.8)
         updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
         with tf.Session() as session:
             session.run(tf.global_variables_initializer())
@@ -243,14 +246,12 @@ def test_errors(same: Same) -> None:
         log.tried(lambda: layers.max_pooling2d(x(tf, 4, 5, 6), 2, 2))
         log.tried(lambda: layers.batch_normalization(x(tf, 4, 5), axis=2))
         log.tried(lambda: layers.batch_normalization(x(tf, 4, None)))
+        ghosts: Any = ({"fused": True}, {"virtual_batch_size": 0}, {"adjustment": lambda _: None}, {"axis": 0})
+        for ghost in ghosts:
+            log.tried(lambda: layers.batch_normalization(x(tf, 4, 5), **{"virtual_batch_size": 2, **ghost}))
         log.tried(lambda: layers.batch_normalization(tf.placeholder(tf.float32, None)))
 
     same(program)
-
-
-def test_ghost_batches_are_refused() -> None:
-    with pytest.raises(NotImplementedError, match="virtual_batch_size"):
-        runstep.layers.BatchNormalization(virtual_batch_size=2)
 
 
 def test_output_shapes(same: Same) -> None:

@@ -70,6 +70,8 @@ def test_frozen_graphs_run_in_the_other_library(tmp_path: Path) -> None:
 def test_parts(same: Same) -> None:
     def program(tf: Any, log: Any) -> None:
         model(tf, False)
+        halves = tf.split(tf.stop_gradient(tf.stop_gradient(tf.ones([2]))), 2)
+        tf.exp(tf.stop_gradient(halves[1]))
         util = tf.graph_util
         graph = tf.get_default_graph()
         graph_def = graph.as_graph_def()

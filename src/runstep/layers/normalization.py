@@ -9,7 +9,7 @@ import numpy as np
 
 from runstep.graph import dtypes
 from runstep.graph.constant_value import constant_value
-from runstep.graph.convert import convert_to_tensor
+from runstep.graph.convert import constant, convert_to_tensor
 from runstep.graph.graph import get_default_graph, name_scope
 from runstep.graph.shapes import TensorShape
 from runstep.graph.tensor import Tensor, TensorLike
@@ -23,7 +23,9 @@ from runstep.ops.branching import smart_cond
 from runstep.ops.cast import cast
 from runstep.ops.creation import ones_like, zeros_like
 from runstep.ops.elementwise import sqrt
+from runstep.ops.joining import concat
 from runstep.ops.nn_statistics import batch_normalization as nn_batch_normalization, fused_batch_norm, moments
+from runstep.ops.reduction import reduce_mean
 from runstep.ops.shape_ops import reshape, shape
 from runstep.variables.initializers import Ones, Zeros
 
@@ -48,10 +50,12 @@ class BatchNormalization(Layer):
         which losses they add, what constrains them.
       renorm: batch renormalization, with `renorm_clipping` ("rmin", "rmax", "dmax") and `renorm_momentum`.
       fused: one FusedBatchNormV3 node; where possible by default: four axes, channels last or second.
+      virtual_batch_size: how many rows, of which the batch must be a multiple, are normalized together in training; not
+        fused.
       adjustment: `f(shape of the inputs)` gives a scale and a bias that are used in training.
 
     Raises:
-      NotImplementedError: a `virtual_batch_size`. ValueError: a bad axis, or fused where that is not possible.
+      ValueError: a bad axis, or fused or virtual batches where that is not possible.
     """
 
     def __init__(
@@ -80,13 +84,13 @@ class BatchNormalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(trainable, name, **kwargs)
-        if virtual_batch_size is not None:
-            raise NotImplementedError("virtual_batch_size: ghost batches are not supported; reshape the batch instead.")
         if not isinstance(axis, int | list | tuple):
             raise TypeError(f"Expected an int or a list/tuple of ints for the argument 'axis', but received: {axis}")
         unknown = set(renorm_clipping or ()) - {"rmin", "rmax", "dmax"}
         if unknown:
             raise ValueError(f"Received invalid keys for `renorm_clipping` argument: {renorm_clipping}.")
+        if virtual_batch_size is not None:
+            fused = False  # as in TensorFlow, which says nothing either
         if fused and renorm:
             raise ValueError("Passing both `fused=True` and `renorm=True` is not supported.")
         self.axis: Any = list(axis) if isinstance(axis, list | tuple) else axis
@@ -97,7 +101,7 @@ class BatchNormalization(Layer):
         self.beta_regularizer, self.gamma_regularizer = beta_regularizer, gamma_regularizer
         self.beta_constraint, self.gamma_constraint = beta_constraint, gamma_constraint
         self.renorm, self.renorm_clipping, self.renorm_momentum = renorm, renorm_clipping or {}, renorm_momentum
-        self.fused, self.adjustment = fused, adjustment
+        self.fused, self.adjustment, self.virtual_batch_size = fused, adjustment, virtual_batch_size
 
     # Variables.
 
@@ -116,10 +120,14 @@ class BatchNormalization(Layer):
                     f"axis={tuple(self.axis)}"
                 )
         self.input_spec = InputSpec(ndim=len(sizes), axes=channels)
-        if len(self.axis) == 1:
+        if len(self.axis) == 1 and self.virtual_batch_size is None:
             self._param_shape: tuple[int, ...] = (channels[self.axis[0]],)
         else:
             self._param_shape = tuple(channels.get(axis, 1) for axis in range(len(sizes)))
+        if self.virtual_batch_size is not None:
+            self._check_virtual(self.virtual_batch_size)
+            self._param_shape = (self._param_shape[0], 1, *self._param_shape[1:])
+            self.axis = [axis + 1 for axis in self.axis]  # the batch becomes two axes
         kind = dtypes.as_dtype(self.dtype or dtypes.float32)
         self._param_dtype = dtypes.float32 if kind in _HALVES else kind
         self.gamma = self.beta = None
@@ -143,6 +151,20 @@ class BatchNormalization(Layer):
             with graph.colocate_with(self.moving_variance.op):
                 self.renorm_stddev = self._parameter("renorm_stddev", initial_deviation)
         self.built = True
+
+    def _check_virtual(self, size: int) -> None:
+        if size <= 0:
+            raise ValueError(
+                "`virtual_batch_size` must be a positive integer that divides the true batch size of the input "
+                f"tensor. Received: virtual_batch_size={size}"
+            )
+        if 0 in self.axis:
+            raise ValueError(
+                "When using `virtual_batch_size`, the batch dimension must be 0 and thus axis cannot include 0. "
+                f"Received axis={self.axis}"
+            )
+        if self.adjustment is not None:
+            raise ValueError("When using `virtual_batch_size`, adjustment cannot be specified")
 
     @staticmethod
     def _axes(given: Any, rank: int) -> list[int]:
@@ -190,14 +212,22 @@ class BatchNormalization(Layer):
         known = training if isinstance(training, bool | int) else constant_value(convert_to_tensor(training))
         if self.fused:
             return self._call_fused(inputs, training, known)
+        whole = None
+        if self.virtual_batch_size is not None:
+            sizes = shape(inputs)
+            whole = concat([constant([-1]), sizes[1:]], 0)
+            inputs = reshape(inputs, concat([constant([self.virtual_batch_size, -1]), whole[1:]], 0))
         source = inputs
         if source.dtype.base_dtype in _HALVES:
             source = cast(source, dtypes.float32)
         rank = len(inputs.get_shape().as_list())
         reduced = [axis for axis in range(rank) if axis not in self.axis]
+        keeps_axes = len(self.axis) > 1 or whole is not None
+        if whole is not None:
+            reduced.remove(1)
 
         def spread(value: Any) -> Any:
-            if value is None or len(self.axis) > 1 or reduced == list(range(rank - 1)):
+            if value is None or keeps_axes or reduced == list(range(rank - 1)):
                 return value
             return reshape(value, [self._param_shape[0] if axis in self.axis else 1 for axis in range(rank)])
 
@@ -207,12 +237,14 @@ class BatchNormalization(Layer):
         else:
             if self.adjustment is not None:
                 scale, offset = self._adjusted(inputs, training, scale, offset)
-            mean, variance = moments(source, reduced, keep_dims=len(self.axis) > 1)
+            mean, variance = moments(source, reduced, keep_dims=keeps_axes)
             new_mean, new_variance = (
                 smart_cond(training, lambda: mean, lambda: convert_to_tensor(self.moving_mean)),
                 smart_cond(training, lambda: variance, lambda: convert_to_tensor(self.moving_variance)),
             )
             mean, variance = new_mean, new_variance
+            if whole is not None:  # the averages move once, by the mean of the virtual batches
+                new_mean, new_variance = (reduce_mean(value, 1, keepdims=True) for value in (mean, variance))
             if self.renorm:
                 r, d, new_mean, new_variance = self._renormalized(new_mean, new_variance, training)
                 r, d = stop_gradient(r, name="renorm_r"), stop_gradient(d, name="renorm_d")
@@ -229,7 +261,7 @@ class BatchNormalization(Layer):
         if inputs.dtype.base_dtype in _HALVES:
             outputs = cast(outputs, inputs.dtype)
         outputs.set_shape(inputs.get_shape())
-        return outputs
+        return outputs if whole is None else reshape(outputs, whole)
 
     def _call_fused(self, inputs: Tensor, training: Any, known: Any) -> Tensor:
         beta = self.beta if self.center else convert_to_tensor(0.0 * _zeros(self._param_shape), self._param_dtype)
