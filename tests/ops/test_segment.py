@@ -42,6 +42,8 @@ CASES = [
         for row in (
             case(name, positive(5, 2), [3, 0, 1, 0, 3], 4, rtol=LOOSE),
             case(name, positive(4), [2, -1, 2, 0], 5, rtol=LOOSE),
+            case(name, real(3, 2), [0, 1, 2], 3, types=REAL),
+            case(name, positive(3, 2), [0, 0, 2], 3, types=REAL),
             case(name, positive(2, 2, 3), [[1, 0], [1, 2]], 3, types=REAL),
             case(name, positive(2, 3), [-1, -2], 2, types=REAL),
             case(name, positive(), 1, 3, types=REAL),

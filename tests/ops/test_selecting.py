@@ -46,6 +46,8 @@ CASES = [
     case("Where", of([0.0, -0.0, NAN, 1.0]), types={"T": ["float32", "bfloat16", "float64"]}),
     *[case(op, ints(9, high=4)) for op in ("Unique", "UniqueWithCounts")],
     *[case(op, ints(0)) for op in ("Unique", "UniqueWithCounts")],
+    *[case(op, of([5, 3, 9, 4])) for op in ("Unique", "UniqueWithCounts")],
+    *[case(op, ints(300, high=90), types={"T": ["int64"]}) for op in ("Unique", "UniqueWithCounts")],
     *[
         case(op, of([0.0, -0.0, NAN, 1.0, NAN, 1.0]), types={"T": ["float32", "bfloat16", "float64", "float16"]})
         for op in ("Unique", "UniqueWithCounts")

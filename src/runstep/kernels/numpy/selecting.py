@@ -89,12 +89,22 @@ def _keys(x: Any) -> Any:
     return bits
 
 
+_FEW = 256
+"""Integers up to which a dictionary tells those that are alike faster than sorting does."""
+
+
 def _first_places(x: Any) -> tuple[Any, Any, Any]:
     """For the distinct values of a vector in order of appearance: their first places, each element's number among
     them, and how often each occurs. NaNs are all distinct."""
-    if x.dtype == object:
-        seen: dict[bytes, int] = {}
-        number = np.array([seen.setdefault(value, len(seen)) for value in x.tolist()], np.int64)
+    if x.dtype == object or (x.size <= _FEW and x.dtype.kind in "iu"):
+        values = x.tolist()
+        seen: dict[Any, int] = dict.fromkeys(values, 0)
+        if len(seen) == len(values):
+            places = np.arange(len(values))
+            return places, places, np.ones(len(values), np.int64)
+        for place, value in enumerate(seen):
+            seen[value] = place
+        number = np.array([seen[value] for value in values], np.int64)
         first = np.empty(len(seen), np.int64)
         first[number[::-1]] = np.arange(x.size)[::-1]
         return first, number, np.bincount(number, minlength=len(seen))
