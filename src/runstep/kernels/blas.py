@@ -21,8 +21,9 @@ import numpy as np
 LARGE = 1 << 22
 """Multiplications from which a matrix product is split among threads: some 80 microseconds on one."""
 
-SMALL = 1 << 13
-"""Multiplications up to which OpenBLAS never uses a second thread, so that nobody needs to tell it not to."""
+SMALL = 9216
+"""Multiplications below which OpenBLAS never uses a second thread, so that nobody needs to tell it not to: its limit
+for a matrix times a vector; that for two matrices is higher."""
 
 _UNIT = 16
 """Rows or columns of a part are a multiple of this: BLAS works on so many at once."""
