@@ -98,6 +98,8 @@ from runstep.ops.histogram import (
     bincount,
 )
 from runstep.ops.nn_losses import (
+    approx_max_k,
+    approx_min_k,
     in_top_k,
     top_k,
     zero_fraction,
@@ -170,6 +172,8 @@ __all__ = [
     "add",
     "add_n",
     "angle",
+    "approx_max_k",
+    "approx_min_k",
     "argmax",
     "argmin",
     "asin",

@@ -62,6 +62,8 @@ from runstep.ops.nn_dilated_convolution import (
     with_space_to_batch,
 )
 from runstep.ops.nn_losses import (
+    approx_max_k,
+    approx_min_k,
     in_top_k,
     log_poisson_loss,
     sigmoid_cross_entropy_with_logits,
@@ -138,6 +140,8 @@ from runstep.rnn.static import static_bidirectional_rnn, static_rnn, static_stat
 
 __all__ = [
     "all_candidate_sampler",
+    "approx_max_k",
+    "approx_min_k",
     "atrous_conv2d",
     "atrous_conv2d_transpose",
     "avg_pool",

@@ -22,6 +22,7 @@ from runstep.ops.random_samplers import (
     uniform_candidate_sampler,
 )
 from runstep.ops.random_stateless import (
+    stateless_binomial,
     stateless_categorical,
     stateless_fold_in as fold_in,
     stateless_gamma,
@@ -49,6 +50,7 @@ __all__ = [
     "set_random_seed",
     "shuffle",
     "split",
+    "stateless_binomial",
     "stateless_categorical",
     "stateless_gamma",
     "stateless_multinomial",

@@ -41,6 +41,7 @@ CASES = [
             (0.1, {"area_range": [0.5, 0.1]}, {"T": ["int32"]}),
         )
     ],
+    case("StatelessSampleDistortedBoundingBox", SIZE, BOXES, of(0.3), [3, 5], types={"T": ["int32"]}),
     case("SampleDistortedBoundingBox", SIZE, BOXES, min_object_covered=0.3, **SEED, types={"T": ["int32", "uint8"]}),
     case(
         "SampleDistortedBoundingBoxV2",

@@ -60,7 +60,19 @@ SINGULAR = of([[1.0, 2.0], [2.0, 4.0]])
 ZERO = of([[0.0, 0.0], [0.0, 0.0]])
 INVALID = errors.InvalidArgumentError
 
+BY_HAND = dict.fromkeys(
+    ("BatchSelfAdjointEig", "BatchSelfAdjointEigV2", "BatchSvd"), "signs are open: compared with the newer names"
+)
+
 CASES = [
+    case("BatchCholesky", definite(2, size=3), **LOOSE),
+    case("BatchCholeskyGrad", positive(2, 3, 3), real(2, 3, 3), **LOOSER),
+    case("BatchMatrixDeterminant", real(2, 3, 3), **LOOSE),
+    case("BatchMatrixInverse", definite(2, size=3), adjoint=True, **LOOSE, types=REAL),
+    case("BatchMatrixSolve", definite(2, size=3), real(2, 3, 2), **LOOSE, types=REAL),
+    case("BatchMatrixSolveLs", definite(2, size=3), real(2, 3, 2), of(0.1), **LOOSE),
+    case("BatchMatrixTriangularSolve", definite(2, size=3), real(2, 3, 2), **LOOSE, types=REAL),
+    case("MatrixExponential", real(2, 3, 3), **LOOSE),
     case("Cholesky", definite(size=4), **LOOSE),
     case("Cholesky", definite(2, 3, size=5), **LOOSE),
     case("Cholesky", definite(size=1), **LOOSE),
@@ -293,3 +305,13 @@ def test_the_packed_form_of_old_graphs():
         together, (values, vectors) = session.run([packed, list(separate)])
     assert packed.raw_shape == together.shape == (2, 4, 3)
     assert np.array_equal(together, np.concatenate([values[:, None], vectors], axis=1))
+
+
+@pytest.mark.parametrize("name", ["SelfAdjointEig", "SelfAdjointEigV2", "Svd"])
+def test_the_old_names_of_decompositions_mean_the_same(name):
+    value = _drawn(2, 3, 3, dtype="float64")
+    with runstep.Graph().as_default(), runstep.Session() as session:
+        made = [apply(op, value) for op in (name, f"Batch{name}")]
+        found = session.run([list(outputs) if isinstance(outputs, tuple) else [outputs] for outputs in made])
+    for now, then in zip(*found, strict=True):
+        assert np.array_equal(now, then)

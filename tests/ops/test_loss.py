@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+import runstep as tf
 from runstep.errors import InvalidArgumentError
 from runstep.testing import case, check, ints, of, real
+from runstep.testing.stateful import compare
 
+BY_HAND = {"ApproxTopK": "TensorFlow's wants known shapes: programs in this file"}
 HALVES = {"float16": 1e-2, "bfloat16": 6e-2}
 
 
@@ -66,3 +71,27 @@ CASES = [
 @pytest.mark.parametrize("row", CASES, ids=str)
 def test_ops(row):
     check(row)
+
+
+def test_approximate_top_k_is_exact_on_a_cpu() -> None:
+    def program(api: Any) -> None:
+        x = np.random.default_rng(0).integers(0, 9, (2, 600)).astype(np.float32)
+        for k in (0, 1, 7):
+            for part in api.op("ApproxTopK", x, k=k):
+                api.run(part)
+        api.build("ApproxTopK", x, k=601)
+
+    compare(program)
+
+
+def test_approximate_top_k_of_other_axes_and_of_the_least() -> None:
+    x = np.array([[3, 1, 2], [0, 5, 4], [7, 6, 9]], np.float32)
+    with tf.Graph().as_default(), tf.Session() as session:
+        most, least = tf.nn.approx_max_k(x, 2, reduction_dimension=0), tf.nn.approx_min_k(x, 2)
+        given = tf.constant(x)
+        slope = tf.gradients(tf.nn.approx_max_k(given, 2)[0], given)[0]
+        (values, places), (low, low_places), back = session.run([most, least, slope])
+    assert most[0].shape == [2, 3] and least[0].shape == [3, 2]
+    assert values.tolist() == [[7, 6, 9], [3, 5, 4]] and places.tolist() == [[2, 2, 2], [0, 1, 1]]
+    assert low.tolist() == [[1, 2], [0, 4], [6, 7]] and low_places.tolist() == [[1, 2], [0, 2], [1, 0]]
+    assert back.tolist() == [[1, 0, 1], [0, 1, 1], [1, 0, 1]]

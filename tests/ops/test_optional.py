@@ -10,7 +10,11 @@ import runstep.kernels.numpy.table  # noqa: F401
 from runstep.testing.stateful import compare
 
 BY_HAND = dict.fromkeys(
-    ("OptionalFromValue", "OptionalNone", "OptionalHasValue", "OptionalGetValue"), "a variant cannot be fed or fetched"
+    (
+        *("OptionalFromValue", "OptionalNone", "OptionalHasValue", "OptionalGetValue"),
+        *("CompositeTensorVariantFromComponents", "CompositeTensorVariantToComponents"),
+    ),
+    "a variant cannot be fed or fetched",
 )
 
 
@@ -62,5 +66,18 @@ def test_sums(full: tuple[bool, bool]) -> None:
         total = api.op("AddN", optionals)
         api.run(api.op("OptionalHasValue", total))
         api.run(api.op("OptionalGetValue", total, output_types=["float32"], output_shapes=[[2]])[0])
+
+    compare(program)
+
+
+def test_composite_tensors_come_back_in_parts() -> None:
+    def program(api: Any) -> None:
+        encoded = api.op("CompositeTensorVariantFromComponents", [api.hidden([1.0, 2.0]), api.hidden("a")], metadata="")
+        for kinds in (["float32", "string"], ["float32"], ["float32", "float32"]):
+            parts = api.op("CompositeTensorVariantToComponents", encoded, metadata="", Tcomponents=kinds)
+            for part in parts:
+                api.run(part)
+        optional = api.op("OptionalNone")
+        api.run(api.op("CompositeTensorVariantToComponents", optional, metadata="", Tcomponents=["float32"])[0])
 
     compare(program)

@@ -272,6 +272,8 @@ KEY = [of([81985529216486895], dtype="uint64"), of([5, 2**63], dtype="uint64")]
 PHILOX = of(1, dtype="int32")
 LOOSE = {"float32": 1e-6, "float64": 1e-13}
 NEAR: Any = {"rtol": LOOSE, "atol": {"float32": 5e-7, "float64": 1e-15}}
+BINOMIAL = {"S": ["int32"], "Tseed": ["int64"]}
+DOUBLE = {"S": ["int32"], "T": ["float64"], "dtype": ["float64", "float32"]}
 SEED = ints(2, low=-1000, high=1000)
 STATELESS_OPS = [
     *[
@@ -310,6 +312,8 @@ STATELESS_OPS = [
     case("StatelessRandomGammaV2", [5, 3], SEED, positive(), rtol=LOOSE),
     case("StatelessRandomGammaV2", [5], SEED, positive(3), types={"T": ["int32"]}, error=errors.InvalidArgumentError),
     case("StatelessRandomGammaV3", [5, 2, 3], *KEY, PHILOX, positive(2, 3), rtol=LOOSE),
+    case("StatelessRandomBinomial", [40, 3], SEED, of([4.0, 30.0, 500.0]), of([0.2, 0.7, 0.4]), types=BINOMIAL),
+    case("StatelessRandomBinomial", [5, 2, 4], SEED, of([[60.0], [-1.0]]), of([-0.5, 1.5, 0.5, np.nan]), types=DOUBLE),
     case("StatelessRandomPoisson", [5, 3], SEED, ints(3, low=0, high=30)),
     case("StatelessRandomPoisson", [5], SEED, ints(3), types={"T": ["int32"]}, error=errors.InvalidArgumentError),
     case(

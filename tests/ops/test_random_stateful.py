@@ -11,7 +11,8 @@ from runstep.testing.stateful import compare
 
 FLOATS = ("StatefulUniform", "StatefulStandardNormalV2", "StatefulTruncatedNormal")
 BY_HAND = dict.fromkeys(
-    [*FLOATS, "RngReadAndSkip", "RngSkip", "StatefulUniformInt", "StatefulUniformFullInt"], "programs in this file"
+    [*FLOATS, "RngReadAndSkip", "RngSkip", "StatefulUniformInt", "StatefulUniformFullInt", "StatefulRandomBinomial"],
+    "programs in this file",
 )
 STATES = ([5, 0, 7], [-5, -1, -7], [2**63 - 1, 3, 1 << 40])
 
@@ -55,6 +56,7 @@ def test_short_floats_and_integers_are_bit_for_bit_tensorflows():
         for dtype in ("int32", "int64"):
             low, high = np.array([-3, 300], dtype)
             api.run(api.op("StatefulUniformInt", r, 1, [5], low, high))
+            api.run(api.op("StatefulRandomBinomial", r, 1, [5, 2], 90.0, np.array([0.1, 0.6]), dtype=dtype))
         for dtype in ("int32", "int64", "uint32", "uint64"):
             api.run(api.op("StatefulUniformFullInt", r, 1, [3], dtype=dtype))
         api.read(r, "int64")

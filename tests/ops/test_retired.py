@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runstep.testing import Case, case, check, positive, real
+from runstep.testing import Case, case, check, of, positive, real
 
 LOOSE = {"float16": 2e-2, "bfloat16": 2e-1, "float32": 1e-4, "float64": 1e-10}
 EPSILON = 0.001
@@ -60,6 +60,13 @@ CASES = [
     ),
     case("QuantizeAndDequantize", real(3, 4), range_given=True, input_min=-2.0, input_max=2.0),
     case("QuantizeAndDequantize", real(3, 4)),
+    case("BatchMatrixBandPart", real(2, 3, 4), 1, 0),
+    case("BatchMatrixDiag", real(2, 3)),
+    case("BatchMatrixDiagPart", real(2, 3, 4)),
+    case("BatchMatrixSetDiag", real(2, 3, 4), real(2, 3)),
+    case("AdjustContrast", real(2, 4, 5, 3), of(1.7), of(-2.0), of(2.5), rtol=LOOSE, atol=LOOSE),
+    case("RandomCrop", real(9, 7, 3), [4, 5], seed=3, seed2=5),
+    case("RandomCrop", real(9, 7, 3), [9, 4], seed=3, seed2=6),
     case("RandomPoisson", [3], positive(2), seed=3, seed2=5),
 ]
 

@@ -17,7 +17,8 @@ _STATE = """
 """
 _RANDOM = """
     Multinomial ParameterizedTruncatedNormal RandomShuffle RandomStandardNormal RandomUniform TruncatedNormal
-    StatelessMultinomial StatelessRandomNormal StatelessRandomNormalV2 StatelessRandomPoisson StatelessRandomUniform
+    StatelessMultinomial StatelessRandomBinomial StatelessRandomNormal StatelessRandomNormalV2 StatelessRandomPoisson
+    StatelessRandomUniform
     StatelessRandomUniformFullInt StatelessRandomUniformFullIntV2 StatelessRandomUniformInt StatelessRandomUniformIntV2
     StatelessRandomUniformV2 StatelessTruncatedNormal StatelessTruncatedNormalV2
 """
@@ -46,7 +47,7 @@ _SETS_AND_SEQUENCES = """
 """
 _IMAGES = """
     DrawBoundingBoxes ExtractGlimpse HSVToRGB NonMaxSuppression NonMaxSuppressionV2 NonMaxSuppressionWithOverlaps
-    ResizeBilinearGrad SampleDistortedBoundingBox SampleDistortedBoundingBoxV2
+    ResizeBilinearGrad SampleDistortedBoundingBox SampleDistortedBoundingBoxV2 RandomCrop
 """
 _OUTSIDE = "PyFunc PyFuncStateless ReduceDataset Timestamp"
 

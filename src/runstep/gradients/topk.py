@@ -17,6 +17,14 @@ def _top_k(op: Operation, grad: Any, _: Any) -> Any:
     return _to_places(op, grad)
 
 
+@gradient("ApproxTopK")
+def _approximate_top_k(op: Operation, grad: Any, _: Any) -> Any:
+    raw, axis = op.inputs[0].raw_shape, op.attrs["reduction_dimension"]
+    if axis != -1 and (raw is None or axis % len(raw) != len(raw) - 1):
+        raise ValueError("The gradient of ApproxTopK is there for the last axis only")
+    return _to_places(op, grad)
+
+
 @gradient("TopKV2")
 def _top_k_v2(op: Operation, grad: Any, _: Any) -> Any:
     return _to_places(op, grad), None

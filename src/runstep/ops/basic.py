@@ -61,6 +61,18 @@ op("PlaceholderWithDefault", "input: dtype -> output: dtype", "dtype: type", "sh
 op("StopGradient", "input: T -> output: T", "T: type", shape=unchanged)
 op("PreventGradient", "input: T -> output: T", "T: type", "message: string = ''", shape=unchanged)
 op("Snapshot", "input: T -> output: T", "T: type", shape=unchanged)
+op("DebugGradientIdentity", "input: T -> output: T", "T: type", shape=unchanged, uninitialized=True)
+op("DebugGradientRefIdentity", "input: Ref(T) -> output: Ref(T)", "T: type", shape=unchanged, uninitialized=True)
+for _name in ("Copy", "CopyHost"):  # a debugger puts them in, to look at tensors
+    op(
+        _name,
+        "input: T -> output: T",
+        "T: type",
+        "tensor_name: string = ''",
+        "debug_ops_spec: list(string) = []",
+        shape=unchanged,
+        uninitialized=True,
+    )
 op("NoOp", " -> ", shape=nothing)
 op("ControlTrigger", " -> ", shape=nothing)
 op("FakeParam", " -> output: dtype", "dtype: type", "shape: shape", shape=_of_attr)

@@ -33,6 +33,12 @@ _TWO = "T: {float16, float32} = float32"
 op("RGBToHSV", "images: T -> output: T", _COLORS, shape=_colorspace)
 op("HSVToRGB", "images: T -> output: T", _COLORS, shape=_colorspace)
 op("AdjustContrastv2", "images: T, contrast_factor: float32 -> output: T", _TWO, shape=_adjusted)
+op(
+    "AdjustContrast",
+    "images: T, contrast_factor: float32, min_value: float32, max_value: float32 -> output: float32",
+    "T: {uint8, int8, int16, int32, int64, float32, float64}",
+    shape=_adjusted,
+)
 op("AdjustHue", "images: T, delta: float32 -> output: T", _TWO, shape=_adjusted)
 op("AdjustSaturation", "images: T, scale: float32 -> output: T", _TWO, shape=_adjusted)
 op("DrawBoundingBoxes", "images: T, boxes: float32 -> output: T", "T: {float32, float16} = float32", shape=_boxes_drawn)

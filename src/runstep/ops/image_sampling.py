@@ -30,8 +30,10 @@ def _box(op: Any) -> Shapes:
     shapes.merge_size(size[0], 3)
     boxes = shapes.with_rank(op.inputs[1].raw_shape, 3)
     shapes.merge_size(boxes[2], 4)
-    for tensor in op.inputs[2:]:
+    for tensor in op.inputs[2:3]:
         shapes.with_rank(tensor.raw_shape, 0)
+    for seed in op.inputs[3:]:
+        shapes.with_rank(seed.raw_shape, 1)
     return [(3,), (3,), (1, 1, 4)]
 
 
@@ -59,6 +61,31 @@ op(
     *SEEDS,
     *_BOX_ATTRS,
     shape=_box,
+    stateful=True,
+)
+op(
+    "StatelessSampleDistortedBoundingBox",
+    f"image_size: T, bounding_boxes: float32, min_object_covered: float32, seed: Tseed -> {_BOX_OUTPUTS}",
+    _INTEGERS,
+    "Tseed: {int32, int64}",
+    *_BOX_ATTRS,
+    shape=_box,
+)
+
+
+def _cropped(op: Any) -> Shapes:
+    image = shapes.with_rank(op.inputs[0].raw_shape, 3)
+    shapes.merge_size(shapes.with_rank(op.inputs[1].raw_shape, 1)[0], 2)
+    size = op.constant(1)
+    return [(*((None, None) if size is None else size.tolist()), image[2])]
+
+
+op(
+    "RandomCrop",
+    "image: T, size: int64 -> output: T",
+    "T: {uint8, int8, int16, int32, int64, float32, float64}",
+    *SEEDS,
+    shape=_cropped,
     stateful=True,
 )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from runstep.graph import shapes
 from runstep.graph.shapes import RawShape
-from runstep.ops.common import Shapes, unchanged
+from runstep.ops.common import Shapes, unchanged, unknown
 from runstep.ops.registry import op
 
 # --- shape rules --------------------------------------------------------------------------------------------------
@@ -235,4 +235,45 @@ op(
     "T: realnumbertype",
     "output_dtype: {float16, bfloat16, float32, float64} = float32",
     shape=unchanged,
+)
+
+# --- the names that ops for batches had, when there were others for single matrices: nothing is known of their shapes
+
+_OLD = "T: {float64, float32}"
+
+op("BatchCholesky", "input: T -> output: T", _OLD, shape=unknown)
+op("BatchCholeskyGrad", "l: T, grad: T -> output: T", "T: {float32, float64}", shape=unknown)
+op("BatchMatrixDeterminant", "input: T -> output: T", "T: {float32, float64, complex64, complex128}", shape=unknown)
+op("BatchMatrixInverse", "input: T -> output: T", "adjoint: bool = false", _OLD, shape=unknown)
+op("BatchMatrixSolve", "matrix: T, rhs: T -> output: T", "adjoint: bool = false", _OLD, shape=unknown)
+op(
+    "BatchMatrixSolveLs",
+    "matrix: T, rhs: T, l2_regularizer: float64 -> output: T",
+    _OLD,
+    "fast: bool = true",
+    shape=unknown,
+)
+op(
+    "BatchMatrixTriangularSolve",
+    "matrix: T, rhs: T -> output: T",
+    "lower: bool = true",
+    "adjoint: bool = false",
+    _OLD,
+    shape=unknown,
+)
+op("BatchSelfAdjointEig", "input: T -> output: T", _OLD, shape=unknown)
+op("BatchSelfAdjointEigV2", "input: T -> e: T, v: T", "compute_v: bool = true", _OLD, shape=unknown)
+op(
+    "BatchSvd",
+    "input: T -> s: T, u: T, v: T",
+    "compute_uv: bool = true",
+    "full_matrices: bool = false",
+    _NARROW,
+    shape=unknown,
+)
+op(
+    "MatrixExponential",
+    "input: T -> output: T",
+    "T: {float64, float32, float16, complex64, complex128}",
+    shape=_square_unchanged,
 )

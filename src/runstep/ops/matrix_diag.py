@@ -9,7 +9,7 @@ from runstep.graph.apply import apply
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.shapes import RawShape
 from runstep.graph.tensor import Tensor
-from runstep.ops.common import Shapes
+from runstep.ops.common import Shapes, unknown
 from runstep.ops.registry import op
 
 __all__ = ["matrix_band_part", "matrix_diag", "matrix_diag_part", "matrix_set_diag"]
@@ -178,6 +178,11 @@ op(
     "Tindex: {int32, int64} = int64",
     shape=_band_part,
 )
+# The names that they had when there were others for single matrices: nothing is known of their shapes.
+op("BatchMatrixDiag", "diagonal: T -> output: T", "T: type", shape=unknown)
+op("BatchMatrixDiagPart", "input: T -> diagonal: T", "T: type", shape=unknown)
+op("BatchMatrixSetDiag", "input: T, diagonal: T -> output: T", "T: type", shape=unknown)
+op("BatchMatrixBandPart", "input: T, num_lower: int64, num_upper: int64 -> band: T", "T: type", shape=unknown)
 
 
 # --- user functions -----------------------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ from runstep.ops import (
 from runstep.ops.reduction import one_of
 
 __all__ = [
+    "approx_max_k",
+    "approx_min_k",
     "in_top_k",
     "log_poisson_loss",
     "sigmoid_cross_entropy_with_logits",
@@ -251,6 +253,55 @@ def top_k(
 ) -> Any:
     """The `k` largest elements of each row (`values`), and where they are (`indices`). Source: `tf.nn.top_k`."""
     return apply_named("TopKV2", input, k, sorted=sorted, index_type=index_type, name=name)
+
+
+def approx_max_k(
+    operand: TensorLike,
+    k: int,
+    reduction_dimension: int = -1,
+    recall_target: float = 0.95,
+    reduction_input_size_override: int = -1,
+    aggregate_to_topk: bool = True,
+    name: str | None = None,
+) -> Any:
+    """The `k` largest elements along an axis (`values`) and their places (`indices`); exact here, whatever is asked.
+
+    Source: `tf.nn.approx_max_k`.
+    """
+    return apply_named(
+        "ApproxTopK",
+        operand,
+        k=k,
+        reduction_dimension=reduction_dimension,
+        recall_target=recall_target,
+        is_max_k=True,
+        reduction_input_size_override=reduction_input_size_override,
+        aggregate_to_topk=aggregate_to_topk,
+        name=name,
+    )
+
+
+def approx_min_k(
+    operand: TensorLike,
+    k: int,
+    reduction_dimension: int = -1,
+    recall_target: float = 0.95,
+    reduction_input_size_override: int = -1,
+    aggregate_to_topk: bool = True,
+    name: str | None = None,
+) -> Any:
+    """The `k` smallest elements, as `approx_max_k` the largest. Source: `tf.nn.approx_min_k`."""
+    return apply_named(
+        "ApproxTopK",
+        operand,
+        k=k,
+        reduction_dimension=reduction_dimension,
+        recall_target=recall_target,
+        is_max_k=False,
+        reduction_input_size_override=reduction_input_size_override,
+        aggregate_to_topk=aggregate_to_topk,
+        name=name,
+    )
 
 
 def in_top_k(predictions: TensorLike, targets: TensorLike, k: TensorLike, name: str | None = None) -> Tensor:

@@ -1,11 +1,11 @@
-"""Optionals: a variant that holds a tuple of tensors or nothing. Gradients of functional loops and branches use
-them."""
+"""Variants that hold a tuple of tensors: optionals, which may hold nothing (gradients of functional loops and branches
+use them), and tensors that are made of several."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from runstep.ops.common import Shapes, scalar
+from runstep.ops.common import Shapes, scalar, unknown
 from runstep.ops.registry import op
 
 
@@ -27,4 +27,18 @@ op(
     "output_types: list(type) >= 1",
     "output_shapes: list(shape) >= 1",
     shape=_components,
+)
+op(
+    "CompositeTensorVariantFromComponents",
+    "components: Tcomponents -> encoded: variant",
+    "metadata: string",
+    "Tcomponents: list(type) >= 0",
+    shape=scalar,
+)
+op(
+    "CompositeTensorVariantToComponents",
+    "encoded: variant -> components: Tcomponents",
+    "metadata: string",
+    "Tcomponents: list(type) >= 0",
+    shape=unknown,
 )

@@ -34,6 +34,11 @@ def _drawn(op: Any) -> Shapes:
     return [op.constant_shape(2)]
 
 
+def _binomial(op: Any) -> Shapes:
+    shapes.with_rank(op.inputs[1].raw_shape, 0)
+    return [op.constant_shape(2)]
+
+
 _SHAPE = "shape_dtype: type = int64"
 _SOURCE = "resource: resource, algorithm: int64, shape: shape_dtype"
 
@@ -55,5 +60,14 @@ op(
     "dtype: type = uint64",
     _SHAPE,
     shape=_drawn,
+    stateful=True,
+)
+op(
+    "StatefulRandomBinomial",
+    "resource: resource, algorithm: int64, shape: S, counts: T, probs: T -> output: dtype",
+    "S: {int32, int64}",
+    "T: {float16, float32, float64, int32, int64} = float64",
+    "dtype: {float16, float32, float64, int32, int64} = int64",
+    shape=_binomial,
     stateful=True,
 )

@@ -21,6 +21,7 @@ from runstep.ops.random import (
 from runstep.ops.registry import op
 
 __all__ = [
+    "stateless_binomial",
     "stateless_categorical",
     "stateless_fold_in",
     "stateless_gamma",
@@ -151,6 +152,15 @@ op(
     "dtype: {float16, float32, float64}",
     "shape_dtype: {int32, int64} = int32",
     shape=_keyed,
+)
+op(
+    "StatelessRandomBinomial",
+    "shape: S, seed: Tseed, counts: T, probs: T -> output: dtype",
+    "S: {int32, int64}",
+    _SEED,
+    "T: {float16, float32, float64, int32, int64} = float64",
+    "dtype: {float16, float32, float64, int32, int64} = int64",
+    shape=_seeded,
 )
 op(
     "StatelessRandomPoisson",
@@ -333,6 +343,25 @@ def stateless_poisson(
     """
     with name_scope(name, "stateless_random_poisson"):
         return apply("StatelessRandomPoisson", shape_tensor(shape), seed, lam, dtype=dtypes.as_dtype(dtype))
+
+
+def stateless_binomial(
+    shape: TensorLike,
+    seed: TensorLike,
+    counts: TensorLike,
+    probs: TensorLike,
+    output_dtype: Any = dtypes.int32,
+    name: str | None = None,
+) -> Tensor:
+    """How many of `counts` trials succeed, each with probability `probs`: of shape `shape`, which ends in that of both.
+
+    Source: `tf.random.stateless_binomial`.
+    """
+    with name_scope(name, "stateless_random_binomial"):
+        sizes = shape_tensor(shape)
+        probs = convert_to_tensor(probs, dtype_hint=dtypes.float32, name="probs")
+        counts = convert_to_tensor(counts, dtype_hint=probs.dtype, name="counts")
+        return apply("StatelessRandomBinomial", sizes, seed, counts, probs, dtype=dtypes.as_dtype(output_dtype))
 
 
 def stateless_parameterized_truncated_normal(

@@ -38,6 +38,22 @@ def _top_k_v2(op: Any) -> Shapes:
     return _top(op, _scalar_input(op, 1))
 
 
+def _approximate(op: Any) -> Shapes:
+    shape = shapes.with_rank_at_least(op.inputs[0].raw_shape, 1)
+    if shape is None:
+        return [None, None]
+    attrs = op.attrs
+    axis, k = attrs["reduction_dimension"], attrs["k"]
+    if not -len(shape) <= axis < len(shape):
+        raise ValueError(f"Reduction dimension {axis} is not an axis of a tensor of rank {len(shape)}")
+    axis %= len(shape)
+    size = shape[axis]
+    if size is not None and size < k:
+        raise ValueError(f"input must have last dimension >= k = {k} but was {size}")
+    found = (*shape[:axis], k if attrs["aggregate_to_topk"] else None, *shape[axis + 1 :])
+    return [found, found]
+
+
 def _nth(op: Any) -> Shapes:
     n = _scalar_input(op, 1)
     shape = shapes.with_rank_at_least(op.inputs[0].raw_shape, 1)
@@ -70,6 +86,18 @@ op(
     "Tk: {int16, int32, int64} = int32",
     "index_type: {int16, int32, int64} = int32",
     shape=_top_k_v2,
+)
+op(
+    "ApproxTopK",
+    "input: T -> values: T, indices: int32",
+    "k: int >= 0",
+    "reduction_dimension: int = -1",
+    "recall_target: float = 0.95",
+    "is_max_k: bool = true",
+    "reduction_input_size_override: int = -1",
+    "aggregate_to_topk: bool = true",
+    "T: {float16, bfloat16, float32}",
+    shape=_approximate,
 )
 op("NthElement", "input: T, n: int32 -> values: T", "reverse: bool = false", "T: realnumbertype", shape=_nth)
 op(

@@ -18,6 +18,10 @@ from runstep.kernels.truth import truth
     "Snapshot",
     "RefIdentity",
     "LoopCond",
+    "Copy",
+    "CopyHost",
+    "DebugGradientIdentity",
+    "DebugGradientRefIdentity",
     view=True,
 )
 def identity(x: Any) -> Any:

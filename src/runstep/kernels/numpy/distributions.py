@@ -178,10 +178,10 @@ class Rows:
     stretch: a buffer that runs empty takes the next block of its row.
     """
 
-    def __init__(self, key: int, counter: int, outputs: Array) -> None:
+    def __init__(self, key: int, counter: int, outputs: Array, stride: Any = STRIDE) -> None:
         self._key = key
         self._counter = counter
-        self._start = outputs.astype(np.uint64) * np.uint64(STRIDE)
+        self._start = outputs.astype(np.uint64) * np.asarray(stride, np.uint64)
         self._next = np.zeros(len(outputs), np.uint64)
 
     def buffer(self, make: Callable[[Array, np.dtype[Any]], Array], dtype: Any) -> Callable[[Array], Array]:

@@ -95,6 +95,16 @@ def adjust_contrast(node: Node) -> Kernel:
     return kernel
 
 
+@numpy_kernel("AdjustContrast")
+def adjust_contrast_within(images: Array, factor: Array, least: Array, most: Array) -> Array:
+    """The first version: floats, cut to a range."""
+    for amount, what in ((factor, "contrast_factor"), (least, "min_value"), (most, "max_value")):
+        _image(images, amount, what)
+    x = images.astype(np.float32)
+    mean = x.mean(axis=(-3, -2), keepdims=True)
+    return np.clip((x - mean) * factor + mean, least, most)
+
+
 @numpy_kernel.make("AdjustHue", "AdjustSaturation")
 def adjust_color(node: Node) -> Kernel:
     hue = node.type == "AdjustHue"

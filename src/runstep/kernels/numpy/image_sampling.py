@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from runstep.kernels.numpy.philox import stream_of, words
+from runstep.kernels.numpy.random_stateless import seeded
 from runstep.kernels.numpy.shape_ops import invalid, text
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
@@ -92,17 +94,34 @@ def _boxes_in_pixels(boxes: Array, width: int, height: int) -> list[Rectangle]:
 
 @numpy_kernel.make("SampleDistortedBoundingBox", "SampleDistortedBoundingBoxV2")
 def sample_distorted_bounding_box(node: Node) -> Kernel:
-    attrs, stream = node.attrs, stream_of(node)
+    stream, attempts = stream_of(node), int(node.attrs["max_attempts"])
+    given = node.attrs.get("min_object_covered")
+    sample = _sampler(node)
+
+    def kernel(size: Any, boxes: Any, *covered: Any) -> tuple[Any, Any, Any]:
+        least = np.float32(covered[0] if covered else given)
+        return sample(size, boxes, least, lambda: (stream.key, stream.reserve_words(4 * attempts)))
+
+    return kernel
+
+
+@numpy_kernel.make("StatelessSampleDistortedBoundingBox")
+def stateless_sample_distorted_bounding_box(node: Node) -> Kernel:
+    sample = _sampler(node)
+    return lambda size, boxes, covered, seed: sample(size, boxes, np.float32(covered), lambda: seeded(seed))
+
+
+def _sampler(node: Node) -> Kernel:
+    """Of the size of an image, boxes in it, the share of one to be seen, and where its stream of words begins."""
+    attrs = node.attrs
     attempts = int(attrs["max_attempts"])
     ratios = np.array(attrs["aspect_ratio_range"], np.float32)
     areas = np.array(attrs["area_range"], np.float32)
     whole = attrs["use_image_if_no_bounding_boxes"]
-    given = attrs.get("min_object_covered")
     kind = node.output_types[0].np
     _check(ratios, areas, attempts)
 
-    def kernel(size: Any, boxes: Any, *covered: Any) -> tuple[Any, Any, Any]:
-        least = np.float32(covered[0] if covered else given)
+    def sample(size: Any, boxes: Any, least: Any, start: Callable[[], tuple[int, int]]) -> tuple[Any, Any, Any]:
         if size.shape != (3,):
             invalid(f"image_size must be a vector of 3 elements, got shape {text(size.shape)}")
         if boxes.ndim != 3 or boxes.shape[2] != 4:
@@ -118,7 +137,7 @@ def sample_distorted_bounding_box(node: Node) -> Kernel:
                     "to not provide any bounding boxes."
                 )
             objects = [(0, 0, width, height)]
-        draw = _Words(stream.key, stream.reserve_words(4 * attempts), 64 * attempts)
+        draw = _Words(*start(), 64 * attempts)
         left, top, right, bottom = _crop(width, height, ratios, areas, objects, least, attempts, draw)
         shares = np.array([top, left, bottom, right], np.float32) / np.array([height, width] * 2, np.float32)
         return (
@@ -126,6 +145,27 @@ def sample_distorted_bounding_box(node: Node) -> Kernel:
             np.array([bottom - top, right - left, -1]).astype(kind),
             shares.reshape(1, 1, 4),
         )
+
+    return sample
+
+
+@numpy_kernel.make("RandomCrop")
+def random_crop(node: Node) -> Kernel:
+    """A part of an image, of a given size at a random place."""
+    stream = stream_of(node)
+
+    def kernel(image: Any, size: Any) -> Any:
+        if image.ndim != 3:
+            invalid(f"input must be 3-dim, received shape: {text(image.shape)}")
+        if size.shape != (2,):
+            invalid(f"size must be a vector of 2 elements, got shape {text(size.shape)}")
+        height, width = size.tolist()
+        if not (0 <= height <= image.shape[0] and 0 <= width <= image.shape[1]):
+            invalid(f"Crop of {height} x {width} does not fit in an image of {image.shape[0]} x {image.shape[1]}")
+        draw = _Words(stream.key, stream.reserve_words(2), 256)
+        left = draw.below(image.shape[1] - width + 1) if width < image.shape[1] else 0
+        top = draw.below(image.shape[0] - height + 1) if height < image.shape[0] else 0
+        return image[top : top + height, left : left + width].copy()
 
     return kernel
 

@@ -50,7 +50,7 @@ def widened(function: Callable[..., Any]) -> Callable[..., Any]:
     return computed
 
 
-@numpy_kernel("Cholesky")
+@numpy_kernel("Cholesky", "BatchCholesky")
 def cholesky(value: Any) -> Array:
     check_square(value)
     try:
@@ -67,7 +67,7 @@ def _cholesky_or_nan(matrix: Array) -> Array:
         return np.tril(np.full_like(matrix, np.nan))
 
 
-@numpy_kernel("CholeskyGrad")
+@numpy_kernel("CholeskyGrad", "BatchCholeskyGrad")
 def cholesky_grad(factor: Any, grad: Any) -> Array:
     # Source: Murray, "Differentiation of the Cholesky decomposition" (2016).
     check_square(factor)
@@ -98,7 +98,7 @@ def qr(node: Node) -> Kernel:
     return kernel
 
 
-@numpy_kernel.make("Svd")
+@numpy_kernel.make("Svd", "BatchSvd")
 def svd(node: Node) -> Kernel:
     full, wanted = node.attrs["full_matrices"], node.attrs["compute_uv"]
 
@@ -128,7 +128,7 @@ def svd(node: Node) -> Kernel:
     return kernel
 
 
-@numpy_kernel("MatrixDeterminant")
+@numpy_kernel("MatrixDeterminant", "BatchMatrixDeterminant")
 def determinant(value: Any) -> Any:
     check_square(value)
     return np.asarray(np.linalg.det(value), value.dtype)[()]
@@ -141,7 +141,7 @@ def log_determinant(value: Any) -> tuple[Any, Any]:
     return np.asarray(sign, value.dtype)[()], np.asarray(log, value.dtype)[()]
 
 
-@numpy_kernel.make("MatrixInverse")
+@numpy_kernel.make("MatrixInverse", "BatchMatrixInverse")
 def inverse(node: Node) -> Kernel:
     adjoint = node.attrs["adjoint"]
 
@@ -167,7 +167,7 @@ def check_pair(matrix: Any, rhs: Any) -> None:
         invalid(f"Input matrix and rhs are incompatible, got {text(matrix.shape)} and {text(rhs.shape)}")
 
 
-@numpy_kernel.make("MatrixSolve")
+@numpy_kernel.make("MatrixSolve", "BatchMatrixSolve")
 def solve(node: Node) -> Kernel:
     adjoint = node.attrs["adjoint"]
 
@@ -182,7 +182,7 @@ def solve(node: Node) -> Kernel:
     return kernel
 
 
-@numpy_kernel.make("MatrixSolveLs")
+@numpy_kernel.make("MatrixSolveLs", "BatchMatrixSolveLs")
 def solve_ls(node: Node) -> Kernel:
     fast = node.attrs["fast"]
 
@@ -266,7 +266,7 @@ def _substituted(matrix: Array, rhs: Array) -> Array:
     return out
 
 
-@numpy_kernel.make("MatrixTriangularSolve")
+@numpy_kernel.make("MatrixTriangularSolve", "BatchMatrixTriangularSolve")
 def triangular_solve(node: Node) -> Kernel:
     lower, adjoint = node.attrs["lower"], node.attrs["adjoint"]
 
@@ -289,7 +289,7 @@ def triangular_solve(node: Node) -> Kernel:
 # --- eigenvalues --------------------------------------------------------------------------------------------------
 
 
-@numpy_kernel.make("SelfAdjointEigV2")
+@numpy_kernel.make("SelfAdjointEigV2", "BatchSelfAdjointEigV2")
 def self_adjoint_eig(node: Node) -> Kernel:
     vectors = node.attrs["compute_v"]
 
@@ -303,7 +303,7 @@ def self_adjoint_eig(node: Node) -> Kernel:
     return kernel
 
 
-@numpy_kernel("SelfAdjointEig")
+@numpy_kernel("SelfAdjointEig", "BatchSelfAdjointEig")
 def self_adjoint_eig_packed(value: Any) -> Array:
     check_square(value)
     values, vectors = np.linalg.eigh(value)

@@ -65,6 +65,50 @@ def logarithm(value: Any) -> Array:
     return _of_eigenvalues(value, np.log)
 
 
+_PADE = (
+    64764752532480000.0,
+    32382376266240000.0,
+    7771770303897600.0,
+    1187353796428800.0,
+    129060195264000.0,
+    10559470521600.0,
+    670442572800.0,
+    33522128640.0,
+    1323241920.0,
+    40840800.0,
+    960960.0,
+    16380.0,
+    182.0,
+    1.0,
+)
+_PADE_REACH = 5.371920351148152
+"""The norm up to which the approximation of degree 13 is exact in double precision."""
+
+
+@numpy_kernel("MatrixExponential")
+def exponential(value: Any) -> Array:
+    """Source: Higham, "The scaling and squaring method for the matrix exponential revisited" (2005)."""
+    check_square(value)
+    a = value.astype(np.complex128 if value.dtype.kind == "c" else np.float64)
+    norm = np.abs(a).sum(axis=-2).max(initial=0)
+    squarings = max(0, int(np.ceil(np.log2(norm / _PADE_REACH)))) if norm and np.isfinite(norm) else 0
+    a = a / 2.0**squarings
+    one = np.eye(a.shape[-1])
+    powers = [one, a @ a]
+    powers += [powers[1] @ powers[1], powers[1] @ powers[1] @ powers[1]]
+    high, low = ([_PADE[start + 2 * i] for i in range(7)] for start in (1, 0))
+    odd = a @ (powers[3] @ sum(high[3 + i] * powers[i] for i in range(1, 4)) + _sum(high, powers))
+    even = powers[3] @ sum(low[3 + i] * powers[i] for i in range(1, 4)) + _sum(low, powers)
+    found = np.linalg.solve(even - odd, even + odd)
+    for _ in range(squarings):
+        found = found @ found
+    return found.astype(value.dtype)
+
+
+def _sum(factors: list[float], powers: list[Array]) -> Array:
+    return np.asarray(sum(factor * power for factor, power in zip(factors, powers, strict=False)))
+
+
 # --- bands --------------------------------------------------------------------------------------------------------
 
 

@@ -99,7 +99,7 @@ def _diag(diagonal: Any, lower: int, upper: int, rows: int, columns: int, paddin
     return out
 
 
-@numpy_kernel("MatrixDiag")
+@numpy_kernel("MatrixDiag", "BatchMatrixDiag")
 def matrix_diag(diagonal: Any) -> Any:
     if not diagonal.ndim:
         invalid(f"diagonal must be at least 1-dim, received shape: {text(diagonal.shape)}")
@@ -123,7 +123,7 @@ def matrix_diag_v3(node: Node) -> Kernel:
 # --- MatrixDiagPart -----------------------------------------------------------------------------------------------
 
 
-@numpy_kernel("MatrixDiagPart")
+@numpy_kernel("MatrixDiagPart", "BatchMatrixDiagPart")
 def matrix_diag_part(value: Any) -> Any:
     _matrix(value)
     at = np.arange(min(value.shape[-2:]))
@@ -172,7 +172,7 @@ def _set_diag(value: Any, diagonal: Any, lower: int, upper: int, align: bytes) -
     return out
 
 
-@numpy_kernel("MatrixSetDiag")
+@numpy_kernel("MatrixSetDiag", "BatchMatrixSetDiag")
 def matrix_set_diag(value: Any, diagonal: Any) -> Any:
     return _set_diag(value, diagonal, 0, 0, b"LEFT_LEFT")
 
@@ -192,7 +192,7 @@ def _outside_band(rows: int, columns: int, below: int, above: int) -> Any:
     return ((below >= 0) & (-offset > below)) | ((above >= 0) & (offset > above))
 
 
-@numpy_kernel("MatrixBandPart")
+@numpy_kernel("MatrixBandPart", "BatchMatrixBandPart")
 def matrix_band_part(value: Any, below: Any, above: Any) -> Any:
     _matrix(value)
     rows, columns = value.shape[-2:]

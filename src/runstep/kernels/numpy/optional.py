@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from runstep.errors import InvalidArgumentError
-from runstep.kernels.registry import numpy_kernel
+from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 
 class Optional:
@@ -65,3 +65,37 @@ def get_value(optional: Optional) -> tuple[Any, ...]:
     if optional.values is None:
         raise InvalidArgumentError(None, None, "The given optional does not have a value.")
     return optional.values
+
+
+class Composite(Optional):
+    """The components of a tensor that is made of several."""
+
+    __slots__ = ()
+
+
+@numpy_kernel("CompositeTensorVariantFromComponents", view=True)
+def from_components(*components: Any) -> Composite:
+    return Composite(components)
+
+
+@numpy_kernel.make("CompositeTensorVariantToComponents", view=True)
+def to_components(node: Node) -> Kernel:
+    kinds = [kind.np for kind in node.output_types]
+
+    def kernel(encoded: Any) -> tuple[Any, ...]:
+        if not isinstance(encoded, Composite) or encoded.values is None:
+            raise InvalidArgumentError(
+                None, None, f"The input is not a CompositeTensorVariant but a {type(encoded).__name__}"
+            )
+        if len(encoded.values) != len(kinds):
+            raise InvalidArgumentError(
+                None, None, f"Encoded value has {len(encoded.values)} tensors, the node says {len(kinds)}"
+            )
+        for index, (value, kind) in enumerate(zip(encoded.values, kinds, strict=True)):
+            if getattr(value, "dtype", kind) != kind:
+                raise InvalidArgumentError(
+                    None, None, f"Tensor at index {index} has dtype {value.dtype}, the node says {kind}"
+                )
+        return encoded.values
+
+    return kernel

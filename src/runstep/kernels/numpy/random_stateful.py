@@ -14,6 +14,7 @@ from runstep import errors
 from runstep.kernels.numpy import distributions
 from runstep.kernels.numpy.distributions import STRIDE
 from runstep.kernels.numpy.random import checked_range, draw, output_shape
+from runstep.kernels.numpy.random_stateless import REALS, binomial_of
 from runstep.kernels.numpy.resource_state import variable_of
 from runstep.kernels.numpy.shape_ops import invalid, text
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
@@ -22,6 +23,7 @@ Array = np.ndarray[Any, Any]
 _THREEFRY = 2
 _ALGORITHMS = (1, 3)  # 3: whatever suits the device, which is Philox
 _SIZE = 3
+_TRIES = 100  # that TensorFlow sets aside for each binomial number
 _WORD = 1 << 64
 _HALF = 1 << 32
 
@@ -124,5 +126,19 @@ def stateful_full_integers(node: Node) -> Kernel:
     def kernel(handle: Any, algorithm: Any, shape: Any) -> Array:
         dims = _dims(algorithm, shape)
         return distributions.full_integers(*_start(handle, dims), dims, dtype)
+
+    return kernel
+
+
+@numpy_kernel.make("StatefulRandomBinomial", types={"T": REALS})
+def stateful_binomial(node: Node) -> Kernel:
+    dtype = node.output_types[0].np
+
+    def kernel(handle: Any, algorithm: Any, shape: Any, counts: Any, probs: Any) -> Array:
+        dims = _dims(algorithm, shape)
+        batches = math.prod(np.broadcast_shapes(counts.shape, probs.shape))
+        samples = math.prod(dims) // max(1, batches)
+        state = _read_and_skip(handle, batches * 2 * _TRIES * (samples + 3) // 4)
+        return binomial_of(int(state[2]) % _WORD, _counter(state), dims, counts, probs, dtype)
 
     return kernel

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from runstep.graph import dtypes
 from runstep.kernels.numpy import distributions, philox, rejection
 from runstep.kernels.numpy.random import (
     checked_multinomial,
@@ -25,6 +26,9 @@ Array = np.ndarray[Any, Any]
 PHILOX = 1
 _ALGORITHMS = (PHILOX, 3)  # 3: whatever suits the device, which is Philox
 _SEED_KEY = 0x02461E293EC8F720
+
+
+REALS = (dtypes.float16, dtypes.float32, dtypes.float64)
 
 
 def seeded(seed: Any) -> tuple[int, int]:
@@ -147,6 +151,23 @@ def stateless_poisson(node: Node) -> Kernel:
         return poisson_of(*seeded(seed), _outer(shape, rate), rate, dtype)
 
     return kernel
+
+
+def binomial_of(key: int, counter: int, dims: tuple[int, ...], counts: Any, probs: Any, dtype: np.dtype[Any]) -> Array:
+    """How many trials succeed, of shape `dims`, which ends in that of the parameters together."""
+    stretched = np.broadcast_shapes(counts.shape, probs.shape)
+    cut = len(dims) - len(stretched)
+    if cut < 0 or dims[cut:] != stretched:
+        invalid("Shape passed in must end with broadcasted shape.")
+    flat = [np.broadcast_to(value, stretched).reshape(-1) for value in (counts, probs)]
+    drawn = rejection.binomial(key, counter, math.prod(dims[:cut]), *flat)
+    return np.ascontiguousarray(drawn.reshape(dims).astype(dtype))
+
+
+@numpy_kernel.make("StatelessRandomBinomial", types={"T": REALS})
+def stateless_binomial(node: Node) -> Kernel:
+    dtype = node.output_types[0].np
+    return lambda shape, seed, counts, probs: binomial_of(*seeded(seed), output_shape(shape), counts, probs, dtype)
 
 
 @numpy_kernel("StatelessParameterizedTruncatedNormal")

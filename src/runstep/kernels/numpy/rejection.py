@@ -112,6 +112,103 @@ def _transformed(take: Any, each: Array, pending: Array, out: Array, most: float
         pending = pending[~passed]
 
 
+# --- binomial -------------------------------------------------------------------------------------------------------
+
+_BINOMIAL_DIRECT = 10.0
+"""Fewer successes than this, on average, are counted one by one."""
+_COUNTED_STRIDE = 42
+"""Blocks that each number has of the stream which is counted one by one; the others have `distributions.STRIDE`."""
+_TAILS = np.array(
+    [
+        0.0810614667953272,
+        0.0413406959554092,
+        0.0276779256849983,
+        0.02079067210376509,
+        0.0166446911898211,
+        0.0138761288230707,
+        0.0118967099458917,
+        0.0104112652619720,
+        0.00925546218271273,
+        0.00833056343336287,
+    ]
+)
+
+
+def _tail(k: Array) -> Array:
+    """What Stirling's formula lacks of log(k!)."""
+    squared = (k + 1) ** 2
+    found: Array = (1 / 12 - (1 / 360 - 1 / 1260 / squared) / squared) / (k + 1)
+    few = k <= 9
+    found[few] = _TAILS[k[few].astype(np.intp)]
+    return found
+
+
+def binomial(key: int, counter: int, samples: int, counts: Array, probs: Array) -> Array:
+    """How many of `counts` trials succeed, each with its probability: float64 (samples, len(counts)).
+
+    An infinity of trials gives infinity, a NaN gives NaN.
+
+    Source, for many successes: Hörmann, "The generation of binomial random variates" (1993).
+    """
+    trials = np.repeat(counts.astype(np.float64), samples)
+    each = np.repeat(probs.astype(np.float64), samples)
+    often = each > 0.5
+    rare = np.where(often, 1 - each, each)
+    few = trials * rare < _BINOMIAL_DIRECT
+    out = np.where(np.isinf(trials), trials, np.nan)
+    out[np.isnan(each)] = np.nan
+    drawn = np.isfinite(trials) & (trials > 0) & (each > 0) & (each < 1)
+    stride = np.where(few, _COUNTED_STRIDE, distributions.STRIDE)
+    rows = distributions.Rows(key, counter, np.arange(len(trials)), stride)
+    take = rows.buffer(distributions.uniform, np.float64)
+    _counted(take, trials, rare, np.flatnonzero(drawn & few), out)
+    _balanced(take, trials, rare, np.flatnonzero(drawn & ~few), out)
+    out[drawn & often] = (trials - out)[drawn & often]
+    out[(trials <= 0) | (each <= 0)] = 0
+    sure = (trials > 0) & (each >= 1)
+    out[sure] = trials[sure]
+    return out.reshape(len(counts), samples).T
+
+
+def _counted(take: Any, trials: Array, probs: Array, pending: Array, out: Array) -> None:
+    reached = np.zeros(len(out))
+    out[pending] = 0
+    while pending.size:
+        reached[pending] += np.ceil(np.log(take(pending)) / np.log1p(-probs[pending]))
+        pending = pending[reached[pending] <= trials[pending]]
+        out[pending] += 1
+
+
+def _balanced(take: Any, trials: Array, probs: Array, pending: Array, out: Array) -> None:
+    deviation = np.sqrt(trials * probs * (1 - probs))
+    b = 1.15 + 2.53 * deviation
+    a = -0.0873 + 0.0248 * b + 0.01 * probs
+    c = trials * probs + 0.5
+    sure = 0.92 - 4.2 / b
+    ratio = probs / (1 - probs)
+    alpha = (2.83 + 5.1 / b) * deviation
+    middle = np.floor((trials + 1) * probs)
+    while pending.size:
+        n, p = trials[pending], ratio[pending]
+        u = take(pending) - 0.5
+        v = take(pending)
+        shifted = 0.5 - np.abs(u)
+        k = np.floor((2 * a[pending] / shifted + b[pending]) * u + c[pending])
+        passed = (shifted >= 0.07) & (v <= sure[pending])
+        unsure = np.flatnonzero(~passed & (k >= 0) & (k <= n))
+        if unsure.size:
+            at, n, p, k_, m = pending[unsure], n[unsure], p[unsure], k[unsure], middle[pending[unsure]]
+            height = np.log(v[unsure] * alpha[at] / (a[at] / shifted[unsure] ** 2 + b[at]))
+            passed[unsure] = height <= (
+                (m + 0.5) * np.log((m + 1) / (p * (n - m + 1)))
+                + (n + 1) * np.log((n - m + 1) / (n - k_ + 1))
+                + (k_ + 0.5) * np.log(p * (n - k_ + 1) / (k_ + 1))
+                + (_tail(m) + _tail(n - m) - _tail(k_) - _tail(n - k_))
+            )
+        out[pending[passed]] = k[passed]
+        pending = pending[~passed]
+
+
 # --- normals within bounds ------------------------------------------------------------------------------------------
 
 BATCH = 100

@@ -74,6 +74,27 @@ def top_k(node: Node) -> Kernel:
     return lambda x: _top(node, node.attrs["k"], x, node.attrs["sorted"])
 
 
+@numpy_kernel.make("ApproxTopK")
+def approximate_top_k(node: Node) -> Kernel:
+    """Exact on a CPU: of any axis, the largest or the smallest."""
+    attrs = node.attrs
+    k, axis, largest = attrs["k"], attrs["reduction_dimension"], attrs["is_max_k"]
+
+    def kernel(x: Array) -> tuple[Array, Array]:
+        if axis not in (-1, x.ndim - 1):
+            found = last(np.moveaxis(x, axis, -1))
+            return np.ascontiguousarray(np.moveaxis(found[0], -1, axis)), np.moveaxis(found[1], -1, axis).copy()
+        return last(x)
+
+    def last(x: Array) -> tuple[Array, Array]:
+        if largest:
+            return _top(node, k, x, True)
+        values, indices = _top(node, k, -x, True)
+        return -values, indices
+
+    return kernel
+
+
 @numpy_kernel.make("NthElement")
 def nth_element(node: Node) -> Kernel:
     """The n-th smallest (or largest) of each row."""
