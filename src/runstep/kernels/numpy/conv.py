@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from runstep.errors import InvalidArgumentError, UnimplementedError
-from runstep.graph import shapes
+from runstep.errors import InvalidArgumentError, OpError, UnimplementedError
 from runstep.kernels import blas
-from runstep.kernels.numpy import windows
+from runstep.kernels.numpy import conv_checks, windows
 from runstep.kernels.numpy.fused_tail import Tail, make_tail
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 from runstep.ops.windows import channels_first, split
@@ -32,44 +31,19 @@ _MEMO = 64
 class Spec:
     """The attributes of one convolution, split by axis."""
 
-    def __init__(self, attrs: Mapping[str, Any], rank: int) -> None:
+    def __init__(
+        self, attrs: Mapping[str, Any], rank: int, refused: type[OpError] = InvalidArgumentError
+    ) -> None:
         self.first = channels_first(attrs.get("data_format", b"NDHWC"))
+        conv_checks.check_attrs(attrs, rank, self.first, refused)
         self.strides = split(attrs["strides"], self.first)[2]
         self.dilations = split(attrs.get("dilations") or (1,) * rank, self.first)[2]
         self.padding: bytes = attrs["padding"]
         explicit = attrs.get("explicit_paddings") or (0,) * (2 * rank)
         self.pads = split([explicit[2 * axis : 2 * axis + 2] for axis in range(rank)], self.first)[2]
-        batch_stride, channel_stride, _ = split(attrs["strides"], self.first)
-        if batch_stride != 1 or channel_stride != 1:
-            raise UnimplementedError(
-                None, None, "Current implementation does not yet support strides in the batch and depth dimensions."
-            )
-        batch_dilation, channel_dilation, _ = split(attrs.get("dilations") or (1,) * rank, self.first)
-        if batch_dilation != 1 or channel_dilation != 1:
-            raise UnimplementedError(
-                None, None, "Current implementation does not yet support dilations in the batch and depth dimensions."
-            )
 
     def place(self, sizes: Sequence[int], taps: Sequence[int]) -> windows.Windows:
         return windows.place(sizes, taps, self.strides, self.padding, self.pads, self.dilations)
-
-
-def _check(x_shape: Sequence[int], w_shape: Sequence[int], rank: int) -> None:
-    if len(x_shape) != rank:
-        raise InvalidArgumentError(None, None, f"input must be {rank}-dimensional: {shapes.text(tuple(x_shape))}")
-    if len(w_shape) != rank:
-        raise InvalidArgumentError(None, None, f"filter must be {rank}-dimensional: {shapes.text(tuple(w_shape))}")
-    channels, taken, out = x_shape[-1], w_shape[-2], w_shape[-1]
-    if taken == 0:
-        raise InvalidArgumentError(None, None, "filter depth must be stricly greated than 0, got 0")
-    if channels % taken:
-        raise InvalidArgumentError(
-            None, None, f"input depth must be evenly divisible by filter depth: {channels} vs {taken}"
-        )
-    if channels and out % (channels // taken):
-        raise InvalidArgumentError(
-            None, None, f"output depth must be evenly divisible by number of groups: {out} vs {channels // taken}"
-        )
 
 
 class Columns:
@@ -166,7 +140,7 @@ class Convolution:
     def __init__(
         self, attrs: Mapping[str, Any], dtype: Any, rank: int, weights: Array | None, tail: Tail | None
     ) -> None:
-        self.spec = Spec(attrs, rank)
+        self.spec = Spec(attrs, rank, UnimplementedError if rank == 4 else InvalidArgumentError)
         self.rank = rank
         self.dtype = dtype.np
         self.compute = windows.compute_type(dtype)
@@ -182,7 +156,7 @@ class Convolution:
         if found is None:
             if len(self.memo) >= _MEMO:
                 self.memo.clear()
-            _check(x_shape, w_shape, self.rank)
+            conv_checks.check_forward(x_shape, w_shape, self.rank)
             grouped = (*x_shape[:-1], w_shape[-2])
             self.memo[key] = found = Columns(self.spec, grouped, w_shape[:-2], self.compute)
         return found
@@ -197,7 +171,7 @@ class Convolution:
             x = x.astype(self.compute)
         matrix = self.matrix if self.matrix is not None else _as_matrix(w, self.compute)
         taken = w.shape[-2]
-        if columns.is_empty or not y.size:
+        if columns.is_empty or not y.size or not x.size:
             y[...] = 0
             if self.tail is not None and y.size:
                 self.tail(y, columns.out[-1], args)

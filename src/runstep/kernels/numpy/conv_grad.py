@@ -9,44 +9,27 @@ from typing import Any
 
 import numpy as np
 
-from runstep.errors import InvalidArgumentError
+from runstep.errors import InvalidArgumentError, UnimplementedError
 from runstep.kernels import blas
-from runstep.kernels.numpy import windows
+from runstep.kernels.numpy import conv_checks, windows
 from runstep.kernels.numpy.conv import Columns, Spec
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 from runstep.ops.windows import split
 
 Array = Any
+Sizes = Sequence[int]
 
 _MEMO = 64
 _FEW = 4
 """How many times more channels a gradient has than the input before columns of it cost more than the sum of shares."""
 
 
-def _check(op: str, x_shape: Sequence[int], w_shape: Sequence[int], g_shape: Sequence[int], out: Sequence[int]) -> int:
-    """The number of groups, once the three shapes fit each other."""
-    channels, taken, made = x_shape[-1], w_shape[-2], w_shape[-1]
-    if taken == 0 or channels % taken:
-        raise InvalidArgumentError(
-            None, None, f"{op}: input depth {channels} is not a multiple of the filter's input depth {taken}"
-        )
-    if len(g_shape) != len(x_shape) or x_shape[0] != g_shape[0]:
-        raise InvalidArgumentError(
-            None, None, f"{op}: input and out_backprop must have the same batch size: {x_shape[0]} vs {g_shape[:1]}"
-        )
-    if made != g_shape[-1]:
-        raise InvalidArgumentError(None, None, f"{op}: filter and out_backprop must have the same out_depth")
-    if tuple(out) != tuple(g_shape[1:-1]):
-        raise InvalidArgumentError(
-            None,
-            None,
-            f"{op}: Size of out_backprop doesn't match computed: actual = {list(g_shape[1:-1])}, "
-            f"computed = {list(out)}",
-        )
-    groups = channels // taken
-    if groups and made % groups:
-        raise InvalidArgumentError(None, None, f"{op}: output depth {made} is not a multiple of {groups} groups")
-    return max(1, groups)
+def _fitting(prefix: str, spec: Spec, x_shape: Sizes, w_shape: Sizes, g_shape: Sizes) -> tuple[windows.Windows, int]:
+    """Where the windows lie, and the number of groups, once the three shapes fit each other."""
+    groups = conv_checks.check_gradient(prefix, x_shape, w_shape, g_shape)
+    placed = spec.place(x_shape[1:-1], w_shape[:-2])
+    conv_checks.check_placed(prefix, spec, x_shape[1:-1], w_shape[:-2], g_shape[1:-1], placed.out)
+    return placed, groups
 
 
 class _Phase:
@@ -108,9 +91,7 @@ class InputGradient:
         self.memo: dict[Any, list[_Phase]] = {}
 
     def __call__(self, w: Array, g: Array, x_shape: tuple[int, ...]) -> Array:
-        spec, sizes, taps = self.spec, x_shape[1:-1], w.shape[:-2]
-        placed = spec.place(sizes, taps)
-        groups = _check(self.op, x_shape, w.shape, g.shape, placed.out)
+        placed, groups = _fitting(self.op, self.spec, x_shape, w.shape, g.shape)
         if not (math.prod(x_shape) and g.size and w.size):
             return np.zeros(x_shape, self.compute)
         if groups == 1:
@@ -189,8 +170,7 @@ class FilterGradient:
         self.compute = windows.compute_type(dtype)
 
     def __call__(self, x: Array, g: Array, w_shape: tuple[int, ...]) -> Array:
-        placed = self.spec.place(x.shape[1:-1], w_shape[:-2])
-        groups = _check(self.op, x.shape, w_shape, g.shape, placed.out)
+        _, groups = _fitting(self.op, self.spec, x.shape, w_shape, g.shape)
         dw = np.zeros(w_shape, self.compute)
         if not (x.size and g.size and dw.size):
             return dw
@@ -205,29 +185,32 @@ class FilterGradient:
         return dw
 
 
-def _vector(sizes: Array, what: str) -> tuple[int, ...]:
-    if sizes.ndim != 1:
-        raise InvalidArgumentError(None, None, f"{what} must be 1-dimensional, not {sizes.ndim}-dimensional")
-    return tuple(sizes.tolist())
-
-
 def _input_gradient(node: Node, rank: int, sizes_index: int | None) -> Kernel:
-    spec = Spec(node.attrs, rank)
+    spec = Spec(node.attrs, rank, UnimplementedError if rank == 4 else InvalidArgumentError)
     dtype = node.output_types[0]
-    made = InputGradient(node.type, spec, dtype)
+    prefix = "Conv2DCustomBackpropInput" if rank == 4 else "Conv3DBackpropInputOp"
+    made = InputGradient(prefix, spec, dtype)
 
     def kernel(sizes: Array, w: Array, g: Array) -> Array:
         g = windows.to_last(g, spec.first).astype(made.compute, copy=False)
         w = w.astype(made.compute, copy=False)
-        shape = sizes.shape if sizes_index is None else _vector(sizes, "input_sizes")
+        shape = (
+            sizes.shape if sizes_index is None else conv_checks.check_sizes("Conv2DBackpropInput", sizes, "input_sizes")
+        )
+        conv_checks.check_positive(shape)
+        if rank == 4 and g.ndim != 4:
+            conv_checks.refuse(f"input_sizes must be 4-dimensional, got: {g.ndim}")
+        if rank == 5:
+            conv_checks.check_ranks(prefix, 5, input=shape)
+        conv_checks.check_ranks(prefix, rank, **{"filter" if rank == 4 else "filter_sizes": w.shape}, out_backprop=g.shape)
         if len(shape) == rank - 2:  # only the spatial sizes are given
             x_shape = (g.shape[0], *shape, w.shape[-2])
         elif len(shape) == rank:
             batch, channels, spatial = split(shape, spec.first)
             x_shape = (batch, *spatial, channels)
         else:
-            raise InvalidArgumentError(
-                None, None, f"{node.type} requires input_sizes to contain {rank} values or 2 values, not {len(shape)}"
+            conv_checks.refuse(
+                f"Conv2DBackpropInput requires input_sizes to contain 4 values or 2 values, but got: {len(shape)}"
             )
         return windows.to_first(made(w, g, x_shape).astype(dtype.np, copy=False), spec.first)
 
@@ -237,16 +220,16 @@ def _input_gradient(node: Node, rank: int, sizes_index: int | None) -> Kernel:
 def _filter_gradient(node: Node, rank: int, sizes_given: bool) -> Kernel:
     spec = Spec(node.attrs, rank)
     dtype = node.output_types[0]
-    made = FilterGradient(node.type, spec, dtype)
+    prefix = "Conv2DCustomBackpropFilter" if rank == 4 else "Conv3DBackpropFilterOp"
+    made = FilterGradient(prefix, spec, dtype)
 
     def kernel(x: Array, sizes: Array, g: Array) -> Array:
         x = windows.to_last(x, spec.first).astype(made.compute, copy=False)
         g = windows.to_last(g, spec.first).astype(made.compute, copy=False)
-        shape = _vector(sizes, "filter_sizes") if sizes_given else sizes.shape
-        if len(shape) != rank:
-            raise InvalidArgumentError(
-                None, None, f"{node.type}: filter_sizes must have {rank} elements, not {len(shape)}"
-            )
+        shape = conv_checks.check_sizes(prefix, sizes, "filter_sizes") if sizes_given else sizes.shape
+        conv_checks.check_positive(shape)
+        filter_name = "filter" if rank == 4 else "filter_sizes"
+        conv_checks.check_ranks(prefix, rank, input=x.shape, **{filter_name: shape}, out_backprop=g.shape)
         return made(x, g, shape).astype(dtype.np, copy=False)
 
     return kernel

@@ -15,7 +15,7 @@ import numpy as np
 
 from runstep.errors import InvalidArgumentError
 from runstep.graph import shapes
-from runstep.kernels.numpy import windows
+from runstep.kernels.numpy import conv_checks, windows
 from runstep.kernels.numpy.conv import Spec
 from runstep.kernels.numpy.fused_tail import Tail, make_tail
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
@@ -174,25 +174,18 @@ def fused_depthwise(node: Node) -> Kernel:
 # --- gradients ----------------------------------------------------------------------------------------------------
 
 
-def _sizes(vector: Array, what: str) -> tuple[int, ...]:
-    if vector.ndim != 1 or vector.size != 4:
-        raise InvalidArgumentError(
-            None, None, f"{what} must be a 4-element vector, got shape {shapes.text(vector.shape)}"
-        )
-    return tuple(vector.tolist())
-
-
-def _checked(spec: Spec, x_shape: Sequence[int], w_shape: Sequence[int], g_shape: Sequence[int]) -> windows.Windows:
-    placed = spec.place(x_shape[1:3], w_shape[:2])
+def _checked(
+    op: str, spec: Spec, x_shape: Sequence[int], w_shape: Sequence[int], g_shape: Sequence[int]
+) -> windows.Windows:
+    conv_checks.check_ranks(op, 4, out_backprop=g_shape)
+    if x_shape[0] != g_shape[0]:
+        conv_checks.refuse(f"{op}: input and out_backprop must have the same batch size")
     if x_shape[3] != w_shape[2]:
-        raise InvalidArgumentError(
-            None, None, f"input and filter must have the same in_depth: {x_shape[3]} vs {w_shape[2]}"
-        )
-    wanted = (x_shape[0], *placed.out, w_shape[2] * w_shape[3])
-    if tuple(g_shape) != wanted:
-        raise InvalidArgumentError(
-            None, None, f"out_backprop has the wrong shape: {shapes.text(tuple(g_shape))}, expected {list(wanted)}"
-        )
+        conv_checks.refuse(f"{op}: input and filter must have the same in_depth")
+    if w_shape[2] * w_shape[3] != g_shape[3]:
+        conv_checks.refuse(f"{op}: depth_multiplier * in_depth not equal to out_depth")
+    placed = spec.place(x_shape[1:3], w_shape[:2])
+    conv_checks.check_placed(op, spec, x_shape[1:3], w_shape[:2], g_shape[1:3], placed.out, ("rows", "cols"))
     return placed
 
 
@@ -241,10 +234,13 @@ def depthwise_input_gradient(node: Node) -> Kernel:
         return memo[key]
 
     def kernel(sizes: Array, w: Array, gradient: Array) -> Array:
-        batch, channels, spatial = split(_sizes(sizes, "input_sizes"), spec.first)
+        shape = conv_checks.check_sizes("Conv2DBackpropInput", sizes, "input_sizes")
+        conv_checks.check_ranks("DepthwiseConv2DBackpropInput", 4, input=shape, filter=w.shape)
+        conv_checks.check_positive(shape, "input_sizes")
+        batch, channels, spatial = split(shape, spec.first)
         x_shape = (batch, *spatial, channels)
         g = windows.to_last(gradient, spec.first).astype(compute, copy=False)
-        placed = _checked(spec, x_shape, w.shape, g.shape)
+        placed = _checked("DepthwiseConv2DBackpropInput", spec, x_shape, w.shape, g.shape)
         w = w.astype(compute, copy=False)
         back = reversed_convolution(x_shape, w.shape, placed)
         if back is not None and g.size and w.size:
@@ -269,10 +265,12 @@ def depthwise_filter_gradient(node: Node) -> Kernel:
     dtype = node.output_types[0].np
 
     def kernel(x: Array, sizes: Array, gradient: Array) -> Array:
-        w_shape = _sizes(sizes, "filter_sizes")
+        w_shape = conv_checks.check_sizes("Conv2DBackpropFilter", sizes, "filter_sizes")
+        conv_checks.check_ranks("DepthwiseConv2DBackpropFilter", 4, input=x.shape, filter=w_shape)
+        conv_checks.check_positive(w_shape, "filter_sizes")
         x = windows.to_last(x, spec.first).astype(compute, copy=False)
         g = windows.to_last(gradient, spec.first).astype(compute, copy=False)
-        placed = _checked(spec, x.shape, w_shape, g.shape)
+        placed = _checked("DepthwiseConv2DBackpropFilter", spec, x.shape, w_shape, g.shape)
         dw = np.zeros(w_shape, compute)
         if g.size:
             g = np.ascontiguousarray(g).reshape(*g.shape[:3], w_shape[2], w_shape[3])
