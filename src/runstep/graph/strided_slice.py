@@ -80,7 +80,7 @@ def result_shape(raw: RawShape, items: Sequence[Any]) -> RawShape:
         elif item is UNKNOWN_RANGE:
             sizes.append(None)
         elif item is not UNKNOWN_ELEMENT and size is not None and not -size <= item < size:
-            raise ValueError(f"slice index {item} of dimension {axis} out of bounds.")
+            raise ValueError(f"slice index {item + size if item < 0 else item} of dimension {axis} out of bounds.")
         axis += 1
     return tuple(sizes)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from runstep.errors import InvalidArgumentError
+from runstep.graph import shapes
 from runstep.kernels.numpy.windows import compute_type
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
@@ -32,10 +33,13 @@ def in_float(node: Node, function: Callable[..., Array]) -> Kernel:
     return kernel
 
 
-def _same_size(x: Array, y: Array) -> None:
+def _same_size(node: Node, x: Array, y: Array) -> None:
     if x.shape != y.shape:
         raise InvalidArgumentError(
-            None, None, f"Inputs to operation must be of the same size and shape: {x.shape} != {y.shape}"
+            None,
+            None,
+            f"Inputs to operation {node.name} of type {node.type} must have the same size and shape.  "
+            f"Input 0: {shapes.text(x.shape)} != input 1: {shapes.text(y.shape)}",
         )
 
 
@@ -45,7 +49,7 @@ def _gradient(function: Callable[[Array, Array], Array]) -> Callable[[Node], Ker
 
         def kernel(gradients: Array, features: Array) -> Array:
             if gradients.shape != features.shape:
-                _same_size(gradients, features)
+                _same_size(node, gradients, features)
             return inner(gradients, features)
 
         return kernel
@@ -153,17 +157,18 @@ def unary(node: Node) -> Kernel:
 @numpy_kernel.make(*_GRADIENTS)
 def gradient(node: Node) -> Kernel:
     if node.type == "ReluGrad" and node.output_types[0].np.char in _BITS:
-        return _relu_gradient(node.output_types[0].np)
+        return _relu_gradient(node)
     return _gradient(_GRADIENTS[node.type])(node)
 
 
-def _relu_gradient(dtype: np.dtype[Any]) -> Kernel:
+def _relu_gradient(node: Node) -> Kernel:
+    dtype = node.output_types[0].np
     zero, zeros, copy = np.zeros((), dtype), np.zeros, np.copyto
 
     def kernel(gradients: Array, features: Array) -> Array:
         shape = features.shape
         if gradients.shape != shape:
-            _same_size(gradients, features)
+            _same_size(node, gradients, features)
         if features.size > _FEW:
             return _where(features > zero, gradients)
         found = zeros(shape, dtype)

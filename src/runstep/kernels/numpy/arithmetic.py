@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -226,29 +226,29 @@ def _sum_of_few(inputs: Any) -> Any:
     return total
 
 
-def _wrong_shapes(inputs: Any) -> errors.OpError | None:
+def _wrong_shapes(name: str, inputs: Any) -> errors.OpError | None:
     """What is wrong with the shapes of the inputs of AddN."""
     shape = inputs[0].shape
     for index, item in enumerate(inputs):
         if item.shape != shape:
             text = (
-                "Inputs to operation AddN must have the same size and shape.  "
-                f"Input 0: {list(shape)} != input {index}: {shapes.text(item.shape)}"
+                f"Inputs to operation {name} of type AddN must have the same size and shape.  "
+                f"Input 0: {shapes.text(shape)} != input {index}: {shapes.text(item.shape)}"
             )
             return errors.InvalidArgumentError(None, None, text)
     return None
 
 
-def _sum_of(*inputs: Any) -> Any:
+def _sum_of(name: str, *inputs: Any) -> Any:
     count, like = len(inputs), inputs[0]
     if count >= _MANY and like.ndim and 1 < like.size <= _SMALL:
         try:
             joined = np.concatenate(inputs)
         except ValueError:  # of other ranks, or other sizes but for the first
-            raise _wrong_shapes(inputs) or errors.InternalError(None, None, "AddN failed") from None
+            raise _wrong_shapes(name, inputs) or errors.InternalError(None, None, "AddN failed") from None
         if len({*map(len, inputs)}) == 1:
             return sum_of_rows(joined.reshape(count, *like.shape))
-    wrong = _wrong_shapes(inputs)
+    wrong = _wrong_shapes(name, inputs)
     if wrong is not None:
         raise wrong
     first = _first_of(count)
@@ -264,4 +264,4 @@ def add_n(node: Node) -> Kernel:
         return lambda *inputs: reduce(lambda a, b: one_variant("AddN", a).plus(one_variant("AddN", b)), inputs)
     if len(node.input_types) == 1:
         return np.positive
-    return _sum_of
+    return partial(_sum_of, node.name)

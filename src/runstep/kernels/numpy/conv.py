@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from runstep.errors import InvalidArgumentError, OpError, UnimplementedError
+from runstep.errors import InvalidArgumentError, UnimplementedError
 from runstep.kernels import blas
 from runstep.kernels.numpy import conv_checks, windows
 from runstep.kernels.numpy.fused_tail import Tail, make_tail
@@ -32,7 +32,7 @@ class Spec:
     """The attributes of one convolution, split by axis."""
 
     def __init__(
-        self, attrs: Mapping[str, Any], rank: int, refused: type[OpError] = InvalidArgumentError
+        self, attrs: Mapping[str, Any], rank: int, refused: conv_checks.Refused = InvalidArgumentError
     ) -> None:
         self.first = channels_first(attrs.get("data_format", b"NDHWC"))
         conv_checks.check_attrs(attrs, rank, self.first, refused)

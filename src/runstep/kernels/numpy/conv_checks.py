@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from runstep.errors import InvalidArgumentError, OpError
+from runstep.errors import InvalidArgumentError, UnimplementedError
 from runstep.graph import shapes
 from runstep.ops.windows import split
 
 Sizes = Sequence[int]
+Refused = type[InvalidArgumentError] | type[UnimplementedError]
 
 
 def refuse(text: str) -> NoReturn:
     raise InvalidArgumentError(None, None, text)
 
 
-def check_attrs(attrs: Mapping[str, Any], rank: int, first: bool, refused: type[OpError]) -> None:
-    """Strides, dilations and explicit padding of inputs of `rank` axes; `refused` where batch or channels are skipped."""
+def check_attrs(attrs: Mapping[str, Any], rank: int, first: bool, refused: Refused) -> None:
+    """Strides, dilations and explicit padding for `rank` axes; `refused` where they skip batches or channels."""
     strides, dilations = attrs["strides"], attrs.get("dilations") or (1,) * rank
     volume = rank == 5
     if len(strides) != rank:
@@ -30,9 +31,11 @@ def check_attrs(attrs: Mapping[str, Any], rank: int, first: bool, refused: type[
         if batch != 1 or channels != 1:
             text = f"Current implementation does not yet support {what} in the batch and depth dimensions."
             raise refused(None, None, text)
-        if min(spatial) <= 0 and values is strides:
+        if min(spatial) <= 0 and what == "strides":
             least = next(value for value in spatial if value <= 0)
-            refuse(f"Stride must be > 0, but got {least}" if volume else "Row and column strides should be larger than 0.")
+            refuse(
+                f"Stride must be > 0, but got {least}" if volume else "Row and column strides should be larger than 0."
+            )
         if min(spatial) <= 0:
             refuse("Dilated rates should be larger than 0.")
     _check_explicit(attrs, rank, first)

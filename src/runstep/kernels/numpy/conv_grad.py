@@ -189,6 +189,7 @@ def _input_gradient(node: Node, rank: int, sizes_index: int | None) -> Kernel:
     spec = Spec(node.attrs, rank, UnimplementedError if rank == 4 else InvalidArgumentError)
     dtype = node.output_types[0]
     prefix = "Conv2DCustomBackpropInput" if rank == 4 else "Conv3DBackpropInputOp"
+    filter_name = "filter" if rank == 4 else "filter_sizes"
     made = InputGradient(prefix, spec, dtype)
 
     def kernel(sizes: Array, w: Array, g: Array) -> Array:
@@ -202,7 +203,7 @@ def _input_gradient(node: Node, rank: int, sizes_index: int | None) -> Kernel:
             conv_checks.refuse(f"input_sizes must be 4-dimensional, got: {g.ndim}")
         if rank == 5:
             conv_checks.check_ranks(prefix, 5, input=shape)
-        conv_checks.check_ranks(prefix, rank, **{"filter" if rank == 4 else "filter_sizes": w.shape}, out_backprop=g.shape)
+        conv_checks.check_ranks(prefix, rank, **{filter_name: w.shape}, out_backprop=g.shape)
         if len(shape) == rank - 2:  # only the spatial sizes are given
             x_shape = (g.shape[0], *shape, w.shape[-2])
         elif len(shape) == rank:

@@ -52,7 +52,7 @@ def fill(node: Node) -> Kernel:
     make = _fill_objects if dtype.kind == "O" else _fill
     shape, value = node.constant(0), node.constant(1)
     if shape is None or shape.ndim != 1 or (shape < 0).any():
-        return lambda dims, value: make(dims_of(dims, "dims"), value, dtype)
+        return lambda dims, value: make(dims_of(dims, "dims must represent a vector, got shape "), value, dtype)
     dims, zeros = dims_of(shape), np.zeros
     if dtype.kind != "O" and value is not None and value.ndim == 0 and value == 0 and not np.signbit(value.real):
         return lambda shape, value: zeros(dims, dtype)

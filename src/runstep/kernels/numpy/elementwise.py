@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from runstep.graph.dtypes import DType
+from runstep.kernels.numpy.shape_ops import invalid
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 for _op, _ufunc in (
@@ -103,14 +104,21 @@ def sign(node: Node) -> Kernel:
 # Gradients, given the forward result y and the gradient dy of what follows.
 
 
+def _alike(y: Any, dy: Any) -> Any:
+    """`dy` in the shape of `y`. InvalidArgumentError where they have different numbers of elements."""
+    if y.size != dy.size:
+        invalid(f"The two arguments to a cwise op must have same number of elements, got {y.size} and {dy.size}")
+    return dy.reshape(y.shape)
+
+
 def _conjugating(op: str, kernel: Kernel) -> None:
     """Registers a gradient that conjugates a complex derivative. (Sigmoid's and tanh's get y conjugated already.)"""
 
     @numpy_kernel.make(op)
     def make(node: Node) -> Kernel:
         if node.output_types[0].is_complex:
-            return lambda y, dy: kernel(np.conjugate(y), dy)
-        return kernel
+            return lambda y, dy: kernel(np.conjugate(y), dy if y.shape == dy.shape else _alike(y, dy))
+        return lambda y, dy: kernel(y, dy if y.shape == dy.shape else _alike(y, dy))
 
 
 def _reciprocal_grad(y: Any, dy: Any) -> Any:
@@ -119,15 +127,17 @@ def _reciprocal_grad(y: Any, dy: Any) -> Any:
 
 @numpy_kernel("SigmoidGrad")
 def _sigmoid_grad(y: Any, dy: Any) -> Any:
-    found = dy * y
+    found = (dy if y.shape == dy.shape else _alike(y, dy)) * y
     rest = y.dtype.type(1) - y
     return np.multiply(found, rest, out=found) if type(found) is np.ndarray else found * rest
 
 
 @numpy_kernel("TanhGrad")
 def _tanh_grad(y: Any, dy: Any) -> Any:
+    if y.shape != dy.shape:
+        dy = _alike(y, dy)
     found = np.square(y)
-    if type(found) is not np.ndarray or found.shape != dy.shape:
+    if type(found) is not np.ndarray:
         return dy * (y.dtype.type(1) - found)
     np.subtract(y.dtype.type(1), found, out=found)
     return np.multiply(dy, found, out=found)

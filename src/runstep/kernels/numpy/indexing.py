@@ -14,6 +14,7 @@ import numpy as np
 
 from runstep.graph import dtypes
 from runstep.kernels.numpy.creation import empty_strings
+from runstep.kernels.numpy.rows import fitting_indices, scatter_nd as scatter_in_place
 from runstep.kernels.numpy.shape_ops import also_of_handles, dims_of, invalid, text
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
@@ -33,16 +34,25 @@ def _checked(indices: Any, size: int) -> None:
 
 def _gather(params: Any, indices: Any, axis: int, batch: int) -> Any:
     rank = params.ndim
+    if not rank:
+        invalid("params must be at least 1 dimensional")
     if not -rank <= axis < rank:
         least = axis + 1 if axis >= 0 else -axis
         invalid(f"Shape must be at least rank {least} but is rank {rank}")
     axis %= rank
+    if not -indices.ndim <= batch <= indices.ndim:
+        invalid(f"Expected batch_dims in the range [{-indices.ndim}, {indices.ndim}], but got {batch}")
     if batch < 0:
         batch += indices.ndim
-    if not 0 <= batch <= indices.ndim:
-        invalid(f"Expected batch_dims in the range [{-indices.ndim}, {indices.ndim}], but got {batch}")
+    if batch >= rank:
+        invalid(f"batch_dims ({batch}) must be less than rank(params) ({rank}).")
     if batch > axis:
         invalid(f"batch_dims ({batch}) must be less than or equal to axis ({axis}).")
+    for at in range(batch):
+        if params.shape[at] != indices.shape[at]:
+            invalid(
+                f"params.shape[{at}]: {params.shape[at]} should be equal to indices.shape[{at}]: {indices.shape[at]}"
+            )
     size = params.shape[axis]
     _checked(indices, size)
     if not batch:
@@ -50,11 +60,6 @@ def _gather(params: Any, indices: Any, axis: int, batch: int) -> Any:
         if isinstance(found, np.ndarray | np.generic):
             return found
         return np.array(found, object)  # one string out of a vector
-    for at in range(batch):
-        if params.shape[at] != indices.shape[at]:
-            invalid(
-                f"params.shape[{at}]: {params.shape[at]} should be equal to indices.shape[{at}]: {indices.shape[at]}"
-            )
     shape = params.shape
     groups = math.prod(shape[:batch])
     outer, inner = math.prod(shape[batch:axis]), math.prod(shape[axis + 1 :])
@@ -73,15 +78,15 @@ def gather(node: Node) -> Kernel:
 @also_of_handles
 def gather_v2(node: Node) -> Kernel:
     batch, known, indices = node.attrs["batch_dims"], node.constant(2), node.constant(1)
-    if known is None or known.size != 1:
+    if known is None or known.ndim:
 
         def dynamic(params: Any, indices: Any, axis: Any) -> Any:
-            if axis.size != 1:
+            if axis.ndim:
                 invalid("axis must be scalar")
-            return _gather(params, indices, int(axis.reshape(())), batch)
+            return _gather(params, indices, int(axis), batch)
 
         return dynamic
-    at = int(known.reshape(()))
+    at = int(known)
     if batch or node.input_types[0] in (dtypes.string, dtypes.resource, dtypes.variant):
         return lambda params, indices, axis: _gather(params, indices, at, batch)
     source = node.input_shapes[0]
@@ -165,7 +170,7 @@ def gather_nd(node: Node) -> Kernel:
         if depth > params.ndim:
             invalid(f"index innermost dimension length must be <= params rank; saw: {depth} vs. {params.ndim}")
         wanted = indices.shape[:-1] + shape[depth:]
-        if math.prod(indices.shape[:-1]) and not params.size and math.prod(shape[:depth]) == 0:
+        if math.prod(indices.shape[:-1]) and not params.size:
             invalid("Requested more than 0 entries, but params is empty.  Params shape: " + text(shape))
         rows, inside = _flat_rows(
             indices, shape, f"does not index into param shape {text(shape)}, node name: {node.name}", ignore
@@ -184,38 +189,57 @@ def gather_nd(node: Node) -> Kernel:
 # --- ScatterNd, TensorScatter* ------------------------------------------------------------------------------------
 
 
-def _check_scatter(indices: Any, updates: Any, shape: Sequence[int]) -> int:
-    if not indices.ndim:
-        invalid(f"Indices shape must have rank at least one. Found:{text(indices.shape)}")
-    depth = indices.shape[-1]
-    lead = indices.ndim - 1
-    if not depth:
+def _complete(*sizes: int) -> bool:
+    """Whether output, indices and updates have something each, or the last two nothing."""
+    return not any(sizes[1:]) or all(sizes)
+
+
+def _check_scatter(indices: Any, updates: Any, shape: Sequence[int], fresh: bool) -> None:
+    """What ScatterNd (`fresh`) and TensorScatter ops refuse, each in its own words."""
+    for what, value in (("Indices", indices), ("Updates", updates)):
+        if not value.ndim:
+            invalid(f"{what} shape must have rank at least one. Found:{text(value.shape)}")
+    if not _complete(len(shape) if fresh else math.prod(shape), indices.size, updates.size):
         invalid("Indices and updates specified for empty output shape")
-    if depth > len(shape):
-        invalid(f"indices.shape[-1] = {depth} must be <= the rank of the output, whose shape is {text(shape)}")
-    if updates.shape != indices.shape[:-1] + tuple(shape[depth:]):
+    depth, lead, rank = indices.shape[-1], indices.ndim - 1, len(shape)
+    inner = tuple(shape[depth:])
+    at, to = text(indices.shape), text(updates.shape)
+    if updates.shape[:lead] != indices.shape[:-1]:
+        if fresh:
+            invalid(
+                f"Dimensions [0,{lead}) of indices[shape={at}] must match dimensions [0,{lead}) of updates[shape={to}]"
+            )
+        invalid(f"Outer dimensions of indices and update must match. Indices shape: {at}, updates shape:{to}")
+    if rank - depth == updates.ndim - lead and updates.shape[lead:] == inner:
+        return
+    if fresh:
         invalid(
-            f"Dimensions [0,{lead}) of indices[shape={text(indices.shape)}] must match dimensions [0,{lead}) of "
-            f"updates[shape={text(updates.shape)}], and dimensions [{depth},{len(shape)}) of the output"
-            f"[shape={text(shape)}] must match the rest of updates"
+            f"Dimensions [{depth},{rank}) of input[shape={text(shape)}] must match dimensions [{lead},{updates.ndim}) "
+            f"of updates[shape={to}]"
         )
-    return depth
+    if rank - depth != updates.ndim - lead:
+        invalid(
+            "Inner dimensions of output shape must match inner dimensions of updates shape. "
+            f"Output: {text(shape)} updates: {to}"
+        )
+    invalid(
+        f"The inner {len(inner)} dimensions of output.shape={text(shape)} must match the inner {len(inner)} "
+        f"dimensions of updates.shape={to}"
+    )
 
 
-def _scatter(out: Any, indices: Any, updates: Any, combine: Any, ignore: bool) -> Any:
+def _scatter(out: Any, indices: Any, updates: Any, combine: Any, ignore: bool, fresh: bool = False) -> Any:
     """Writes `updates` into `out`, or combines them with what is there by the ufunc `combine`."""
     shape = out.shape
+    _check_scatter(indices, updates, shape, fresh)
     if indices.ndim == 1:
-        if indices.size > 1:
-            invalid(f"Indices of shape {text(indices.shape)} need a further axis: they are one index vector")
-        indices = indices[:, None]  # TensorFlow takes a single index for a list of one
-    depth = _check_scatter(indices, updates, shape)
+        indices = fitting_indices(out, indices, updates)
     if not updates.size:
         return out
     if not out.size:
-        invalid(f"Indices and updates specified for empty output tensor of shape {text(shape)}")
+        invalid(f"Indices and updates specified for empty output.  indices shape: {text(indices.shape)}")
     rows, inside = _flat_rows(indices, shape, f"does not index into shape {text(shape)}", ignore)
-    width = math.prod(shape[depth:])
+    width = math.prod(shape[indices.shape[-1] :])
     table, source = out.reshape(-1, width), updates.reshape(-1, width)
     if inside is not None:
         rows, source = rows[inside], source[inside]
@@ -238,11 +262,11 @@ def scatter_nd(node: Node) -> Kernel:
     is_string = node.output_types[0] is dtypes.string
 
     def kernel(indices: Any, updates: Any, shape: Any) -> Any:
-        size = dims_of(shape) if dims is None else dims
+        size = dims_of(shape, "Shape must be a vector, got shape ") if dims is None else dims
         if dims is None and size and min(size) < 0:
             invalid(f"Dimension {min(size)} must be >= 0")
         out = empty_strings(size) if is_string else np.zeros(size, dtype)
-        return _scatter(out, indices, updates, np.add, ignore)
+        return _scatter(out, indices, updates, np.add, ignore, fresh=True)
 
     return kernel
 
@@ -256,7 +280,21 @@ def _onto(combine: Any) -> Any:
 
 
 numpy_kernel.make("TensorScatterUpdate")(_onto(None))
-numpy_kernel.make("TensorScatterAdd", "ScatterNdNonAliasingAdd")(_onto(np.add))
+numpy_kernel.make("TensorScatterAdd")(_onto(np.add))
+
+
+@numpy_kernel.make("ScatterNdNonAliasingAdd")
+def scatter_nd_non_aliasing_add(node: Node) -> Kernel:
+    ignore = _ignores(node)
+
+    def kernel(tensor: Any, indices: Any, updates: Any) -> Any:
+        out = np.array(tensor, order="C")
+        scatter_in_place(np.add, out, indices, updates, ignore)
+        return out
+
+    return kernel
+
+
 numpy_kernel.make("TensorScatterSub")(_onto(np.subtract))
 numpy_kernel.make("TensorScatterMax")(_onto(np.maximum))
 numpy_kernel.make("TensorScatterMin")(_onto(np.minimum))

@@ -18,7 +18,7 @@ from runstep.kernels.registry import Kernel, Node, numpy_kernel
 def _refuse_concat(values: Sequence[Any], axis: int) -> NoReturn:
     first = values[0]
     rank = first.ndim
-    if not rank:
+    if not rank and axis in (0, -1):
         invalid("ConcatOp : Can't concatenate scalars (use tf.stack instead)")
     if not -rank <= axis < rank:
         invalid(f"ConcatOp : Expected concatenating dimensions in the range [{-rank}, {rank}), but got {axis}")
@@ -314,7 +314,7 @@ def tile(node: Node) -> Kernel:
     if known is None or known.ndim != 1:
 
         def kernel(value: Any, multiples: Any) -> Any:
-            return _tile(value, dims_of(multiples, "multiples"))
+            return _tile(value, dims_of(multiples, "Expected multiples to be 1-D, but got shape "))
 
         return kernel
     counts = dims_of(known)

@@ -16,7 +16,7 @@ from runstep.kernels.registry import Kernel, Node, numpy_kernel
 Array = np.ndarray[Any, Any]
 
 
-def check_matrix(value: Any, what: str = "Input") -> None:
+def check_matrix(value: Any, what: int = 0) -> None:
     """InvalidArgumentError unless `value` has a rank of at least 2."""
     if value.ndim < 2:
         invalid(f"Input tensor {what} must have rank >= 2, got {value.ndim}")
@@ -26,7 +26,7 @@ def check_square(value: Any) -> None:
     """InvalidArgumentError unless `value` is a batch of square matrices."""
     check_matrix(value)
     if value.shape[-1] != value.shape[-2]:
-        invalid(f"Input matrix must be square, got {value.shape[-2]} != {value.shape[-1]}")
+        invalid("Input matrix must be square.")
 
 
 def adjoint_of(value: Array) -> Array:
@@ -160,11 +160,11 @@ def check_pair(matrix: Any, rhs: Any) -> None:
     """InvalidArgumentError unless both are batches of matrices of one batch shape, with as many rows."""
     check_matrix(matrix)
     if matrix.ndim != rhs.ndim:
-        invalid(f"All input tensors must have the same rank, got {matrix.ndim} and {rhs.ndim}")
+        invalid("All input tensors must have the same rank.")
     if matrix.shape[:-2] != rhs.shape[:-2]:
         invalid("All input tensors must have the same outer dimensions.")
     if matrix.shape[-2] != rhs.shape[-2]:
-        invalid(f"Input matrix and rhs are incompatible, got {text(matrix.shape)} and {text(rhs.shape)}")
+        invalid("Input matrix and rhs are incompatible.")
 
 
 @numpy_kernel.make("MatrixSolve", "BatchMatrixSolve")
@@ -172,7 +172,11 @@ def solve(node: Node) -> Kernel:
     adjoint = node.attrs["adjoint"]
 
     def kernel(matrix: Any, rhs: Any) -> Array:
-        check_square(matrix)
+        check_matrix(matrix)
+        if matrix.ndim != rhs.ndim:
+            invalid("All input tensors must have the same rank.")
+        if matrix.shape[-1] != matrix.shape[-2]:
+            invalid("First input (lhs) must be a square matrix.")
         check_pair(matrix, rhs)
         try:
             return np.linalg.solve(adjoint_of(matrix) if adjoint else matrix, rhs)
@@ -266,19 +270,31 @@ def _substituted(matrix: Array, rhs: Array) -> Array:
     return out
 
 
+def batch_of(matrix: Any, rhs: Any) -> tuple[int, ...]:
+    """The batch shape of two batches of matrices that broadcast."""
+    for index, value in enumerate((matrix, rhs)):
+        if value.ndim < 2:
+            invalid(f"In[{index}] ndims must be >= 2: {value.ndim}")
+    try:
+        return np.broadcast_shapes(matrix.shape[:-2], rhs.shape[:-2])
+    except ValueError:
+        invalid(f"In[0] and In[1] must have compatible batch dimensions: {text(matrix.shape)} vs. {text(rhs.shape)}")
+
+
 @numpy_kernel.make("MatrixTriangularSolve", "BatchMatrixTriangularSolve")
 def triangular_solve(node: Node) -> Kernel:
     lower, adjoint = node.attrs["lower"], node.attrs["adjoint"]
 
     def kernel(matrix: Any, rhs: Any) -> Array:
-        check_square(matrix)
-        check_matrix(rhs)
-        if matrix.shape[-1] != rhs.shape[-2]:
-            invalid(f"Input matrix and rhs are incompatible, got {text(matrix.shape)} and {text(rhs.shape)}")
-        try:
-            batch = np.broadcast_shapes(matrix.shape[:-2], rhs.shape[:-2])
-        except ValueError:
-            invalid(f"Incompatible shapes: {text(matrix.shape)} vs. {text(rhs.shape)}")
+        batch = batch_of(matrix, rhs)
+        rows, columns = matrix.shape[-2:]
+        if rows != columns:
+            invalid(f"In[0] matrices in the last dimensions must be square ({columns} =/= {rows})")
+        if columns != rhs.shape[-2]:
+            invalid(
+                f"In[0] mismatch In[1] shape: {columns} vs. {rhs.shape[-2]}: {text(matrix.shape)} {text(rhs.shape)} "
+                f"{int(not lower)} {int(adjoint)}"
+            )
         if not rhs.size or not matrix.size:
             return np.zeros((*batch, *rhs.shape[-2:]), rhs.dtype)
         return np.ascontiguousarray(solve_triangular(matrix, rhs, lower=lower, adjoint=adjoint))

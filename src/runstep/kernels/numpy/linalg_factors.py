@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from runstep.kernels.numpy.linalg import check_matrix, check_square, solve_triangular
+from runstep.kernels.numpy.linalg import batch_of, check_matrix, check_square, solve_triangular
 from runstep.kernels.numpy.shape_ops import invalid, text
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
@@ -128,17 +128,12 @@ def banded_triangular_solve(node: Node) -> Kernel:
     lower, adjoint = node.attrs["lower"], node.attrs["adjoint"]
 
     def kernel(bands: Any, rhs: Any) -> Array:
-        check_matrix(bands)
-        check_matrix(rhs)
+        batch = batch_of(bands, rhs)
         count, size = bands.shape[-2:]
         if count <= 0:
             invalid("bands size must be positive")
         if size != rhs.shape[-2]:
-            invalid(f"Input matrix and rhs are incompatible, got {text(bands.shape)} and {text(rhs.shape)}")
-        try:
-            batch = np.broadcast_shapes(bands.shape[:-2], rhs.shape[:-2])
-        except ValueError:
-            invalid(f"Incompatible shapes: {text(bands.shape)} vs. {text(rhs.shape)}")
+            invalid(f"In[0] mismatch In[1] shape: {size} vs. {rhs.shape[-2]}: {text(bands.shape)} {text(rhs.shape)}")
         if not rhs.size:
             return np.zeros((*batch, *rhs.shape[-2:]), rhs.dtype)
         if (bands[..., 0 if lower else -1, :] == 0).any():
@@ -169,7 +164,8 @@ def tridiagonal_solve(node: Node) -> Kernel:
         if diagonals.ndim != rhs.ndim or diagonals.shape[:-2] != rhs.shape[:-2]:
             invalid("All input tensors must have the same outer dimensions.")
         if diagonals.shape[-2] != 3:
-            invalid(f"Expected diagonals to have 3 rows, got {diagonals.shape[-2]}")
+            rows = diagonals.shape[-2]
+            invalid(f"Expected diagonals to be provided as a matrix with 3 rows, got {rows} rows.")
         size = diagonals.shape[-1]
         if rhs.shape[-2] != size:
             invalid(

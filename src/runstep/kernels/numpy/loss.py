@@ -102,7 +102,7 @@ def _check_sparse(features: Array, labels: Array) -> None:
         raise InvalidArgumentError(
             None,
             None,
-            f"Received a label value of {labels[wrong][0]} which is outside the valid range of [0, {classes}).  "
+            f"Received a label value of {labels[wrong][-1]} which is outside the valid range of [0, {classes}).  "
             f"Label values: {' '.join(map(str, labels.tolist()))}",
         )
 

@@ -19,17 +19,18 @@ def _check_perm(rank: int, perm: Sequence[int]) -> list[int]:
         invalid(f"transpose expects a vector of size {rank}. But input(1) is a vector of size {len(perm)}")
     found: list[int] = []
     for axis in perm:
-        if not -rank <= axis < rank:
-            invalid(f"{axis} is out of range [0 .. {rank})")
-        found.append(axis % rank)
+        place = axis + rank if axis < 0 else axis
+        if not 0 <= place < rank:
+            invalid(f"{place} is out of range [0 .. {rank})")
+        found.append(place)
     for axis in range(rank):
         if axis not in found:
-            invalid(f"{axis} is missing from {{{','.join(map(str, perm))}}}.")
+            invalid(f"{axis} is missing from {{{','.join(map(str, found))}}}.")
     return found
 
 
 def _transpose(value: Any, perm: Any) -> Any:
-    return value.transpose(_check_perm(value.ndim, dims_of(perm, "perm")))
+    return value.transpose(_check_perm(value.ndim, dims_of(perm, "perm must be rank 1, got shape ")))
 
 
 @numpy_kernel.make("Transpose", view=True)
@@ -112,7 +113,13 @@ def reverse_v2(node: Node) -> Kernel:
         if all(-rank <= axis < rank for axis in axes) and len({axis % rank for axis in axes}) == len(axes):
             index = _reversal(rank, axes)
             return lambda value, axis: value[index]
-    return lambda value, axis: value[_reversal(value.ndim, dims_of(axis, "axis"))]
+
+    def kernel(value: Any, axis: Any) -> Any:
+        if axis.ndim != 1:
+            invalid(f"'dims' must be 1-dimension, not {axis.ndim}")
+        return value[_reversal(value.ndim, dims_of(axis))]
+
+    return kernel
 
 
 @numpy_kernel.make("ReverseSequence")
@@ -164,7 +171,7 @@ def roll(value: Any, shift: Any, axis: Any) -> Any:
     axes = axis.reshape(-1).tolist()
     for at in axes:
         if not -rank <= at < rank:
-            invalid(f"axis {at} is out of range")
+            invalid(f"axis {at + rank if at < 0 else at} is out of range")
     return np.roll(value, shift.reshape(-1).tolist(), axes) if axes else value.copy()
 
 

@@ -101,6 +101,35 @@ def scatter(function: Update | None, target: np.ndarray, indices: Any, updates: 
     update_rows(function, target, flat, updates)
 
 
+def fitting_indices(target: np.ndarray, indices: Any, updates: Any) -> Any:
+    """Indices as a list of index vectors. InvalidArgumentError unless target, indices and updates fit each other."""
+    at, to = shape_text(indices.shape), shape_text(updates.shape)
+    if not target.ndim:
+        raise invalid(f"Output must be at least 1-D, got shape: {shape_text(target.shape)}")
+    if (indices.size or updates.size) and not (target.size and indices.size and updates.size):
+        raise invalid(f"Indices and updates specified for empty output.  indices shape: {at}")
+    if indices.ndim == 1:
+        indices = indices[:, None]
+    outer = max(1, indices.ndim - 1)
+    ends = [f" = {value.shape[0]}" if value.ndim else "" for value in (indices, updates)]
+    if not indices.ndim or not updates.ndim or indices.shape[0] != updates.shape[0]:
+        raise invalid(
+            f"Dimensions [0,{outer}) of indices[shape={at}]{ends[0]} must match dimensions [0,{outer}) of "
+            f"updates[shape={to}]{ends[1]}"
+        )
+    depth = indices.shape[-1]
+    if updates.ndim >= outer and (depth > target.ndim or updates.shape[outer:] != target.shape[depth:]):
+        raise invalid(
+            f"Dimensions [{depth},{target.ndim}) of input[shape={shape_text(target.shape)}] must match dimensions "
+            f"[{depth},{updates.ndim}) of updates[shape={to}]"
+        )
+    if indices.shape[:-1] != updates.shape[:outer]:
+        raise invalid(
+            f"Dimensions [0,{outer}) of indices[shape={at}] must match dimensions [0,{outer}) of updates[shape={to}]"
+        )
+    return indices
+
+
 def scatter_nd(function: Update | None, target: np.ndarray, indices: Any, updates: Any, ignore: bool = False) -> None:
     """What ScatterNd* ops do to a variable's array, in place. `target` is C-contiguous.
 
@@ -112,30 +141,10 @@ def scatter_nd(function: Update | None, target: np.ndarray, indices: Any, update
     """
     if function is np.subtract and target.dtype == np.bool_:
         function = np.logical_xor
-    outer, texts = indices.ndim - 1, (shape_text(indices.shape), shape_text(updates.shape))
-    if outer < 0:
-        raise invalid(
-            f"Dimensions [0,1) of indices[shape={texts[0]}] must match dimensions [0,1) of updates[shape={texts[1]}]"
-        )
-    if indices.shape[:-1] != updates.shape[:outer]:
-        axis = next((a for a in range(outer) if a >= updates.ndim or indices.shape[a] != updates.shape[a]), 0)
-        theirs = f" = {updates.shape[axis]}" if axis < updates.ndim else ""
-        raise invalid(
-            f"Dimensions [0,{outer}) of indices[shape={texts[0]}] = {indices.shape[axis]} must match dimensions "
-            f"[0,{outer}) of updates[shape={texts[1]}]{theirs}"
-        )
-    depth = indices.shape[-1]
-    if depth > target.ndim or updates.shape[outer:] != target.shape[depth:]:
-        raise invalid(
-            f"Dimensions [{depth},{target.ndim}) of input[shape={shape_text(target.shape)}] must match dimensions "
-            f"[{depth},{updates.ndim}) of updates[shape={texts[1]}]"
-        )
-    if updates.size == 0 and indices.size == 0:
+    indices = fitting_indices(target, indices, updates)
+    outer, depth = indices.ndim - 1, indices.shape[-1]
+    if not updates.size:
         return
-    if target.size == 0:
-        if indices.size == 0 or updates.size == 0:
-            return
-        raise invalid(f"Indices and updates specified for empty output.  indices shape: {texts[0]}")
     lead = target.shape[:depth]
     index = np.asarray(indices).reshape(-1, depth).astype(np.int64, copy=False)
     rows = np.asarray(updates).reshape((index.shape[0], *target.shape[depth:]))
@@ -186,5 +195,5 @@ def _why_outside(target: np.ndarray, index: Any) -> str:
     for position, item in enumerate(taken):
         axis = position if position < before else target.ndim - (len(taken) - position)
         if isinstance(item, int) and not -target.shape[axis] <= item < target.shape[axis]:
-            return f"slice index {item} of dimension {axis} out of bounds."
+            return f"slice index {item + target.shape[axis] if item < 0 else item} of dimension {axis} out of bounds."
     return "slice index out of bounds."

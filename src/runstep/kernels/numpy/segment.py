@@ -23,6 +23,23 @@ def runs(ids: Any) -> Any:
     return np.concatenate(([0], np.flatnonzero(ids[1:] != ids[:-1]) + 1))
 
 
+def check_order(ids: Any, rows: int) -> None:
+    """That ids, at least one, rise, within [0, rows)."""
+    ends = np.flatnonzero(ids[1:] != ids[:-1])
+    falls = ids[ends + 1] < ids[ends]
+    last = ids[-1:]
+    outside = (np.append(ids[ends], last) < 0) | (np.append(ids[ends], last) >= rows)
+    wrong = np.append(falls, False) | outside
+    if not wrong.any():
+        return
+    first = int(np.argmax(wrong))
+    if first < len(falls) and falls[first]:
+        raise errors.InvalidArgumentError(None, None, "segment ids are not increasing")
+    value = ids[ends[first]] if first < len(ends) else ids[-1]
+    text = f"Segment id {value} out of range [0, {rows}), possibly because 'segment_ids' input is not sorted."
+    raise errors.InvalidArgumentError(None, None, text)
+
+
 def _check_sorted(data: Any, ids: Any) -> None:
     if data.ndim == 0:
         raise errors.InvalidArgumentError(None, None, "input must be at least rank 1")
@@ -33,14 +50,10 @@ def _check_sorted(data: Any, ids: Any) -> None:
         raise errors.InvalidArgumentError(None, None, text)
     if not ids.size:
         return
-    if (ids[1:] < ids[:-1]).any():
-        raise errors.InvalidArgumentError(None, None, "segment ids are not increasing")
-    if ids[0] < 0:
-        text = (
-            f"Segment id {ids[0]} out of range [0, {int(ids[-1]) + 1}), possibly because 'segment_ids' input is not "
-            "sorted."
-        )
-        raise errors.InvalidArgumentError(None, None, text)
+    if ids[-1] < 0:
+        raise errors.InvalidArgumentError(None, None, "segment ids must be >= 0")
+    if ids[0] < 0 or (ids[1:] < ids[:-1]).any():
+        check_order(ids, int(ids[-1]) + 1)
 
 
 def _folded(ufunc: np.ufunc, data: Any, starts: Any) -> Any:
@@ -117,7 +130,7 @@ def unsorted(ufunc: np.ufunc, data: Any, ids: Any, count: int, empty: Any) -> An
     if flat.size and int(flat.max()) >= count:
         worst = int(np.flatnonzero(flat >= count)[0])
         place = ",".join(map(str, np.unravel_index(worst, ids.shape)))
-        text = f"segment_ids[{place}] = {flat[worst]} is out of range [0, {count})"
+        text = f"segment_ids{f'[{place}]' if place else ''} = {flat[worst]} is out of range [0, {count})"
         raise errors.InvalidArgumentError(None, None, text)
     out = np.full((count, *rows.shape[1:]), empty, data.dtype)
     if not rows.size:

@@ -18,10 +18,10 @@ def invalid(text: str) -> NoReturn:
     raise InvalidArgumentError(None, None, text)
 
 
-def dims_of(vector: Any, what: str = "shape") -> tuple[int, ...]:
-    """The sizes in a shape vector, as Python ints."""
+def dims_of(vector: Any, complaint: str = "shape must be a vector of {int32,int64}, got shape ") -> tuple[int, ...]:
+    """The sizes in a shape vector, as Python ints; `complaint` and its shape where it is no vector."""
     if vector.ndim != 1:
-        invalid(f"{what} must be a vector of {{int32,int64}}, got shape {shapes.text(vector.shape)}")
+        invalid(complaint + shapes.text(vector.shape))
     return tuple(vector.tolist())
 
 
@@ -110,7 +110,7 @@ def _reshape_to(tensor: Any, dims: tuple[int, ...]) -> Any:
 def reshape(node: Node) -> Kernel:
     target = node.constant(1)
     if target is None or target.ndim != 1 or (target < -1).any():
-        return lambda tensor, shape: _reshape_to(tensor, dims_of(shape, "sizes input"))
+        return lambda tensor, shape: _reshape_to(tensor, dims_of(shape, "sizes input must be 1-D, not "))
     dims = dims_of(target)
 
     def kernel(tensor: Any, shape: Any) -> Any:
@@ -274,7 +274,7 @@ def broadcast_args(node: Node) -> Kernel:
     dtype = node.output_types[0].np
 
     def kernel(x: Any, y: Any) -> Any:
-        a, b = dims_of(x, "In[0]"), dims_of(y, "In[1]")
+        a, b = dims_of(x, "In[0] must be a vector."), dims_of(y, "In[1] must be a vector.")
         lead = len(a) - len(b)
         sizes = list(a[: max(lead, 0)]) + list(b[: max(-lead, 0)])
         for p, q in zip(a[max(lead, 0) :], b[max(-lead, 0) :], strict=True):
@@ -313,7 +313,7 @@ def broadcast_gradient_args(node: Node) -> Kernel:
     dtype = node.output_types[0].np
 
     def kernel(x: Any, y: Any) -> Any:
-        left, right = reduced_axes(dims_of(x, "In[0]"), dims_of(y, "In[1]"))
+        left, right = reduced_axes(dims_of(x, "In[0] must be a vector."), dims_of(y, "In[1] must be a vector."))
         return np.array(left, dtype), np.array(right, dtype)
 
     return kernel

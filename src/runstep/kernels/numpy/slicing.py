@@ -13,12 +13,17 @@ from runstep.kernels.registry import Kernel, Node, numpy_kernel
 # --- Slice --------------------------------------------------------------------------------------------------------
 
 
-def _slice(value: Any, begins: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
-    if len(begins) != value.ndim or len(sizes) != value.ndim:
+def _bounds(value: Any, begin: Any, size: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The two vectors as tuples: one number an axis of `value`."""
+    if not begin.shape == size.shape == (value.ndim,):
         invalid(
             f"Expected begin and size arguments to be 1-D tensors of size {value.ndim}, "
-            f"but got shapes [{len(begins)}] and [{len(sizes)}] instead."
+            f"but got shapes {text(begin.shape)} and {text(size.shape)} instead."
         )
+    return tuple(begin.tolist()), tuple(size.tolist())
+
+
+def _slice(value: Any, begins: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
     items: list[Any] = []
     for axis, (begin, size, dim) in enumerate(zip(begins, sizes, value.shape, strict=True)):
         if size == -1:
@@ -37,7 +42,7 @@ def _slice(value: Any, begins: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
 def slice_(node: Node) -> Kernel:
     begin, size = node.constant(1), node.constant(2)
     if begin is None or size is None or begin.ndim != 1 or size.ndim != 1:
-        return lambda value, begin, size: _slice(value, dims_of(begin, "begin"), dims_of(size, "size"))
+        return lambda value, begin, size: _slice(value, *_bounds(value, begin, size))
     begins, sizes = dims_of(begin), dims_of(size)
     source = node.input_shapes[0]
     fits = source is not None and len(source) == len(begins) == len(sizes)
@@ -47,7 +52,7 @@ def slice_(node: Node) -> Kernel:
                 continue
             fits = fits and dim is not None and first >= 0 and first + max(length, 0) <= dim and length >= -1
     if not fits:
-        return lambda value, begin, size: _slice(value, begins, sizes)
+        return lambda value, begin, size: _slice(value, *_bounds(value, begin, size))
     index = (
         *[slice(first, None if length == -1 else first + length) for first, length in zip(begins, sizes, strict=True)],
         Ellipsis,

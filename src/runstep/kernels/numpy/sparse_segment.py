@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from runstep import errors
-from runstep.graph import dtypes
+from runstep.graph import dtypes, shapes
 from runstep.kernels.bytestrings import Array
+from runstep.kernels.numpy.segment import check_order
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 
@@ -76,18 +77,16 @@ def _rows(ids: Array, number: Any, has_count: bool) -> int:
     """How many rows the result has, the ids checked."""
     if has_count:
         if np.ndim(number):
-            raise _invalid("num_segments should be a scalar")
+            raise _invalid(f"num_segments should be a scalar, not shape {shapes.text(number.shape)}")
         rows = int(number)
-        if rows < 0:
-            raise _invalid("segment ids must be >= 0")
-        if ids.size and ids[-1] >= rows:
-            raise _invalid("segment ids must be < num_segments")
     else:
         rows = int(ids[-1]) + 1 if ids.size else 0
-    if ids.size and ids[0] < 0 or rows < 0:
+    if rows < 0:
         raise _invalid("segment ids must be >= 0")
-    if np.any(ids[1:] < ids[:-1]):
-        raise _invalid("segment ids are not increasing")
+    if has_count and ids.size and ids[-1] >= rows:
+        raise _invalid("segment ids must be < num_segments")
+    if ids.size and (ids[0] < 0 or np.any(ids[1:] < ids[:-1])):
+        check_order(ids, rows)
     return rows
 
 
@@ -113,22 +112,30 @@ def _spread(node: Node, grad: Array, indices: Array, ids: Array, rows: int) -> A
     return out.astype(dtype, copy=False)
 
 
-def _output_rows(number: Any) -> int:
+def _checked_rows(grad: Array, indices: Array, ids: Array, number: Any, what: str) -> int:
+    """How many rows the gradient of the data has; what goes into them checked, where there is any."""
     if np.ndim(number):
-        raise _invalid("output_dim0 should be a scalar.")
-    if number < 0:
-        raise _invalid("Segment dim0 should be non-negative")
-    return int(number)
+        raise _invalid(f"{what} should be a scalar.")
+    _check(grad, indices, ids)
+    rows = int(number)
+    if rows < 0:
+        raise _invalid(f"Expected a non-negative size, got {rows}")
+    if not rows:
+        return rows
+    if ids.size and ids[-1] >= grad.shape[0]:
+        raise _invalid("Invalid number of segments")
+    if indices.size and not (0 <= indices.min() and indices.max() < rows):
+        place = int(np.flatnonzero((indices < 0) | (indices >= rows))[0])
+        raise _invalid(f"Index {indices[place]} out of range [0, {rows}).")
+    return rows
 
 
 @numpy_kernel.make(*(f"SparseSegment{kind}Grad" for kind in ("Sum", "Mean", "SqrtN")))
 def sparse_segment_grad(node: Node) -> Kernel:
     def kernel(grad: Array, indices: Array, ids: Array, number: Any) -> Array:
-        _check(grad, indices, ids)
-        rows = _output_rows(number)
-        if indices.size and not (0 <= indices.min() and indices.max() < rows):
-            place = int(np.flatnonzero((indices < 0) | (indices >= rows))[0])
-            raise _invalid(f"Index {indices[place]} out of range [0, {rows}).")
+        rows = _checked_rows(grad, indices, ids, number, "output_dim0")
+        if not rows:
+            return np.zeros((0, *grad.shape[1:]), grad.dtype)
         return _spread(node, grad, indices, ids, rows)
 
     return kernel
@@ -137,11 +144,8 @@ def sparse_segment_grad(node: Node) -> Kernel:
 @numpy_kernel.make(*(f"SparseSegment{kind}GradV2" for kind in ("Sum", "Mean", "SqrtN")))
 def sparse_segment_grad_v2(node: Node) -> Kernel:
     def kernel(grad: Array, indices: Array, ids: Array, number: Any) -> tuple[Array, Array]:
-        _check(grad, indices, ids)
-        rows = _output_rows(number)
-        if indices.size and not (0 <= indices.min() and indices.max() < rows):
-            place = int(np.flatnonzero((indices < 0) | (indices >= rows))[0])
-            raise _invalid(f"Index {indices[place]} out of range [0, {rows}).")
+        if not _checked_rows(grad, indices, ids, number, "dense_output_dim0"):
+            return np.zeros((0, *grad.shape[1:]), grad.dtype), np.zeros(0, indices.dtype)
         unique, compact = np.unique(indices, return_inverse=True)
         return _spread(node, grad, compact.reshape(-1), ids, len(unique)), unique
 
