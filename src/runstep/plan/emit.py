@@ -49,6 +49,7 @@ from runstep.plan.values import (
     own,
     private,
     references,
+    scalar_truth,
     to_blame,
 )
 from runstep.plan.walk import Walk
@@ -142,6 +143,7 @@ class Emitter:
             "private": private,
             "int32": np.int32,
             "dead": dead,
+            "scalar_truth": scalar_truth,
             "only": only,
         }
         self._line_nodes: dict[int, PlanNode] = {}
@@ -348,7 +350,7 @@ class Emitter:
             else:
                 value = self._name(root(ref))
                 if case is None:
-                    value = f"bool({value})"
+                    value = f"{'scalar_truth' if symbol in symbols.unsure else 'bool'}({value})"
                 elif case == symbols.cases[symbol][1] - 1:
                     value = f"not 0 <= {value} < {case}"  # the last branch takes what is out of range
                 else:

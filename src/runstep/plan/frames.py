@@ -74,6 +74,7 @@ class Symbols:
         self.flags: dict[int, str] = {}  # symbols that the emitter sets itself: liveness inside loops
         self.exits: dict[int, PlanNode] = {}  # flags that say whether an Exit was reached
         self.cases: dict[int, tuple[Ref, int]] = {}
+        self.unsure: set[int] = set()  # predicates that the graph does not say to be scalars
         self._count = 0
 
     def _new(self) -> int:
@@ -338,6 +339,8 @@ class ControlFlow:
             self.symbols.cases[symbol] = (predicate, len(node.op.outputs))  # type: ignore[union-attr]
             return frozenset((symbol,))
         symbol = self.symbols.predicate(predicate)
+        if node.op is not None and node.op.inputs[1].raw_shape != ():
+            self.symbols.unsure.add(symbol)
         return frozenset((symbol if index == 1 else -symbol,))
 
     def _guard_of_inputs(self, node: PlanNode) -> Guard:

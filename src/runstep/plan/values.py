@@ -122,6 +122,16 @@ def private(value: Any) -> Any:
     return value
 
 
+def scalar_truth(predicate: Any) -> bool:
+    """The truth of a Switch's predicate. InvalidArgumentError unless it is a scalar."""
+    if getattr(predicate, "ndim", 0):
+        from runstep import errors
+
+        shape = ",".join(map(str, predicate.shape))
+        raise errors.InvalidArgumentError(None, None, f"The second input must be a scalar, but it has shape [{shape}]")
+    return bool(predicate)
+
+
 def dead() -> Any:
     """Fetching a value whose branch was not taken (S83)."""
     from runstep import errors

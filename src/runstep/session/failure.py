@@ -15,7 +15,9 @@ from runstep.plan.emit import inputs_at_work, node_at_work
 from runstep.plan.node import OpView, PlanNode
 
 # A kernel that is a bare ufunc says so when its operands don't fit.
-_UFUNC_SHAPES = re.compile(r"operands could not be broadcast together with shapes (.*)")
+_UFUNC_SHAPES = re.compile(
+    r"(?:operands could not be broadcast together with shapes|shape mismatch: objects cannot be broadcast) (.*)"
+)
 _NO_MEMORY = "OOM when computing it: the machine has no memory left."
 
 
@@ -95,7 +97,7 @@ class StepTimeout(errors.DeadlineExceededError):
 
 def _incompatible(numpy_shapes: str) -> str:
     """numpy's "(2,3) (4,)" in TensorFlow's words."""
-    shapes = [shape.rstrip(",") for shape in re.findall(r"\(([\d,]*)\)", numpy_shapes)]
+    shapes = [shape.replace(" ", "").rstrip(",") for shape in re.findall(r"\(([\d, ]*)\)", numpy_shapes)]
     return f"Incompatible shapes: {' vs. '.join(f'[{shape}]' for shape in shapes)}"
 
 

@@ -29,14 +29,14 @@ def _check(value: Array, bias: Array, axis: int) -> None:
         raise InvalidArgumentError(
             None,
             None,
-            f"Must provide as many biases as the {'last' if axis == -1 else 'channel'} dimension of the input tensor: "
+            "Must provide as many biases as the last dimension of the input tensor: "
             f"{shapes.text(bias.shape)} vs. {shapes.text(value.shape)}",
         )
 
 
 def _channels_first(value: Array, bias: Array) -> Array:
-    if value.ndim < 3:
-        raise InvalidArgumentError(None, None, f"Input tensor must be at least 3D: {shapes.text(value.shape)}")
+    if value.ndim < 2:
+        raise InvalidArgumentError(None, None, f"Input tensor must be at least 2D: {shapes.text(value.shape)}")
     _check(value, bias, 1)
     return np.add(value, bias.reshape((-1, *(1,) * (value.ndim - 2))))
 
@@ -85,10 +85,6 @@ def bias_gradient(node: Node) -> Kernel:
         if gradient.ndim < 2:
             raise InvalidArgumentError(None, None, f"Input tensor must be at least 2D: {shapes.text(gradient.shape)}")
         if first:
-            if gradient.ndim < 3:
-                raise InvalidArgumentError(
-                    None, None, f"Input tensor must be at least 3D: {shapes.text(gradient.shape)}"
-                )
             axis = 1 if gradient.ndim < 5 else gradient.ndim - 4
             others = tuple(index for index in range(gradient.ndim) if index != axis)
             return gradient.sum(axis=others, dtype=compute).astype(dtype, copy=False)

@@ -93,20 +93,27 @@ def ones_like(node: Node) -> Kernel:
 # --- Range, LinSpace ----------------------------------------------------------------------------------------------
 
 
+_MOST = 2**63 - 1
+
+
 def range_size(start: Any, limit: Any, delta: Any) -> int:
     """How many values lie from `start` on, before `limit`, at distance `delta`. Numbers of one type, which rounds.
 
     ValueError with TensorFlow's phrase if the values never get there.
     """
     if delta == 0:
-        raise ValueError(f"Requires delta != 0: {delta}")
-    if delta > 0 and start > limit:
-        raise ValueError(f"Requires start <= limit when delta > 0: {start}/{limit}")
-    if delta < 0 and start < limit:
-        raise ValueError(f"Requires start >= limit when delta < 0: {start}/{limit}")
+        raise ValueError("Requires delta != 0: 0")
+    # Comparisons with NaN are false.
+    if delta > 0 and not start <= limit or delta < 0 and not start >= limit:
+        ends = [str(end) if isinstance(end, int) else f"{end:g}" for end in (start, limit)]
+        order, sign = ("<=", ">") if delta > 0 else (">=", "<")
+        raise ValueError(f"Requires start {order} limit when delta {sign} 0: {'/'.join(ends)}")
     if isinstance(start, int):
         return -(-(limit - start) // delta)
-    return math.ceil(abs((limit - start) / delta))
+    size = abs((limit - start) / delta)
+    if not size <= _MOST:
+        raise ValueError(f"Requires ((limit - start) / delta) <= {_MOST}")
+    return math.ceil(size)
 
 
 @numpy_kernel.make("Range")
@@ -117,8 +124,10 @@ def range_(node: Node) -> Kernel:
 
     def kernel(start: Any, limit: Any, delta: Any) -> Any:
         if start.ndim or limit.ndim or delta.ndim:
-            what, value = next((n, v) for n, v in (("start", start), ("limit", limit), ("delta", delta)) if v.ndim)
-            invalid(f"{what} must be a scalar, not shape {text(value.shape)}")
+            for what, value in (("start", start), ("limit", limit), ("delta", delta)):
+                if value.size != 1:
+                    invalid(f"{what} must be a scalar, not shape {text(value.shape)}")
+            start, limit, delta = (value.reshape(()) for value in (start, limit, delta))
         if integral:
             first, last, step = start.item(), limit.item(), delta.item()
             if step == 1 and first <= last:

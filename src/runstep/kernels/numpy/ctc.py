@@ -24,11 +24,13 @@ def _checked(inputs: Array, lengths: Array, refused: Callable[..., OpError] = Fa
     if lengths.ndim != 1:
         raise InvalidArgumentError(None, None, "sequence_length is not a vector")
     if lengths.size != batch:
-        raise InvalidArgumentError(
+        raise refused(
             None,
             None,
             f"len(sequence_length) != batch_size.  len(sequence_length):  {lengths.size} batch_size: {batch}",
         )
+    if not inputs.size and steps:
+        raise InvalidArgumentError(None, None, "inputs must not be empty")
     if steps == 0:
         raise InvalidArgumentError(None, None, f"max_time is 0: {shapes.text(inputs.shape)}")
     found: list[int] = lengths.tolist()

@@ -41,6 +41,8 @@ def joined(values: Sequence[Any], axis: Any) -> Any:
     if axis.size != 1:
         invalid(f"ConcatOp : Expected concatenating dimension to be a scalar, but got shape {text(axis.shape)}")
     at = int(axis.reshape(()))
+    if at < -values[0].ndim:  # numpy would take the least number for no axis at all
+        _refuse_concat(values, at)
     try:
         return np.concatenate(values, at)
     except ValueError:
@@ -181,9 +183,9 @@ def _cut(value: Any, axis: int, bounds: Sequence[tuple[int, int]]) -> tuple[Any,
 
 
 def _split_axis(value: Any, dim: Any) -> int:
-    if dim.size != 1:
+    if dim.ndim:
         invalid(f"split_dim must be a scalar but has rank {dim.ndim}")
-    axis: int = int(dim.reshape(()))
+    axis: int = int(dim)
     rank: int = value.ndim
     if not -rank <= axis < rank:
         invalid(f"-input rank(-{rank}) <= split_dim < input rank ({rank}), but got {axis}")

@@ -293,7 +293,7 @@ def triangular_solve(node: Node) -> Kernel:
         if columns != rhs.shape[-2]:
             invalid(
                 f"In[0] mismatch In[1] shape: {columns} vs. {rhs.shape[-2]}: {text(matrix.shape)} {text(rhs.shape)} "
-                f"{int(not lower)} {int(adjoint)}"
+                f"{int(lower)} {int(adjoint)}"
             )
         if not rhs.size or not matrix.size:
             return np.zeros((*batch, *rhs.shape[-2:]), rhs.dtype)
@@ -332,6 +332,8 @@ def eig(node: Node) -> Kernel:
 
     def kernel(value: Any) -> tuple[Array, Array]:
         check_square(value)
+        if not np.isfinite(value).all():
+            invalid("Eigen decomposition was not successful. The input might not be valid.")
         if not vectors:
             return np.linalg.eigvals(value).astype(dtype), np.empty(0, dtype)
         values, columns = np.linalg.eig(value)

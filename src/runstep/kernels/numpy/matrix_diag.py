@@ -45,10 +45,11 @@ def _bounds(k: Any) -> tuple[int, int]:
     return lower, upper
 
 
-def _check_bounds(rows: int, columns: int, lower: int, upper: int) -> None:
+def _check_bounds(rows: int, columns: int, lower: int, upper: int, part: bool = False) -> None:
     for what, value in (("lower", lower), ("upper", upper)):
         if not (-rows < value < columns or value == 0):
-            invalid(f"{what}_diag_index is out of bound: {value}. It must be between {-rows} and {columns}")
+            stop = "." if part and what == "lower" else ""
+            invalid(f"{what}_diag_index is out of bound: {value}{stop} It must be between {-rows} and {columns}")
 
 
 def _matrix(value: Any) -> None:
@@ -115,6 +116,9 @@ def matrix_diag_v3(node: Node) -> Kernel:
     align = _align(node)
 
     def kernel(diagonal: Any, k: Any, rows: Any, columns: Any, padding: Any) -> Any:
+        for what, value in (("num_rows", rows), ("num_cols", columns), ("padding_value", padding)):
+            if value.ndim:
+                invalid(f"{what} must be a scalar")
         return _diag(diagonal, *_bounds(k), int(rows), int(columns), padding, align)
 
     return kernel
@@ -135,13 +139,15 @@ def matrix_diag_part_v3(node: Node) -> Kernel:
     align = _align(node)
 
     def kernel(value: Any, k: Any, padding: Any) -> Any:
+        if padding.size != 1:
+            invalid("Padding must be scalar.")
         _matrix(value)
         lower, upper = _bounds(k)
         rows, columns = value.shape[-2:]
-        _check_bounds(rows, columns, lower, upper)
+        _check_bounds(rows, columns, lower, upper, part=True)
         width = _width(rows, columns, lower, upper)
         out = np.empty((*value.shape[:-2], upper - lower + 1, width), value.dtype)
-        out.fill(padding)
+        out[...] = padding.reshape(())
         row, column, line, place = _places(rows, columns, lower, upper, width, align)
         out[..., line, place] = value[..., row, column]
         return out if upper > lower else out[..., 0, :]

@@ -22,12 +22,15 @@ class Pool:
     """The attributes of one pooling node, split by axis."""
 
     def __init__(self, attrs: Mapping[str, Any], rank: int, ksize: Sequence[int], strides: Sequence[int]) -> None:
-        if len(ksize) != rank or len(strides) != rank:
-            raise InvalidArgumentError(None, None, f"Sliding window ksize and strides must specify {rank} dimensions")
+        for values, what in ((ksize, "ksize"), (strides, "stride")):
+            if len(values) != rank:
+                raise InvalidArgumentError(None, None, f"Sliding window {what} field must specify {rank} dimensions")
         self.rank = rank
         self.first = channels_first(attrs.get("data_format", b"NHWC"))
         batch_taps, self.depth_taps, self.taps = split(tuple(ksize), self.first)
         batch_stride, self.depth_stride, self.strides = split(tuple(strides), self.first)
+        if batch_taps != 1 or batch_stride != 1:
+            raise UnimplementedError(None, None, "Pooling is not yet supported on the batch dimension.")
         if min(ksize) <= 0:
             text = ",".join(map(str, ksize))
             raise InvalidArgumentError(
@@ -38,19 +41,24 @@ class Pool:
             raise InvalidArgumentError(
                 None, None, f"Sliding window stride must be positive. The specified or inferred stride is: {text}"
             )
-        if batch_taps != 1 or batch_stride != 1:
-            raise UnimplementedError(None, None, "Pooling is not yet supported on the batch dimension.")
         self.padding = attrs["padding"]
         explicit = attrs.get("explicit_paddings") or (0,) * (2 * rank)
         self.pads = split([explicit[2 * axis : 2 * axis + 2] for axis in range(rank)], self.first)[2]
 
     def place(self, x_shape: Sequence[int]) -> windows.Windows:
         if len(x_shape) != self.rank:
-            raise InvalidArgumentError(
-                None, None, f"tensor_in must be {self.rank}-dimensional, got shape {shapes.text(tuple(x_shape))}"
-            )
+            if self.rank == 4:
+                text = f"tensor_in_shape must have 2 spatial dimensions. {len(x_shape)} 0"
+                raise InvalidArgumentError(None, None, text)
+            self.check_ranks(tensor_in=x_shape)
         sizes = x_shape[1:-1]
         return windows.place(sizes, self.taps, self.strides, self.padding, self.pads, (1,) * len(sizes))
+
+    def check_ranks(self, **given: Sequence[int]) -> None:
+        """That shapes have an axis for each of the window. The names are those of the arguments in messages."""
+        for what, shape in given.items():
+            if len(shape) != self.rank:
+                raise InvalidArgumentError(None, None, f"{what} must be {self.rank}-dimensional")
 
 
 def reach(size: int, tap: int, stride: int, before: int, out: int) -> tuple[int, int, int]:
@@ -111,6 +119,8 @@ def average(pool: Pool, dtype: Any) -> Kernel:
     memo: dict[tuple[int, ...], Any] = {}
 
     def kernel(x: Array) -> Array:
+        if x.ndim != pool.rank:
+            pool.place(x.shape)
         if pool.depth_taps != 1 or pool.depth_stride != 1:
             raise UnimplementedError(None, None, "Non-spatial pooling is not yet supported. Volunteers? :)")
         x = windows.to_last(x, pool.first)
@@ -164,6 +174,8 @@ def maximum(pool: Pool, dtype: Any) -> Kernel:
     least = lowest(compute)
 
     def kernel(x: Array) -> Array:
+        if x.ndim != pool.rank:
+            pool.place(x.shape)
         x = windows.to_last(x, pool.first)
         if pool.depth_taps != 1:
             return windows.to_first(_deep_max(pool, x), pool.first)
@@ -208,23 +220,17 @@ def max_pool_3d(node: Node) -> Kernel:
     return maximum(of_attrs(node, 5), node.output_types[0])
 
 
-def _vector(values: Array, what: str) -> tuple[int, ...]:
-    if values.ndim != 1 or values.size != 4:
-        raise InvalidArgumentError(None, None, f"{what} must have 4 elements, got shape {shapes.text(values.shape)}")
-    return tuple(values.tolist())
-
-
 @numpy_kernel.make("MaxPoolV2")
 def max_pool_v2(node: Node) -> Kernel:
     """`MaxPool` whose window and strides are inputs."""
     attrs, dtype = node.attrs, node.output_types[0]
     known, steps = node.constant(1), node.constant(2)
     if known is not None and steps is not None:
-        fixed = maximum(Pool(attrs, 4, _vector(known, "ksize"), _vector(steps, "strides")), dtype)
+        fixed = maximum(Pool(attrs, 4, known.ravel().tolist(), steps.ravel().tolist()), dtype)
         return lambda x, ksize, strides: fixed(x)
 
     def kernel(x: Array, ksize: Array, strides: Array) -> Array:
-        return maximum(Pool(attrs, 4, _vector(ksize, "ksize"), _vector(strides, "strides")), dtype)(x)
+        return maximum(Pool(attrs, 4, ksize.ravel().tolist(), strides.ravel().tolist()), dtype)(x)
 
     return kernel
 
@@ -236,20 +242,23 @@ def _average_gradient(node: Node, rank: int) -> Kernel:
 
     def kernel(sizes: Array, g: Array) -> Array:
         if sizes.ndim != 1 or sizes.size != rank:
-            raise InvalidArgumentError(
-                None,
-                None,
-                f"orig_input_shape must be 1-dimensional and {rank} elements, got {shapes.text(sizes.shape)}",
-            )
+            what = "out_backprop" if rank == 4 else "tensor_in"
+            raise InvalidArgumentError(None, None, f"{what} must be 1-dimensional and {rank} elements")
+        pool.check_ranks(out_backprop=g.shape)
+        if (sizes < 0).any():
+            raise InvalidArgumentError(None, None, f"Expected a non-negative size, got {int(sizes[sizes < 0][0])}")
         batch, channels, spatial = split(tuple(sizes.tolist()), pool.first)
         g = windows.to_last(g, pool.first)
         x_shape = (batch, *spatial, channels)
         placed = pool.place(x_shape)
+        if not g.size:
+            return np.zeros(tuple(sizes.tolist()), dtype.np)
         if g.shape != (batch, *placed.out, channels):
             raise InvalidArgumentError(
                 None,
                 None,
-                f"Expected grad shape to be {[batch, *placed.out, channels]}, but got {shapes.text(g.shape)}",
+                f"Expected grad shape to be {shapes.text((batch, *placed.out, channels))}, "
+                f"but got {shapes.text(g.shape)}",
             )
         dx = np.zeros(x_shape, compute)
         if g.size and dx.size:

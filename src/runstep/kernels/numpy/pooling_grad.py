@@ -51,25 +51,24 @@ def chosen_by(x: Array, pool: Pool, placed: windows.Windows) -> Any:
         yield outs, ins, here
 
 
-def _flat(pool: Pool, what: str) -> Pool:
-    """The pool, of which no window has several channels (TensorFlow differentiates none that has)."""
-    if pool.depth_taps != 1 or pool.depth_stride != 1:
-        raise UnimplementedError(None, None, f"{what} is not yet supported on the depth dimension.")
-    return pool
-
-
 def _pool(node: Node, rank: int, ksize: Array | None = None, strides: Array | None = None) -> Pool:
     if ksize is None or strides is None:
         return Pool(node.attrs, rank, node.attrs["ksize"], node.attrs["strides"])
-    for vector, what in ((ksize, "ksize"), (strides, "strides")):
-        if vector.ndim != 1 or vector.size != rank:
-            raise InvalidArgumentError(None, None, f"{what} must have {rank} elements, got {shapes.text(vector.shape)}")
-    return Pool(node.attrs, rank, ksize.tolist(), strides.tolist())
+    return Pool(node.attrs, rank, ksize.ravel().tolist(), strides.ravel().tolist())
 
 
 def _checked(what: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> None:
     if shape != wanted:
-        raise InvalidArgumentError(None, None, f"Expected {what} shape to be {list(wanted)}, but got {list(shape)}")
+        raise InvalidArgumentError(
+            None, None, f"Expected {what} shape to be {shapes.text(wanted)}, but got {shapes.text(shape)}"
+        )
+
+
+def _check_depth(node: Node, pool: Pool) -> None:
+    """That no window has several channels: TensorFlow differentiates none that has."""
+    if pool.depth_taps != 1 or pool.depth_stride != 1:
+        name = "MaxPoolingGrad" if pool.rank == 4 else node.type.replace("MaxPool3D", "MaxPooling3d")
+        raise UnimplementedError(None, None, f"{name} is not yet supported on the depth dimension.")
 
 
 def _gradient(node: Node, rank: int) -> Kernel:
@@ -77,7 +76,9 @@ def _gradient(node: Node, rank: int) -> Kernel:
     compute = windows.compute_type(dtype)
 
     def kernel(x: Array, y: Array, g: Array, ksize: Array | None = None, strides: Array | None = None) -> Array:
-        pool = _flat(_pool(node, rank, ksize, strides), "MaxPoolingGrad")
+        pool = _pool(node, rank, ksize, strides)
+        pool.check_ranks(tensor_in=x.shape, tensor_out=y.shape, out_backprop=g.shape)
+        _check_depth(node, pool)
         x, y, g = (windows.to_last(value, pool.first) for value in (x, y, g))
         placed = pool.place(x.shape)
         wanted = (x.shape[0], *placed.out, x.shape[-1])
@@ -107,7 +108,9 @@ def _second_gradient(node: Node, rank: int) -> Kernel:
     compute = windows.compute_type(dtype)
 
     def kernel(x: Array, y: Array, g: Array, ksize: Array | None = None, strides: Array | None = None) -> Array:
-        pool = _flat(_pool(node, rank, ksize, strides), "MaxPoolingGradGrad")
+        pool = _pool(node, rank, ksize, strides)
+        pool.check_ranks(tensor_in=x.shape, tensor_out=y.shape, out_grad_backprop=g.shape)
+        _check_depth(node, pool)
         x, y, g = (windows.to_last(value, pool.first) for value in (x, y, g))
         placed = pool.place(x.shape)
         _checked("orig_output", y.shape, (x.shape[0], *placed.out, x.shape[-1]))
@@ -150,6 +153,7 @@ def max_pool_with_argmax(node: Node) -> Kernel:
     with_batch = node.attrs["include_batch_in_index"]
 
     def kernel(x: Array) -> tuple[Array, Array]:
+        pool.check_ranks(tensor_in=x.shape)
         placed = pool.place(x.shape)
         chosen, best = winners(x.astype(compute, copy=False), pool, placed)
         batch, height, width, channels = x.shape

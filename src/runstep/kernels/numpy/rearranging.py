@@ -117,7 +117,7 @@ def reverse_v2(node: Node) -> Kernel:
     def kernel(value: Any, axis: Any) -> Any:
         if axis.ndim != 1:
             invalid(f"'dims' must be 1-dimension, not {axis.ndim}")
-        return value[_reversal(value.ndim, dims_of(axis))]
+        return value[_reversal(value.ndim, dims_of(axis))] if value.size and value.ndim else value
 
     return kernel
 

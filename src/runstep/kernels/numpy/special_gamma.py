@@ -156,7 +156,7 @@ def igamma(a: Array, x: Array) -> Array:
     result = _both(a, x)[0]
     result = np.where(np.isposinf(x) & np.isfinite(a), 1.0, result)
     bad = (x < 0) | (a < 0) | ((a == 0) & (x != 0)) | np.isnan(a) | np.isnan(x)
-    return np.where(bad, np.nan, result)
+    return np.where(x == 0, 0.0, np.where(bad, np.nan, result))
 
 
 def igammac(a: Array, x: Array) -> Array:
@@ -230,6 +230,7 @@ def zeta(x: Array, q: Array) -> Array:
         factor = factor * (x + 2 * k + 1) * (x + 2 * k + 2) / (w * w)
         factorial *= (2 * k + 3) * (2 * k + 4)
     total = np.where(np.isposinf(q), 0.0, total)
+    total = np.where(np.isposinf(x), np.where(q > 1, 0.0, np.where(q == 1, 1.0, np.inf)), total)
     total = np.where(pole, np.where(np.fmod(x, 2) == 0, np.inf, np.nan), total)
     invalid = (x < 1) | np.isnan(x) | np.isnan(q) | ((q < 0) & ~pole & (x != np.floor(x)))
     return np.where(x == 1, np.inf, np.where(invalid, np.nan, total))
@@ -240,6 +241,7 @@ def polygamma(n: Array, x: Array) -> Array:
     order = np.where((n >= 0) & (n == np.floor(n)), n, 0.0)
     sign = np.where(np.fmod(order, 2) == 0, -1.0, 1.0)
     high = sign * np.exp(_lgamma_of_positive(order + 1)) * zeta(order + 1, x)
+    high = np.where(np.isposinf(n), np.inf, high)
     return np.where((n < 0) | (n != np.floor(n)) | np.isnan(n), np.nan, np.where(n == 0, digamma(x), high))
 
 

@@ -84,6 +84,8 @@ def pool_gradient(lowering: Lowering, node: Any, inputs: list[Value]) -> Value:
     x_shape = x.shape if is_max else tuple(x.array.tolist())
     placed = made.place(x_shape)
     shape = (x_shape[0], *placed.out, x_shape[3])
+    if is_max and inputs[1].shape != shape:
+        raise Unsupported("pool")  # the other kernel says what is wrong
     if g.shape != shape or not math.prod(shape) or any(b >= t for b, t in zip(placed.before, made.taps, strict=True)):
         raise Unsupported("pool")
     kind = c.POOLING_MAX if is_max else c.POOLING_AVG_EXCLUDE
