@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from runstep import errors
+from runstep.graph import shapes
 from runstep.kernels.numpy.matmul import computed_in
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 from runstep.ops import einsum_equation
@@ -97,6 +98,34 @@ def evaluate(inputs: Sequence[Subscript], output: Subscript, operands: Sequence[
     return _arranged(*_contract(x, xs, y, ys, wanted), out)
 
 
+def _check_operands(inputs: Sequence[Subscript], operands: Sequence[Any]) -> None:
+    """InvalidArgumentError where an operand's rank is not its subscript's, or one label has two sizes."""
+    sizes: dict[str, int] = {}
+    for place, (subscript, x) in enumerate(zip(inputs, operands, strict=True)):
+        dots = subscript.count(ELLIPSIS)
+        rank = len(subscript) - dots
+        if x.ndim < rank or (x.ndim > rank and not dots):
+            least = "at least " if dots else ""
+            raise errors.InvalidArgumentError(
+                None, None, f"Expected input {place} to have rank {least}{rank} but got: {x.ndim}"
+            )
+        width = x.ndim - rank
+        axis = 0
+        for label in subscript:
+            if label == ELLIPSIS:
+                axis += width
+                continue
+            size = sizes.setdefault(label, x.shape[axis])
+            if size != x.shape[axis]:
+                raise errors.InvalidArgumentError(
+                    None,
+                    None,
+                    f"Expected dimension {size} at axis {axis} of the input shaped {shapes.text(x.shape)} "
+                    f"but got dimension {x.shape[axis]}",
+                )
+            axis += 1
+
+
 @numpy_kernel.make("Einsum", view=True)
 def einsum(node: Node) -> Kernel:
     equation = node.attrs["equation"].decode()
@@ -112,9 +141,9 @@ def einsum(node: Node) -> Kernel:
             operands = tuple(x.astype(wide) for x in operands)
         try:
             result = evaluate(inputs, output, operands)
-        except ValueError as error:
-            text = f"{error} for einsum equation {equation}"
-            raise errors.InvalidArgumentError(None, None, text) from None
+        except (ValueError, errors.InvalidArgumentError) as error:
+            _check_operands(inputs, operands)
+            raise errors.InvalidArgumentError(None, None, f"{error} for einsum equation {equation}") from None
         return result if wide is None else result.astype(kind)
 
     return contract
