@@ -29,7 +29,7 @@ def _named(pattern: str) -> list[str]:
 
 BY_HAND: dict[str, str] = {
     **dict.fromkeys(_STRUCTURE.split(), "needs a graph around it: tests/plan"),
-    **dict.fromkeys(_CALLS.split(), "needs functions: tests/plan"),
+    **dict.fromkeys((*_CALLS.split(), "MapDefun"), "needs functions: tests/plan"),
     **dict.fromkeys(
         ("_Arg", "_Retval"), "only TensorFlow's executor makes them; a partition that tests/session traces"
     ),

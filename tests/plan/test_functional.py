@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from runstep import errors
@@ -62,6 +63,32 @@ def function_of_functions(tf: Any) -> Any:
 
     x = scalar(tf, "x", "float32")
     return outer(x), [{"x": 3.0}]
+
+
+@program
+def function_over_rows(tf: Any) -> Any:
+    kinds = [tf.TensorSpec([None], "float32"), tf.TensorSpec([], "string"), tf.TensorSpec([], "float32")]
+
+    @tensorflow().function(input_signature=kinds)
+    def scale(x: Any, text: Any, by: Any) -> Any:
+        return x * by, tf.strings.join([text, "!"]), tf.reduce_sum(x)
+
+    scale = scale.get_concrete_function()
+    scale.add_to_graph(tf.get_default_graph())
+    x, text, by = (
+        tf.placeholder("float32", name="x"),
+        tf.placeholder("string", name="text"),
+        scalar(tf, "by", "float32"),
+    )
+    mapped = tf.raw_ops.MapDefun(
+        arguments=[x, text],
+        captured_inputs=[by],
+        f=scale,
+        output_types=["float32", "string", "float32"],
+        output_shapes=[[2], [], []],
+    )
+    rows, texts = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], ["a", "", "c"]
+    return mapped, [{"x": rows, "text": texts, "by": 3.0}, {"x": np.zeros((0, 2)), "text": [], "by": 1.0}]
 
 
 @program
@@ -268,6 +295,30 @@ def gradient_of_a_function(tf: Any) -> Any:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_same_as_tensorflow(name: str, v2: bool, same: Any) -> None:
     same(PROGRAMS[name], v2)
+
+
+@pytest.mark.parametrize(
+    ("x", "text", "match"),
+    [
+        (np.zeros((3, 2), np.float32), ["a"], "same dimension 0"),
+        (np.float32(1), ["a"], "rank at least 1"),
+        (np.zeros((1, 5), np.float32), ["a"], r"\[5\].*expected output"),
+    ],
+)
+def test_rows_that_do_not_fit(x: Any, text: Any, match: str) -> None:
+    theirs = tensorflow().compat.v1
+    with theirs.Graph().as_default() as graph:
+        mapped = [tensor.name for tensor in PROGRAMS["function_over_rows"](theirs)[0]]
+    ours = Graph()
+    with ours.as_default():
+        import_graph_def(graph.as_graph_def().SerializeToString(), name="")
+    feeds = {"x:0": x, "text:0": np.array(text, object), "by:0": 1.0}
+    for session, error in (
+        (theirs.Session(graph=graph), tensorflow().errors.InvalidArgumentError),
+        (Session(graph=ours), errors.InvalidArgumentError),
+    ):
+        with session, pytest.raises(error, match=match):
+            session.run(mapped, feeds)
 
 
 def factorial(limit: int) -> Graph:

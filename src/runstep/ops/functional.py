@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from runstep.graph import shapes
 from runstep.ops.common import Shapes
 from runstep.ops.registry import op
 
@@ -14,6 +15,16 @@ def _output_shapes(op: Any) -> Shapes:
     if len(given) == count:
         return list(given)
     return [None] * count
+
+
+def _mapped(op: Any) -> Shapes:
+    count: int | None = None
+    for source in op.inputs[: len(op.attrs["Targuments"])]:
+        raw = source.raw_shape
+        if raw == ():
+            raise ValueError("Arguments must have at least rank 1")
+        count = shapes.merge_size(count, None if raw is None else raw[0])
+    return [None if raw is None else (count, *raw) for raw in op.attrs["output_shapes"]]
 
 
 _BRANCHES = ("then_branch: func", "else_branch: func", "output_shapes: list(shape) = []")
@@ -55,6 +66,17 @@ op(
     "Tout: list(type) >= 1",
     "f: func",
     stateful=True,
+)
+op(
+    "MapDefun",
+    "arguments: Targuments, captured_inputs: Tcaptured -> output: output_types",
+    "Targuments: list(type) >= 1",
+    "Tcaptured: list(type) >= 0 = []",
+    "output_types: list(type) >= 1",
+    "output_shapes: list(shape) >= 1",
+    "f: func",
+    "max_intra_op_parallelism: int = 1",
+    shape=_mapped,
 )
 op("DeviceIndex", " -> index: int32", "device_names: list(string)", stateful=True)
 op("SymbolicGradient", "input: Tin -> output: Tout", "Tin: list(type) >= 1", "Tout: list(type) >= 1", "f: func")

@@ -35,7 +35,7 @@ _PER_ELEMENT = {
     **dict.fromkeys("MaxPool AvgPool MaxPoolGrad AvgPoolGrad LRN".split(), 0.005),
 }
 
-_FOREIGN = frozenset(("PyFunc", "PyFuncStateless", "EagerPyFunc", "IteratorGetNext"))
+_FOREIGN = frozenset(("PyFunc", "PyFuncStateless", "EagerPyFunc", "IteratorGetNext", "MapDefun"))
 """Run for as long as somebody else's code likes."""
 
 

@@ -46,6 +46,7 @@ from runstep.kernels.numpy import (  # noqa: F401
     logging,
     lookup,
     loss,
+    mapping,
     matmul,
     matrix_diag,
     mirror,
