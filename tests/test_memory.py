@@ -201,4 +201,5 @@ def test_sizes_for_people() -> None:
 def test_memory_is_counted_once() -> None:
     x = np.zeros((10, 10), np.float32)
     assert bytes_held([x, x[1:], x.T.copy(), None, "text", np.float64(1)]) == 400 + 400 + 8
+    assert bytes_held([np.array([[b"text", b"more"], ["", None]], object)[0], b"text"]) == 4 * 8 + 8 + 4
     assert bytes_held([(x, x[0])]) == 400

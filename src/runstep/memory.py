@@ -228,7 +228,7 @@ class Ledger:
 
 
 def bytes_held(values: Iterable[Any]) -> int:
-    """The bytes of these values, memory that several of them show counted once."""
+    """The bytes of these values, memory that several of them show counted once; of strings also their lengths."""
     total = 0
     seen: set[int] = set()
     for value in values:
@@ -238,8 +238,12 @@ def bytes_held(values: Iterable[Any]) -> int:
             if id(value) not in seen:
                 seen.add(id(value))
                 total += int(value.nbytes)
+                if value.dtype.hasobject:
+                    total += sum(len(item) for item in value.ravel().tolist() if isinstance(item, bytes))
         elif isinstance(value, np.generic):
             total += int(value.nbytes)
+        elif isinstance(value, bytes):
+            total += len(value)
         elif isinstance(value, list | tuple):
             total += bytes_held(value)
     return total

@@ -23,6 +23,9 @@ from runstep.memory import bytes_held
 from runstep.plan.compile import Plan
 from runstep.plan.tasks import Task
 
+_BATCHES = frozenset(("Batch", "BatchFunction"))
+"""Ops that leave their inputs with a resource while they wait."""
+
 
 class StepContext:
     """What kernels and emitted code see of the step that they run in.
@@ -388,12 +391,22 @@ class Step:
 
     def held(self) -> dict[Any, int]:
         """The bytes that its slots hold, by the device that made them. Fed values are the caller's, but for those of a
-        partial run, which are copies: they count as the first task's."""
+        partial run, which are copies: they count as the first task's. What a batch has that it waits for, counts there.
+        """
         values: dict[Any, list[Any]] = {}
+        tasks = [self.plan.tasks[number] for number in self.running]
+        batched = {
+            slot
+            for task in tasks
+            if any(node.type in _BATCHES for node in task.segment.nodes)
+            for slot in task.args
+            if self._readers[slot] == 1
+        }
         if self.plan.stages is not None and self.plan.tasks:
             values[self.plan.tasks[0].device] = self.slots[: len(self.plan.feeds)]
         for task in self.plan.tasks:
-            values.setdefault(task.device, []).extend(self.slots[slot] for slot in task.results)
+            kept = [self.slots[slot] for slot in task.results if slot not in batched]
+            values.setdefault(task.device, []).extend(kept)
         return {device: bytes_held(found) for device, found in values.items()}
 
     def _deliver(self) -> list[Command]:

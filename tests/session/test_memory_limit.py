@@ -145,6 +145,32 @@ def test_queues_count(rs: Any) -> None:
         assert memory(session).in_use == 2 * MIB
 
 
+@pytest.mark.trio
+@pytest.mark.parametrize("is_small", [True, False])
+async def test_rows_that_wait_in_a_batch_count(rs: Any, is_small: bool) -> None:
+    """Once, whether their step is counted itself or not."""
+    x = rs.placeholder("float32", [])
+    rows = rs.fill([1, 1 << (14 if is_small else 18)], x)
+    batch = rs.raw_ops.Batch(
+        in_tensors=[rows], num_batch_threads=1, max_batch_size=2, batch_timeout_micros=10**9, grad_timeout_micros=0
+    )
+    size = MIB // 16 if is_small else MIB
+    found: list[Any] = []
+    with rs.Session(memory_limit=1 << 30 if is_small else 16 * MIB) as session:
+
+        async def one() -> None:
+            found.append((await session.arun(batch, {x: 1.0}))[0][0].shape[0])
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(one)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            while memory(session).reserved or not memory(session).in_use:
+                await trio.testing.wait_all_tasks_blocked(0.01)
+            assert memory(session).in_use == size
+            nursery.start_soon(one)
+        assert sorted(found) == [0, 2] and memory(session).in_use == 0
+
+
 # ---------------------------------------------------------------------- whose turn it is
 
 

@@ -13,7 +13,7 @@ from runstep import errors
 from runstep.actors.clock import Alarm, clock
 from runstep.graph import shapes
 from runstep.kernels.lines import NOT_YET, Shared
-from runstep.kernels.shared import invalid
+from runstep.kernels.shared import bytes_of, invalid
 from runstep.kernels.waiting import Waiter, park
 
 Array = np.ndarray[Any, Any]
@@ -59,6 +59,13 @@ class Batcher:
         self._sizes = sizes
         self._lock = threading.Lock()
         self._open: dict[bytes, _Batch] = {}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the rows that wait for others."""
+        with self._lock:
+            tasks = [task for batch in self._open.values() for task in batch.tasks]
+        return sum(bytes_of(rows) for task in tasks for rows in task.rows)
 
     async def share(self, queue: bytes, task: Task, work: Work) -> Any:
         """The outcome of a task, once its batch has been worked on: by the step that came last, if it still lives.
@@ -195,6 +202,12 @@ class Returns:
         self._waiting: dict[int, Waiter] = {}
         self._given: dict[int, Array] = {}
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the rows that nobody has taken yet."""
+        with self._lock:
+            return sum(bytes_of(rows) for rows, _ in self._ready.values())
+
     def give(self, key: int, rows: Array, seconds: float) -> None:
         """Leaves rows for who takes them, for so long. AlreadyExistsError: there are some."""
         with self._lock:
@@ -250,6 +263,11 @@ class Gathering(Shared):
     def __init__(self) -> None:
         super().__init__(1, passing=True)
         self._gradients: dict[int, Array] = {}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the gradients that nobody has taken yet."""
+        return sum(bytes_of(gradient) for gradient in list(self._gradients.values()))
 
     def give(self, key: int, gradient: Array) -> None:
         """Adds one step's. InvalidArgumentError: it has been added."""
