@@ -101,7 +101,11 @@ class Admission:
         budget, size = need.device.budget, need.claim
         reason = f"memory of {need.device.name}: {readable(size)} of {readable(budget.limit)}"
         held = self._held.get(need.device)
-        claim: Claim = budget.ask(size if held is None else max(size - held.size, 0), reason, owner, self._context)
+        has = (0 if held is None else held.size) + sum(kept.idle for kept in need.kept)
+        claim: Claim = budget.ask(max(size - has, 0), reason, owner, self._context)
+        if not claim.is_granted and need.device.resources.release(need.kept):  # what others would only find handy
+            budget.give_back(claim)
+            claim = budget.ask(max(size - has, 0), reason, owner, self._context)
         self._claims[need.device] = claim
         return claim
 

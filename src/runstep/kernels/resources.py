@@ -102,6 +102,7 @@ class ResourceManager:
         self._entries: dict[tuple[str, str, str], Entry] = {}
         self._anonymous: weakref.WeakSet[Entry] = weakref.WeakSet()
         self._anonymous_count = 0
+        self._kept: weakref.WeakSet[Entry] = weakref.WeakSet()
 
     def entry(self, container: str, type_name: str, name: str) -> Entry:
         """The place of a resource, made if need be. An entry stays valid as long as the manager."""
@@ -149,6 +150,24 @@ class ResourceManager:
             self._anonymous.add(entry)
         return ResourceHandle(self.device, entry, dtypes_and_shapes)
 
+    def keep(self, type_name: str, name: str, kept: Any) -> Entry:
+        """Counts memory that outlives steps and that no op knows of, as long as somebody has the entry.
+
+        Args:
+          kept: has `nbytes`, and `release()`, which frees what it can do without and tells whether there was any.
+        """
+        entry = Entry(DEFAULT_CONTAINER, type_name, name, kept)
+        with self._lock:
+            self._kept.add(entry)
+        return entry
+
+    def release(self, but: Iterable[Any] = ()) -> bool:
+        """Frees what such memory can do without, but for some of it. Whether there was any."""
+        with self._lock:
+            kept = [entry.resource for entry in self._kept]
+        spared = set(map(id, but))
+        return any([one.release() for one in kept if one is not None and id(one) not in spared])
+
     def lookup(self, container: str, type_name: str, name: str) -> Any:
         """The resource at (container, type, name), or None."""
         found = self._entries.get((container or DEFAULT_CONTAINER, type_name, name))
@@ -168,6 +187,8 @@ class ResourceManager:
             for (container, _, _), entry in self._entries.items():
                 if chosen is None or container in chosen:
                     entry.resource = None
+            for entry in self._kept:
+                entry.resource = None if chosen is None else entry.resource
 
     def has_container(self, container: str) -> bool:
         """Whether any resource lives in `container`."""
@@ -177,7 +198,7 @@ class ResourceManager:
     def __iter__(self) -> Iterator[tuple[str, str, str, Any]]:
         """(container, type, name, resource) of every living resource; anonymous ones too."""
         with self._lock:
-            entries = [*self._entries.values(), *self._anonymous]
+            entries = [*self._entries.values(), *self._anonymous, *self._kept]
         for entry in entries:
             resource = entry.resource
             if resource is not None:

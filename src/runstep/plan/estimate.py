@@ -45,13 +45,14 @@ class Need:
 
     Attributes:
       least: when its tasks run one after the other. most: however they run.
-      projection: of the former.
+      projection: of the former. kept: what is there for its regions from one step to the next (`idle` bytes).
     """
 
     device: PlanDevice
     least: int
     most: int
     projection: Projection
+    kept: tuple[Any, ...] = ()
 
     @property
     def claim(self) -> int:

@@ -90,6 +90,9 @@ class _Flow:
 def _scratch(item: Item, sizes: Sizes, reads: Reads) -> int:
     """Bytes that an item takes while it runs, beside its inputs and outputs."""
     if isinstance(item, PlanNode):
+        if item.parts:  # of a library, which lays out the values between them for itself
+            out = sum(sizes.nbytes((item, index)) for index in range(len(item.output_types)))
+            return max(0, project(item.parts, sizes, reads, set()).peak - out)
         return sizes.inner_bytes(item)
     inner = item.region.items
     carried = sum(sizes.nbytes((node, 0)) for node in item.merges)

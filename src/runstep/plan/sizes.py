@@ -245,8 +245,11 @@ class Sizes:
                 kind.bytes = [max(kind.bytes[0], int(count) * size), *kind.bytes[1:]]
 
     def inner_bytes(self, node: PlanNode) -> int:
-        """How many bytes the functions that a node calls take at most while it runs."""
+        """How many bytes a node surely never takes more than while it runs: what the functions take that it calls, or
+        all that a region computes."""
         most = node.inner_bytes
+        for part in node.parts:
+            most += sum(self.kinds[part].bytes)
         if node.bodies:
             inputs = [self.shape(root(ref)) for ref in node.inputs]
             most = max(most, *[body.peak(inputs) for body in node.bodies])

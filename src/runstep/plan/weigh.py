@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from typing import Any
 
 from runstep.graph.shapes import RawShape
 from runstep.kernels import blas
@@ -80,7 +81,7 @@ class Scales:
         if most is not None and is_small(device, most + copied):
             return ()
         found = project(items, self.sizes, self._reads, results, copied=copied)
-        return () if is_small(device, found.peak) else (Need(device, found.peak, found.peak, found),)
+        return () if is_small(device, found.peak) else (Need(device, found.peak, found.peak, found, _kept(items)),)
 
     def needs(
         self,
@@ -103,7 +104,7 @@ class Scales:
             beside = sorted((max(task.size - sum(task.result_sizes), 0) for task in mine), reverse=True)
             most = max(one.peak, kept + extra, kept + sum(beside[:threads]))
             if not is_small(device, most):
-                found.append(Need(device, one.peak, most, one))
+                found.append(Need(device, one.peak, most, one, _kept(here)))
         return tuple(found)
 
     def fitting(self, items: Sequence[Item], before: Predecessors, results: Set[Ref], device: PlanDevice) -> list[Item]:
@@ -141,3 +142,8 @@ class Scales:
     def time(self) -> float:
         """Microseconds of it all."""
         return sum(self._costs.values())
+
+
+def _kept(items: Iterable[Item]) -> tuple[Any, ...]:
+    """What the regions among these items keep between steps."""
+    return tuple([item.kernel.kept for item in items if isinstance(item, PlanNode) and hasattr(item.kernel, "kept")])  # type: ignore[union-attr]

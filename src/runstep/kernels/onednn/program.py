@@ -104,6 +104,7 @@ class Builder:
         self.api = api
         self.steps: list[tuple[Any, ...]] = []
         self.outputs: list[Value] = []
+        self.weights = 0
         self._homes: list[Home] = []
         self._scratch = 0
         self._all = blas.threads()
@@ -193,6 +194,7 @@ class Builder:
             self.reorder(value.home, plain, home, wanted)
             return home
         array = aligned(wanted.nbytes)
+        self.weights += wanted.nbytes
         home = Home("constant", array.nbytes, array=array)
         once = Builder(self.api)
         once.reorder(value.home, plain, home, wanted)
@@ -258,15 +260,38 @@ def address(array: Array) -> int:
 
 
 class Program:
-    """Steps with their memory. Any number of threads may run it at once; each gets a workspace of its own."""
+    """Steps with their memory. Any number of threads may run it at once; each gets a workspace of its own.
+
+    Attributes:
+      weights: bytes of the constants that were arranged for it. arena, scratch: of one workspace.
+    """
 
     def __init__(self, builder: Builder, placed: Sequence[Home]) -> None:
         self.api = builder.api
         self.steps = builder.steps
         self.outputs = builder.outputs
         self.scratch = builder.scratch
+        self.weights = builder.weights
         self.arena = max((home.offset + _padded(home.nbytes) for home in placed), default=0)
         self._free: list[_Workspace] = []
+        self._busy: list[_Workspace] = []
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it keeps: its weights and its workspaces."""
+        made = [*self._free, *self._busy]
+        return self.weights + sum(workspace.nbytes for workspace in made)
+
+    @property
+    def idle(self) -> int:
+        """Bytes of the workspace that the next run takes; 0 if it has to be made."""
+        return max((workspace.nbytes for workspace in self._free.copy()), default=0)
+
+    def release(self) -> bool:
+        """Frees the workspaces that nobody uses. Whether there were any."""
+        found = bool(self._free)
+        self._free.clear()
+        return found
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """The outputs for inputs of the shapes that the program was built for, contiguous float32."""
@@ -277,7 +302,11 @@ class Program:
         outputs = [
             np.empty(value.shape, np.float32) if value.array is None else value.array.copy() for value in self.outputs
         ]
-        workspace.run(inputs, outputs)
+        self._busy.append(workspace)
+        try:
+            workspace.run(inputs, outputs)
+        finally:
+            self._busy.remove(workspace)
         self._free.append(workspace)
         return outputs
 
@@ -313,6 +342,11 @@ class _Workspace:
             (memory, index) for (kind, index), found in self._external.items() if kind == "output" for memory in found
         ]
         self._has_calls = any(not isinstance(step[0], Primitive) for step in program.steps)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its memory."""
+        return int(self._arena.nbytes + self._scratch.nbytes) + sum(block.nbytes for block in self._kept.values())
 
     def __del__(self) -> None:
         for memory in self._memories:

@@ -18,8 +18,32 @@ _MEMO = 16
 """Programs that a region keeps: each holds the memory of its intermediate values."""
 
 
+class Kept:
+    """The memory that the programs of one region keep between its runs, as the account of its device sees it."""
+
+    def __init__(self, programs: dict[Any, Program | None]) -> None:
+        self._programs = programs
+
+    def _all(self) -> list[Program]:
+        return [program for program in list(self._programs.values()) if program is not None]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of weights and workspaces."""
+        return sum(program.nbytes for program in self._all())
+
+    @property
+    def idle(self) -> int:
+        """Bytes that the next run finds."""
+        return max((program.idle for program in self._all()), default=0)
+
+    def release(self) -> bool:
+        """Frees the workspaces that nobody uses. Whether there were any."""
+        return any([program.release() for program in self._all()])
+
+
 class Region:
-    """The kernel of a region.
+    """The kernel of a region. `kept` is what it keeps between runs.
 
     Args:
       nodes: its nodes, producers first. inputs: the outputs of other nodes that it reads, in the order of the kernel's
@@ -49,6 +73,8 @@ class Region:
         self._has_sizes = any(self._is_size)
         self._single = len(outputs) == 1
         self._programs: dict[Any, Program | None] = {}
+        self.kept = Kept(self._programs)
+        self._entry = nodes[-1].where.resources.keep("memory of oneDNN", nodes[-1].name, self.kept)
         self._make_plain = node_by_node
         self._plain: Callable[..., tuple[Any, ...]] | None = None
 
