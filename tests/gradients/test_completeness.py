@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 from typing import Any
 
 import pytest
@@ -18,10 +17,6 @@ GAPS = {
 }
 """Ops that TensorFlow differentiates and we do not, with the reason."""
 
-LATER = re.compile("PyFunc")
-"""Families whose gradients are still being written."""
-
-
 @pytest.fixture(scope="module")
 def theirs() -> dict[str, bool]:
     """Whether an op is differentiable, for every op that TensorFlow says something about."""
@@ -33,13 +28,13 @@ def theirs() -> dict[str, bool]:
 def test_what_tensorflow_differentiates_is_differentiable(theirs: dict[str, bool]) -> None:
     wanted = {name for name, differentiable in theirs.items() if differentiable}
     missing = {name for name in wanted & set(ops.names()) if not registry.has_row(name)} - set(GAPS)
-    assert sorted(name for name in missing if not LATER.search(name)) == []
+    assert sorted(missing) == []
 
 
 def test_what_tensorflow_says_is_constant_is_known_too(theirs: dict[str, bool]) -> None:
     constant = {name for name, differentiable in theirs.items() if not differentiable}
     missing = {name for name in constant & set(ops.names()) if not registry.has_row(name)}
-    assert sorted(name for name in missing if not LATER.search(name)) == []
+    assert sorted(missing) == []
 
 
 def test_nothing_is_constant_that_tensorflow_differentiates(theirs: dict[str, bool]) -> None:

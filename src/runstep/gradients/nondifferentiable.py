@@ -34,9 +34,9 @@ _TABLES_AND_QUEUES = """
     QueueSize
 """
 _FILES = """
-    FixedLengthRecordReader IdentityReader TFRecordReader TextLineReader WholeFileReader ReaderNumRecordsProduced
-    ReaderNumWorkUnitsCompleted ReaderRead ReaderReadUpTo ReaderReset ReaderRestoreState ReaderSerializeState
-    GenerateVocabRemapping LoadAndRemapMatrix
+    FixedLengthRecordReader IdentityReader LMDBReader TFRecordReader TextLineReader WholeFileReader
+    ReaderNumRecordsProduced ReaderNumWorkUnitsCompleted ReaderRead ReaderReadUpTo ReaderReset
+    ReaderRestoreState ReaderSerializeState GenerateVocabRemapping LoadAndRemapMatrix
 """
 _SUMMARIES = """
     AudioSummary AudioSummaryV2 HistogramSummary ImageSummary MergeSummary ScalarSummary TensorSummary TensorSummaryV2

@@ -34,6 +34,7 @@ import runstep.gradients.random
 import runstep.gradients.rearranging
 import runstep.gradients.recurrent
 import runstep.gradients.reduction
+import runstep.gradients.script
 import runstep.gradients.segment
 import runstep.gradients.selecting
 import runstep.gradients.shape_ops

@@ -274,7 +274,7 @@ def _convert_list(op_def: OpDef, arg: ArgDef, value: Any, attrs: dict[str, Any])
     for i, item in enumerate(value):
         tensor = (
             item
-            if type(item) is Tensor
+            if isinstance(item, Tensor)
             else convert_to_tensor(item, expected, name=f"{arg.name}_{i}", as_ref=arg.is_ref)
         )
         expected = expected or tensor.dtype.base_dtype

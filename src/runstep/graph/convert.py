@@ -55,7 +55,7 @@ def convert_to_tensor(
     """
     if dtype is not None:
         dtype = dtypes.as_dtype(dtype)
-    if type(value) is Tensor:
+    if isinstance(value, Tensor):
         return _checked(value, dtype)
     cls = type(value)
     if cls not in _PLAIN:
@@ -114,7 +114,7 @@ def _by_conversion(value: Any, dtype: DType | None, name: str | None, as_ref: bo
 
 def _holds_tensors(value: Any) -> bool:
     for item in value:
-        if type(item) is Tensor or (isinstance(item, list | tuple) and _holds_tensors(item)):
+        if isinstance(item, Tensor) or (isinstance(item, list | tuple) and _holds_tensors(item)):
             return True
         if not isinstance(item, int | float | str | bytes | np.ndarray | np.generic | list | tuple) and (
             hasattr(item, "_as_graph_element")
@@ -150,7 +150,7 @@ def _pack(value: Any, dtype: DType | None, name: str | None) -> Tensor:
         def packed(items: Any, inner: str) -> Tensor:
             parts = [converted(item, str(i)) for i, item in enumerate(items)]
             parts = [
-                part if type(part) is Tensor else convert_to_tensor(part, dtype, name=str(i))
+                part if isinstance(part, Tensor) else convert_to_tensor(part, dtype, name=str(i))
                 for i, part in enumerate(parts)
             ]
             return apply("Pack", parts, name=inner)

@@ -35,6 +35,8 @@ class Graph:
     Safe to build from several threads and to run meanwhile (S56).
     """
 
+    _tensor_class = Tensor
+
     def __init__(self) -> None:
         self._nodes: dict[str, Operation] = {}
         self._names_in_use: dict[str, int] = {}
@@ -124,9 +126,9 @@ class Graph:
         if output_types is None:
             output_types = output_types_of(op_def, attrs)
         if len(output_types) == 1:
-            op.outputs = (Tensor(op, 0, output_types[0]),)
+            op.outputs = (self._tensor_class(op, 0, output_types[0]),)
         else:
-            op.outputs = tuple([Tensor(op, i, dtype) for i, dtype in enumerate(output_types)])
+            op.outputs = tuple([self._tensor_class(op, i, dtype) for i, dtype in enumerate(output_types)])
         op._creation = _user_frames()
         if not scope.plain:
             self._add_scope(op, scope)

@@ -29,7 +29,7 @@ def _node(op_type: str) -> Build:
 
 
 def _add(x: Any, y: Any, name: str | None) -> Any:
-    kind = x.dtype.base_dtype if type(x) is Tensor else y.dtype.base_dtype
+    kind = x.dtype.base_dtype if isinstance(x, Tensor) else y.dtype.base_dtype
     return apply("Add" if kind is dtypes.string else "AddV2", x, y, name=name)
 
 
@@ -54,7 +54,7 @@ def _matmul(x: Any, y: Any, name: str | None) -> Any:
 
 def _logical(of_bools: str, of_ints: str, default_name: str) -> Build:
     def build(x: Any, y: Any, name: str | None) -> Any:
-        if (x if type(x) is Tensor else y).dtype.base_dtype is dtypes.bool:
+        if (x if isinstance(x, Tensor) else y).dtype.base_dtype is dtypes.bool:
             return apply(of_bools, x, y, name=name)
         with name_scope(name, default_name, [x, y]):
             return apply(of_ints, x, y)
@@ -64,7 +64,7 @@ def _logical(of_bools: str, of_ints: str, default_name: str) -> Build:
 
 def _xor(x: Any, y: Any, name: str | None) -> Any:
     with name_scope(name, "xor", [x, y]) as scope:
-        if (x if type(x) is Tensor else y).dtype.base_dtype is dtypes.bool:
+        if (x if isinstance(x, Tensor) else y).dtype.base_dtype is dtypes.bool:
             either = apply("LogicalOr", x, y)
             both = apply("LogicalAnd", x, y)
             return apply("LogicalAnd", either, apply("LogicalNot", both), name=scope)
@@ -109,7 +109,7 @@ def _forward(name: str, build: Build) -> Callable[[Tensor, Any], Any]:
 
 def _reversed(name: str, build: Build) -> Callable[[Tensor, Any], Any]:
     def method(y: Tensor, x: Any) -> Any:
-        if type(x) is Tensor:
+        if isinstance(x, Tensor):
             return build(x, y, name)
         with name_scope(name) as scope:
             return build(convert_to_tensor(x, y.dtype.base_dtype, name="x"), y, scope)
@@ -170,7 +170,7 @@ def _known(bound: Any) -> bool:
 
 
 def _is_mask(key: Any) -> bool:
-    if type(key) is Tensor:
+    if isinstance(key, Tensor):
         return key.dtype.base_dtype is dtypes.bool
     return isinstance(key, bool) or (isinstance(key, np.ndarray) and key.dtype == np.bool_)
 

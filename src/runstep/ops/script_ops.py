@@ -78,8 +78,10 @@ def numpy_function(
 
 
 def py_function(func: Any = None, inp: Any = None, Tout: Any = None, name: str | None = None) -> Any:
-    """As `py_func`, and the results are converted to `Tout` (source: tf.py_function).
+    """As `py_func`, but the function gets tensors with values (source: tf.py_function).
 
-    The function gets numpy arrays: there are no eager tensors here.
+    They have `numpy()`, can be used where Python wants a value, and go into TensorFlow's functions; `func` may return
+    what these make of them. Results are converted to `Tout`. The gradient calls `func` again, and differentiates
+    what it did with its tensors; what it makes of values is constant. A coroutine function gets numpy arrays.
     """
     return _node("EagerPyFunc", func, inp, Tout, name, converts=True)

@@ -45,11 +45,18 @@ def awaited(node: Node) -> Kernel:
 @numpy_kernel.make("PyFunc", "PyFuncStateless", "EagerPyFunc", view=True)
 def called(node: Node) -> Kernel:
     token, types = node.attrs["token"].decode(), node.attrs["Tout"]
+    given = node.attrs["Tin"]
 
     def run(*inputs: Any) -> Any:
         script = scripts.find(token)
         try:
-            returned = script.function(*map(_argument, inputs))
+            arguments = list(map(_argument, inputs))
+            if script.converts:
+                from runstep.session.script_graph import call  # a session, which kernels know nothing of
+
+                returned = call(script.function, arguments, given, types)
+            else:
+                returned = script.function(*arguments)
         except Exception as error:
             raise scripts.failure(error) from error
         return scripts.results(script, returned, types)
