@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from runstep import errors
-from runstep.graph import dtypes
+from runstep.graph import dtypes, shapes
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
 for _op, _ufunc in (
@@ -57,7 +57,9 @@ def approximate_equal(node: Node) -> Kernel:
 
     def compare(x: Any, y: Any) -> Any:
         if x.shape != y.shape:
-            text = f"x and y must be of the same shape. x shape: {list(x.shape)}. y shape: {list(y.shape)}"
+            text = (
+                f"x and y must be of the same shape. x shape: {shapes.text(x.shape)}. y shape: {shapes.text(y.shape)}"
+            )
             raise errors.InvalidArgumentError(None, None, text)
         return np.less(np.absolute(np.subtract(x, y)), tolerance)
 

@@ -162,16 +162,15 @@ def histogram_fixed_width(node: Node) -> Kernel:
     out = node.output_types[0].np
 
     def histogram(values: Any, value_range: Any, nbins: Any) -> Any:
-        if value_range.shape != (2,):
+        if value_range.ndim != 1:
+            raise _invalid("value_range should be a vector.")
+        if value_range.size != 2:
             raise _invalid("value_range should be a vector of 2 elements.")
         if nbins.ndim:
             raise _invalid("nbins should be a scalar.")
         low, high, count = float(value_range[0]), float(value_range[1]), int(nbins)
         if not low < high:
-            raise _invalid(
-                "value_range should satisfy value_range[0] < value_range[1], but got "
-                f"'[{value_range[0]}, {value_range[1]}]'"
-            )
+            raise _invalid(f"value_range should satisfy value_range[0] < value_range[1], but got '[{low:g}, {high:g}]'")
         if count <= 0:
             raise _invalid(f"nbins should be a positive number, but got '{count}'")
         flat = values.ravel()

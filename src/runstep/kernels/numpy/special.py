@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from runstep import errors
-from runstep.graph import dtypes
+from runstep.graph import dtypes, shapes
 from runstep.kernels.numpy import special_bessel as bessel, special_errors, special_gamma, special_integrals
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
@@ -84,10 +85,11 @@ def betainc(node: Node) -> Kernel:
     kind = node.output_types[0].np
 
     def compute(a: Any, b: Any, x: Any) -> Any:
-        shaped = [item.shape for item in (a, b, x) if item.ndim]
-        if any(shape != shaped[0] for shape in shaped):
-            text = f"Shapes of a, b and x are inconsistent: {a.shape} vs. {b.shape} vs. {x.shape}"
-            raise errors.InvalidArgumentError(None, None, text)
+        shaped = {name: item.shape for name, item in (("a", a), ("b", b), ("x", x)) if item.ndim}
+        for (one, first), (other, second) in itertools.combinations(shaped.items(), 2):
+            if first != second:
+                text = f"Shapes of {one} and {other} are inconsistent: {shapes.text(first)} vs. {shapes.text(second)}"
+                raise errors.InvalidArgumentError(None, None, text)
         stretched = np.broadcast_arrays(*[np.asarray(item, np.float64) for item in (a, b, x)])
         flat = [np.ascontiguousarray(item).reshape(-1) for item in stretched]
         return special_gamma.betainc(*flat).reshape(stretched[0].shape).astype(kind, copy=False)

@@ -111,7 +111,7 @@ def nth_element(node: Node) -> Kernel:
         if x.ndim < 1:
             raise InvalidArgumentError(None, None, f"Input must be at least rank 1 but is rank {x.ndim}")
         if x.shape[-1] <= at:
-            raise InvalidArgumentError(None, None, f"Input must have at least n+1={at + 1} columns")
+            raise InvalidArgumentError(None, None, f"Input must have last dimension > n = {at}")
         if backwards:
             at = x.shape[-1] - 1 - at
         values = np.partition(x.astype(compute, copy=False), at, axis=-1)[..., at]
