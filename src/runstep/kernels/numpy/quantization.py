@@ -17,8 +17,9 @@ _f = np.float32
 _MOST = np.finfo(np.float32).max
 
 
-def _away(x: Array) -> Array:
+def away(x: Array) -> Array:
     """Rounds halves away from zero."""
+    x = np.asarray(x)
     return np.copysign(np.floor(np.abs(x) + x.dtype.type(0.5)), x)
 
 
@@ -75,16 +76,16 @@ def quantize(node: Node) -> Kernel:
         if mode == b"SCALED":
             factor, low, high = _scaled_range(info, narrow, low, high)
             y = np.clip(x, low, high) * factor
-            y = np.rint(y) if even else _away(y)
+            y = np.rint(y) if even else away(y)
         elif mode == b"MIN_COMBINED":
             half = _f((float(info.max) - float(info.min) + 1) / 2) if info.min < 0 else _f(0)
             factor = _f(float(info.max) - float(info.min)) / (high - low)
-            y = _away((np.clip(x, low, high) - low) * factor - half)
+            y = away((np.clip(x, low, high) - low) * factor - half)
         else:
             span = (high.astype(np.float64) - low) * (steps / (steps - 1))
             factor = (steps / span).astype(np.float32)
-            shift = _away(np.asarray(low * factor)) - _f(info.min)
-            y = _away(x * factor) - shift
+            shift = away(low * factor) - _f(info.min)
+            y = away(x * factor) - shift
             top = _f(info.max) if dtype.itemsize < 4 else np.nextafter(_f(info.max), _f(0))
             y = np.clip(y, _f(info.min), top)
         quantized = y.astype(dtype)
@@ -216,7 +217,7 @@ def _nudged(low: Array, high: Array, bits: int, narrow: bool) -> tuple[Array, Ar
     least, most = _f(1 if narrow else 0), _f(2**bits - 1)
     step = (high - low) / (most - least)
     zero = least - low / step
-    zero = np.where(zero < least, least, np.where(zero > most, most, _away(np.asarray(zero))))
+    zero = np.where(zero < least, least, np.where(zero > most, most, away(zero)))
     return ((least - zero) * step).astype(_f), ((most - zero) * step).astype(_f), np.asarray(step, _f)
 
 

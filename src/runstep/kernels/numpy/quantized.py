@@ -10,6 +10,7 @@ from runstep.graph import dtypes, shapes
 from runstep.kernels import blas
 from runstep.kernels.numpy.conv import convolution
 from runstep.kernels.numpy.pooling import average, maximum, of_attrs
+from runstep.kernels.numpy.quantization import away
 from runstep.kernels.numpy.shape_ops import invalid
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
@@ -27,11 +28,6 @@ def scalar_limits(*limits: Array) -> None:
     for limit in limits:
         if np.ndim(limit):
             invalid(f"The ends of a range must be scalars, got shape {shapes.text(np.shape(limit))}")
-
-
-def away(x: Array) -> Array:
-    """Rounds halves away from zero."""
-    return np.copysign(np.floor(np.abs(x) + 0.5), x)
 
 
 # --- one value ----------------------------------------------------------------------------------------------------
