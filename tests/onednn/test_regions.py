@@ -113,6 +113,19 @@ def test_a_program_for_each_shape(sides: Any) -> None:
     assert len(sides.programs) == 2
 
 
+def test_a_region_does_not_wait_for_itself_by_way_of_a_control(sides: Any) -> None:
+    """A check of the activation, and a copy of the input that waits for the check."""
+
+    def build(x: Any) -> Any:
+        y = tf.nn.relu(conv(x))
+        with tf.control_dependencies([tf.Assert(tf.reduce_all(tf.equal(tf.shape(y), tf.shape_n([x, y])[1])), [y])]):
+            waits = tf.identity(x)
+        return apply("AddV2", y, conv(waits))
+
+    sides.check(build, real(1, 8, 6, 4), shapes=[[None, None, None, 4]])
+    assert None not in sides.programs
+
+
 def test_a_region_is_not_left_and_entered_again(sides: Any) -> None:
     """`a` goes into the region both directly and by way of an op that oneDNN does not compute."""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any, Protocol
 
 from runstep.kernels.registry import Kernel, KernelDef
@@ -110,13 +111,24 @@ def _levels(live: Sequence[PlanNode], taken: set[PlanNode]) -> dict[PlanNode, An
     for node in live:
         level, scope = 0, frozenset[Ref]()
         refs = [through(ref) for ref in node.inputs]
-        for source in [source for source, _ in refs] + node.controls:
+        for source in [source for source, _ in refs] + _waits(node):
             if source in levels:  # not what comes round a loop
                 level = max(level, levels[source] + ((source in taken) != (node in taken)))
         for ref in refs:
             scope |= {ref} if ref[0].type in _STRUCTURE else scopes.get(ref[0], frozenset())
         levels[node], scopes[node] = level, scope
     return {node: (levels[node], scopes[node]) for node in taken}
+
+
+def _waits(node: PlanNode) -> list[PlanNode]:
+    """What must have run before a node, without its inputs: its own controls, and those of the nodes that pass its inputs
+    on."""
+    found = list(node.controls)
+    for source, _ in node.inputs:
+        while source.kernel is PASS and source.known is None:
+            found += source.controls
+            source = source.inputs[0][0]
+    return found
 
 
 def _components(live: Sequence[PlanNode], taken: set[PlanNode], levels: dict[PlanNode, Any]) -> list[list[PlanNode]]:
@@ -161,6 +173,7 @@ def _region(
     view = OpView(last.op, [node.op.outputs[0] for node in outputs], "_OneDnnRegion")  # type: ignore[union-attr]
     region = PlanNode(view, "_OneDnnRegion", last.name)  # type: ignore[arg-type]
     region.inputs = list(inputs)
+    region.controls = [node for node in dict.fromkeys(chain.from_iterable(map(_waits, nodes))) if node not in copies]
     region.number, region.where, region.device = last.number, last.where, last.device
     twins, leaving = list(copies.values()), [copies[node] for node in outputs]
     kernel = provider.make(twins, list(inputs), leaving, lambda: node_by_node(twins, list(inputs), leaving))
