@@ -265,3 +265,17 @@ def test_plans_share_a_one_shot_iterator() -> None:
     first, second = tf.data.make_one_shot_iterator(D.range(10).map(lambda x: (x, x * x))).get_next()
     with tf.Session() as sess:
         assert [sess.run(first), sess.run(second), sess.run(first + second)] == [0, 1, 6]
+
+
+def test_a_one_shot_iterator_takes_a_seed_of_the_graph() -> None:
+    """What is random after it, initial values of variables above all, is then what it is in TensorFlow."""
+    found = []
+    for module in (tf, oracle.tensorflow().compat.v1):
+        with module.Graph().as_default():
+            module.set_random_seed(14)
+            for make in (module.data.make_one_shot_iterator, module.data.make_initializable_iterator):
+                make(module.data.Dataset.range(3).shuffle(2))
+            op = module.random_uniform([2]).op
+            found.append([op.inputs[0].op.type, *(op.get_attr(name) for name in ("seed", "seed2"))])
+    assert found[0] == found[1]
+    assert found[0][-1] == 3

@@ -10,6 +10,7 @@ from runstep.graph.apply import apply, apply_op
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import name_scope
 from runstep.graph.operation import Operation
+from runstep.graph.random_seed import get_seed
 from runstep.graph.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -154,6 +155,7 @@ def make_one_shot_iterator(dataset: Dataset) -> Iterator:
     """
     from runstep.data.functions import of_subgraph
 
+    get_seed(None)  # TensorFlow seeds the function with it: the seeds of what follows are to be the same
     factory = of_subgraph(dataset._variant, "_make_dataset")
     resource = apply("OneShotIterator", dataset_factory=factory, **structure.element_attrs(dataset._structure))
     return Iterator._of(resource, None, dataset._structure)

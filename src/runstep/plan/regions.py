@@ -121,8 +121,7 @@ def _levels(live: Sequence[PlanNode], taken: set[PlanNode]) -> dict[PlanNode, An
 
 
 def _waits(node: PlanNode) -> list[PlanNode]:
-    """What must have run before a node, without its inputs: its own controls, and those of the nodes that pass its inputs
-    on."""
+    """What a node waits for beside its inputs: its own controls, and those of the nodes that pass its inputs on."""
     found = list(node.controls)
     for source, _ in node.inputs:
         while source.kernel is PASS and source.known is None:
