@@ -29,15 +29,15 @@ class Inflating:
         self._is_gzip = kind == "GZIP"
         self._stream = self._begun()
         self._ready = bytearray()
-        self._damage: errors.OpError | None = None
+        self._damage = ""  # its words: an error would hold on to who read, by its traceback
 
     def _begun(self) -> zlib._Decompress:
         return zlib.decompressobj(zlib.MAX_WBITS | 16 if self._is_gzip else zlib.MAX_WBITS)
 
     def _more(self) -> bool:
         """Inflates some more. False at the end."""
-        if self._damage is not None:
-            raise self._damage
+        if self._damage:
+            raise errors.DataLossError(None, None, self._damage)
         data = self._stream.unconsumed_tail
         if self._stream.eof:
             if not self._is_gzip:
@@ -50,8 +50,8 @@ class Inflating:
             self._ready += self._stream.decompress(data, _CHUNK)
         except zlib.error as error:
             text = str(error).removeprefix("Error -3 while decompressing data: ")
-            self._damage = errors.DataLossError(None, None, f"inflate() failed with error -3: {text}")
-            raise self._damage from None
+            self._damage = f"inflate() failed with error -3: {text}"
+            raise errors.DataLossError(None, None, self._damage) from None
         return True
 
     def _taken(self, count: int) -> bytes:

@@ -47,7 +47,7 @@ class RecordReader:
             raise errors.InvalidArgumentError(None, None, f"Unsupported compression_type:{compression}.")
         self._is_whole = not compression
         self._file: Any = inflating.Inflating(file, compression) if compression else file
-        self._damage: errors.OpError | None = None
+        self._damage = ""
         self.offset = offset
         if offset and self._is_whole:
             file.seek(offset)
@@ -56,12 +56,12 @@ class RecordReader:
 
     def read(self) -> bytes | None:
         """The next record; None at the end."""
-        if self._damage is not None:
-            raise self._damage
+        if self._damage:
+            raise errors.DataLossError(None, None, self._damage)
         try:
             return self._next()
         except errors.DataLossError as error:
-            self._damage = error
+            self._damage = error.message
             raise
 
     def _next(self) -> bytes | None:
