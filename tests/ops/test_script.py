@@ -51,6 +51,10 @@ RETURNS: dict[str, tuple[Callable[..., Any], Any]] = {
     "one for two": (lambda v: v, ["float32", "float32"]),
     "two": (lambda v: [v, v], ["float32", "float32"]),
     "object": (lambda v: object(), "float32"),
+    "object of ints": (lambda v: np.array([1, 2], object), "int64"),
+    "bytes of numpy": (lambda v: np.bytes_(b"ab"), "string"),
+    "text of numpy": (lambda v: np.str_("ab"), "string"),
+    "turned": (lambda v: np.arange(6.0).reshape(2, 3)[:, ::-1].T, "float64"),
     "bool": (lambda v: True, "bool"),
     "complex": (lambda v: 1j, "complex128"),
     "argument types": (
@@ -131,7 +135,12 @@ def test_keyboard_interrupt_passes(bench: Bench) -> None:  # S62
 
 def test_converted_results(bench: Bench) -> None:
     assert bench.run(script_ops.py_function(lambda: 3, [], "float32")) == np.float32(3)
-    assert bench.run(script_ops.py_function(lambda: [1, 2], [], dtypes.float64)).tolist() == [1.0, 2.0]
+    assert bench.run(script_ops.py_function(lambda: [1, 2], [], dtypes.float64)) == 1.0  # TensorFlow's
+    assert bench.run(script_ops.py_function(lambda: [1, 2, 3], [], [dtypes.float64] * 2)) == [1.0, 2.0]
+    with pytest.raises(errors.InvalidArgumentError, match="TypeError: Cannot convert 2.5 to a tensor of dtype int32"):
+        bench.run(script_ops.py_function(lambda: 2.5, [], "int32"))
+    with pytest.raises(errors.InvalidArgumentError, match="returns 0 values, but expects to see 1 values"):
+        bench.run(script_ops.py_function(lambda: None, [], "int32"))
     with pytest.raises(errors.InvalidArgumentError, match="TypeError: Cannot convert 'a' to a tensor of dtype float"):
         bench.run(script_ops.py_function(lambda: "a", [], "float32"))
 
@@ -181,6 +190,15 @@ def _all(tf: Any) -> None:
     tf.numpy_function(lambda v: v, [x], tf.float32)
     tf.py_function(lambda v: v, [x], tf.float32)
     tf.py_func(lambda: None, [], [])
+
+
+def test_other_byte_orders_are_turned(bench: Bench) -> None:  # TensorFlow gives other numbers
+    assert bench.run(script_ops.py_func(lambda: np.array([1, 2], ">f4"), [], "float32")).tolist() == [1.0, 2.0]
+
+
+def test_inputs_are_a_list() -> None:
+    with pytest.raises(TypeError, match="'float' object is not iterable"):
+        script_ops.py_func(lambda v: v, 1.0, "float32")
 
 
 def test_graph_is_tensorflows() -> None:

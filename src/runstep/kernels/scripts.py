@@ -79,11 +79,10 @@ def results(script: Script, returned: Any, types: Sequence[DType]) -> Any:
         values: list[Any] = []
     else:
         values = list(returned) if isinstance(returned, list | tuple) else [returned]
+    if script.converts and types:
+        values = values[: len(types)]  # as TensorFlow has it
     if len(values) != len(types):
-        if script.converts and len(types) == 1:
-            values = [returned]
-        else:
-            raise invalid(f"{script.token} returns {len(values)} values, but expects to see {len(types)} values.")
+        raise invalid(f"{script.token} returns {len(values)} values, but expects to see {len(types)} values.")
     arrays = [
         _array(script, index, value, dtype) for index, (value, dtype) in enumerate(zip(values, types, strict=True))
     ]
@@ -97,12 +96,14 @@ def _array(script: Script, index: int, value: Any, dtype: DType) -> np.ndarray:
             array = _texts(value, array)
     except ValueError as error:
         raise invalid(f"ValueError: {error}") from error
-    if array.dtype == object and not _holds_texts(array):
-        raise errors.InternalError(None, None, f"Unsupported object type {type(value).__name__}")
+    if array.dtype == object:
+        _check_texts(array)
+    elif not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype == dtype.np:
         return array
     found = dtypes.as_dtype(array.dtype)
-    if script.converts and not (array.dtype.hasobject or dtype.np.hasobject) and found is not dtypes.bool:
+    if script.converts and _converts(array.dtype.kind, dtype.np.kind):
         return array.astype(dtype.np)
     if script.converts:
         raise invalid(f"TypeError: Cannot convert {value!r} to a tensor of dtype {type_text(dtype)}")
@@ -115,18 +116,27 @@ def _texts(value: Any, array: np.ndarray) -> np.ndarray:
     out = np.empty(array.shape, object)
     flat = out.reshape(-1)
     for index, item in enumerate(source.ravel().tolist()):
-        flat[index] = item.encode() if isinstance(item, str) else item
+        flat[index] = item.encode() if isinstance(item, str) else bytes(item)
     return out
 
 
-def _holds_texts(array: np.ndarray) -> bool:
+def _converts(kind: str, wanted: str) -> bool:
+    """Whether values of a kind of numpy's become those of another: nothing that loses a part of them."""
+    return (
+        "O" not in kind + wanted
+        and kind != "b"
+        and not (kind in "fc" and wanted in "iu")
+        and (kind, wanted) != ("c", "f")
+    )
+
+
+def _check_texts(array: np.ndarray) -> None:
     items = array.reshape(-1)
     for index, item in enumerate(items.tolist()):
         if isinstance(item, str):
             items[index] = item.encode()
         elif not isinstance(item, bytes):
-            return False
-    return True
+            raise errors.InternalError(None, None, f"Unsupported object type {type(item).__name__}")
 
 
 _CLASSES: tuple[tuple[type[Exception], type[errors.OpError]], ...] = (

@@ -43,7 +43,7 @@ def _node(op_type: str, func: Any, inp: Any, Tout: Any, name: str | None, conver
     while getattr(graph, "outer_graph", None) is not None:
         graph = graph.outer_graph
     graph.__dict__.setdefault("_py_funcs", []).append(script)  # lives as long as the graph
-    inputs = list(inp) if isinstance(inp, list | tuple) else [inp]
+    inputs = list(inp)
     more = {"_awaits": True} if script.awaits else {}
     made = apply_op(op_type, inputs, token=script.token, Tout=types, name=name, **more)
     if not types and op_type != "PyFuncStateless":
