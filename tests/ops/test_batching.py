@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import trio
-import trio.testing
+import trio.lowlevel
 
 import runstep as tf
 from runstep import errors
@@ -251,6 +251,7 @@ class Doubling:
 def run_together(session: Any, steps: list[tuple[Any, Any]], cancel: int | None = None) -> list[Any]:
     """Outcomes of steps that start one after the other, each when the others can do no more."""
     found: list[Any] = [None] * len(steps)
+    ended = [trio.Event() for _ in steps]
 
     async def one(place: int, scope: trio.CancelScope) -> None:
         with scope:
@@ -258,16 +259,21 @@ def run_together(session: Any, steps: list[tuple[Any, Any]], cancel: int | None 
                 found[place] = await session.arun(*steps[place])
             except errors.OpError as error:
                 found[place] = error
+        ended[place].set()
+
+    async def at_rest(started: int) -> None:
+        while session.statistics().waiting + sum(event.is_set() for event in ended) < started:
+            await trio.lowlevel.checkpoint()
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
             for place in range(len(steps)):
                 scope = trio.CancelScope()
                 nursery.start_soon(one, place, scope)
-                await trio.testing.wait_all_tasks_blocked(0.01)
+                await at_rest(place + 1)
                 if place == cancel:
                     scope.cancel()
-                    await trio.testing.wait_all_tasks_blocked(0.01)
+                    await ended[place].wait()
 
     trio.run(main)
     return [[part.tolist() for part in outcome] if isinstance(outcome, list) else outcome for outcome in found]
