@@ -406,6 +406,49 @@ def test_a_failed_step_gives_back(rs: Any) -> None:
             assert is_at_rest(session)
 
 
+@pytest.mark.parametrize("program", [turns, in_functions, kept_for_the_gradient, filled])
+@pytest.mark.parametrize("end", ["fails", "times out", "is closed", "is abandoned", "waits"])
+def test_every_end_gives_back(rs: Any, program: Callable[..., Any], end: str) -> None:
+    """Whatever was claimed on the way, and however the step ends that claimed it."""
+    n = rs.placeholder("int32", [])
+    queue = rs.FIFOQueue(1, [rs.float32], [()])
+    made = program(rs, n)
+    with rs.control_dependencies([made]):
+        gate = Gate(rs, rs.identity(made))
+        item = queue.dequeue()
+        wrong = rs.check_numerics(made / 0.0, "no")
+    session = rs.Session(memory_limit="64MiB")
+    much = {n: 1 << 20}
+    if end == "fails":
+        with pytest.raises(errors.InvalidArgumentError, match="no : Tensor had"):
+            session.run(wrong, much)
+    elif end == "times out":
+        with pytest.raises(errors.DeadlineExceededError):
+            session.run(item, much, options=rs.RunOptions(timeout_in_ms=200))
+    elif end == "is abandoned":
+        handle = session.partial_run_setup([made, made * 2.0], [n])
+        session.partial_run(handle, made, much)
+        session.partial_run_close(handle)
+    elif end == "waits":
+        thread, found = in_thread(lambda: session.run([made, item], much))
+        session.run(queue.enqueue(3.0))
+        thread.join(30)
+        assert found[0][1] == 3
+    else:
+        thread, found = in_thread(lambda: session.run(gate.out, much))
+        assert gate.entered.acquire(timeout=30) and memory(session).reserved >= 4 * MIB
+        closing, _ = in_thread(session.close)
+        gate.open.release()
+        for each in (thread, closing):
+            each.join(30)
+        assert isinstance(found[0], errors.CancelledError)
+    if end not in ("is abandoned", "times out"):  # those may not get so far
+        assert memory(session).peak >= 4 * MIB
+    assert is_at_rest(session)
+    session.close()
+    assert is_at_rest(session)
+
+
 @pytest.mark.trio
 async def test_a_step_that_waits_holds_what_it_has(rs: Any) -> None:
     """While it waits for a queue, others have the rest; when it goes on it claims again what it needs."""
