@@ -549,6 +549,18 @@ def gradient_of_loops_in_frames_of_one_name(tf: Any) -> Any:
 
 
 @program
+def gradient_that_asks_for_nothing_kept_in_a_branch(tf: Any) -> Any:
+    """The branch of the backward loop pops for a gradient that nobody wants, and the next turn waits for that."""
+    x, start = scalar(tf, "x", "float32"), scalar(tf, "start", "float32")
+
+    def turn(i: Any, s: Any) -> Any:
+        return i + 1, tf.cond(s > 0.5, lambda: s * x, lambda: s + 1.0)
+
+    y = tf.while_loop(lambda i, _: i < 3, turn, [0, start])[1]
+    return [y, tf.gradients(y, start)[0]], [{"x": 0.7, "start": v} for v in (-1.0, 0.4, 2.0)]
+
+
+@program
 def control_edge_out_of_a_loop(tf: Any) -> Any:
     n = scalar(tf, "n")
     limit = enter(tf, n, "f", True)

@@ -74,6 +74,17 @@ def test_what_is_inside_of_a_loop_is_fetched_and_fed_as_in_tensorflow(turns: int
         assert ours == theirs if isinstance(theirs, str) else ours == pytest.approx(theirs), name
 
 
+def test_a_constant_of_a_frame_is_fetched_beside_others(rs: Any) -> None:
+    """It has no device of its own."""
+    x = rs.placeholder("float32", [])
+    with rs.control_dependencies([apply("Enter", x, frame_name="f", parallel_iterations=10)]):
+        inside = rs.constant(5.0)
+    with rs.Session() as session:
+        assert session.run([x * 2.0, inside], {x: 2.0}) == [4.0, 5.0]
+        handle = session.partial_run_setup([x * 3.0, inside], [x])
+        assert session.partial_run(handle, inside, {x: 2.0}) == 5.0
+
+
 def test_a_failing_kernel_is_named(rs: Any) -> None:
     n = rs.placeholder("int32", name="n")
     first, i = loop(rs, rs.identity(n) * 0, n)

@@ -47,10 +47,18 @@ def find_stacks(live: Sequence[PlanNode], needed: Iterable[Ref]) -> bool:
         for pop in pops:
             pop.kernel = POP
     if useless:
+        _add_idle_triggers(live, kept, useless)
         for node in live:
             if any(control in useless for control in node.controls):
                 node.controls = [control for control in node.controls if control not in useless]
     return bool(useless)
+
+
+def _add_idle_triggers(live: Sequence[PlanNode], kept: set[PlanNode], useless: set[PlanNode]) -> None:
+    """Adds the triggers that wait for useless nodes alone: without them they would go off outside of their loop."""
+    triggers = [node for node in live if node.type == "ControlTrigger" and node.controls and node not in kept]
+    while found := [node for node in triggers if node not in useless and useless.issuperset(node.controls)]:
+        useless.update(found)
 
 
 def _uses(

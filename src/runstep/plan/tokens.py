@@ -66,7 +66,7 @@ class ByTokens:
         inputs = [ref for ref in taken if ref[0].known is None]
         known = [ref for ref in taken if ref[0].known is not None]
         self._machine = _Machine(self.inside, inputs, known, leaving)
-        last = self.inside[-1]
+        last = next(node for node in reversed(self.inside) if node.where is not None)  # constants are nowhere
         number = max(node.number for node in nodes) + 1
         outputs = [output for node, index in leaving for output in (_outputs(node)[index], _Alive())]
         found = self._node = PlanNode(OpView(last.op, outputs, TOKENS), TOKENS, last.name)  # type: ignore[arg-type]
@@ -219,7 +219,9 @@ class _Machine:
         while (job := passing.next(step)) is not None:
             _node = job.spec.node  # read from outside, when something fails: see `emit.node_at`
             taken = _taken(job, step)
-            passing.did(job, step, _node.kernel(*taken))  # type: ignore[misc]
+            made = _node.kernel(*taken)  # type: ignore[misc]
+            _node = taken = None  # type: ignore[assignment]
+            passing.did(job, step, made)
         return passing.found()
 
     async def run_waiting(self, step: Any, *args: Any) -> tuple[Any, ...]:
@@ -230,7 +232,10 @@ class _Machine:
             _node = job.spec.node
             taken = _taken(job, step)
             made = _node.kernel(*taken)  # type: ignore[misc]
-            passing.did(job, step, await made if _node.is_async else made)
+            if _node.is_async:
+                made = await made
+            _node = taken = None  # type: ignore[assignment]
+            passing.did(job, step, made)
         return passing.found()
 
 
