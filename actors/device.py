@@ -115,6 +115,8 @@ class DeviceActor:
             message.reply(outcome)
 
     async def _outcome(self, message: Execute) -> Finished | Failed:
+        import trio
+
         from runstep.actors.hosting import host
 
         segment = message.task.segment
@@ -129,6 +131,8 @@ class DeviceActor:
                 threads = self._threads(message.task)
                 results = call() if threads is None else await _on_thread(threads, call)
             return Finished(message.number, results)
+        except trio.Cancelled as error:  # while a kernel awaited: the step's error, where that was
+            return Failed(message.number, message.context.cause.with_traceback(error.__traceback__))
         except Exception as error:
             return Failed(message.number, error)
 

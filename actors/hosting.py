@@ -49,8 +49,6 @@ def _hosted(
                     asked = coroutine.send(answer) if throw is None else coroutine.throw(throw)
             except StopIteration as stop:
                 return stop.value
-            except trio.Cancelled as error:  # of somebody else's code: the error of the step, where that was called
-                raise context.cause.with_traceback(error.__traceback__) from None
             throw, answer = None, None
             if isinstance(asked, Waiter):
                 waiting.pop(inside, None)
