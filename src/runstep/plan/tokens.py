@@ -77,7 +77,7 @@ class ByTokens:
         found.kernel = self._machine.run
         self._gates: dict[Ref, PlanNode] = {}
         for position, ref in enumerate(leaving):
-            gate = self._gates[ref] = PlanNode(found.op, "Switch", ref[0].name)
+            gate = self._gates[ref] = PlanNode(None, "Switch", ref[0].name)
             gate.number, gate.where, gate.device = number + 1 + position, last.where, last.device
             gate.inputs = [(found, 2 * position), (found, 2 * position + 1)]
         self.nodes = [*(node for node in nodes if node not in moving), found, *self._gates.values()]
