@@ -17,6 +17,7 @@ GAPS = {
 }
 """Ops that TensorFlow differentiates and we do not, with the reason."""
 
+
 @pytest.fixture(scope="module")
 def theirs() -> dict[str, bool]:
     """Whether an op is differentiable, for every op that TensorFlow says something about."""

@@ -56,6 +56,11 @@ def optional(x: Any, y: Any) -> Any:
     return list(apply("OptionalGetValue", made, **how))
 
 
+def composite(x: Any, y: Any) -> Any:
+    made = apply("CompositeTensorVariantFromComponents", [x, y], metadata="")
+    return list(apply("CompositeTensorVariantToComponents", made, metadata="", Tcomponents=[x.dtype, y.dtype]))
+
+
 ROWS = [
     grad_case("RaggedTensorToSparse", [SPLITS], real(5), types={"T": ["float64"]}, outputs=[1], order=1),
     grad_case("RaggedTensorToSparse", [SPLITS], real(5, 2), types={"T": ["float64"]}, outputs=[1], order=1),
@@ -76,6 +81,7 @@ ROWS = [
     grad_case(encoded([], False), real(5, 2), name="dense"),
     grad_case(one_row, real(5)),
     grad_case(optional, real(2), real(3)),
+    grad_case(composite, real(2), real(3)),
     grad_case(optional, real(2), real(3), outputs=[1], name="optional of which one is used"),
 ]
 

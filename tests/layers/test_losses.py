@@ -32,6 +32,7 @@ LOSSES = [
     lambda tf: tf.losses.sigmoid_cross_entropy(*pair(tf), label_smoothing=0.1),
     lambda tf: tf.losses.softmax_cross_entropy(*pair(tf)),
     lambda tf: tf.losses.softmax_cross_entropy(*pair(tf), label_smoothing=0.1, weights=x(tf, 5)),
+    lambda tf: tf.losses.softmax_cross_entropy(x(tf, 5, 2, 3), x(tf, 5, 2, 3), label_smoothing=0.1),
     lambda tf: tf.losses.sparse_softmax_cross_entropy(x(tf, 5, dtype="int64"), x(tf, 5, 3)),
     lambda tf: tf.losses.sparse_softmax_cross_entropy(x(tf, 5, 1, dtype="int64"), x(tf, 5, 3), weights=x(tf, 5, 1)),
     lambda tf: tf.losses.mean_pairwise_squared_error(*pair(tf)),

@@ -1,4 +1,4 @@
-"""Gradients of optionals: an optional of the gradients of the components."""
+"""Gradients of what packs components: the components' gradients, packed."""
 
 from __future__ import annotations
 
@@ -20,3 +20,16 @@ def _from_value(op: Operation, grad: Any) -> list[Any]:
 @gradient("OptionalGetValue")
 def _get_value(op: Operation, *grads: Any) -> Any:
     return apply("OptionalFromValue", [None if grad is None else dense(grad) for grad in grads])
+
+
+@gradient("CompositeTensorVariantFromComponents")
+def _from_components(op: Operation, grad: Any) -> list[Any]:
+    types = [tensor.dtype.base_dtype for tensor in op.inputs]
+    found = apply("CompositeTensorVariantToComponents", grad, metadata=op.get_attr("metadata"), Tcomponents=types)
+    return list(found) if isinstance(found, list | tuple) else [found]
+
+
+@gradient("CompositeTensorVariantToComponents")
+def _to_components(op: Operation, *grads: Any) -> Any:
+    parts = [None if grad is None else dense(grad) for grad in grads]
+    return apply("CompositeTensorVariantFromComponents", parts, metadata=op.get_attr("metadata"))

@@ -64,9 +64,7 @@ class GradientTape:
 
     def _start(self) -> None:
         if self._recording:
-            raise ValueError(
-                "Tape is still recording, This can happen if you try to re-enter an already-active tape."
-            )
+            raise ValueError("Tape is still recording, This can happen if you try to re-enter an already-active tape.")
         graph = get_default_graph()
         self._stretches.setdefault(graph, []).append((graph.version, None))
         self._recording, self._used = True, False

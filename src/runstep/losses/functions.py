@@ -241,7 +241,7 @@ def softmax_cross_entropy(
     loss_collection: str | None = GraphKeys.LOSSES,
     reduction: str = _BY_NONZERO,
 ) -> Tensor:
-    """`tf.nn.softmax_cross_entropy_with_logits` for `[batch, classes]` (source: tf.losses.softmax_cross_entropy).
+    """`tf.nn.softmax_cross_entropy_with_logits` for `[..., classes]` (source: tf.losses.softmax_cross_entropy).
 
     Args:
       label_smoothing: above 0, labels move towards 1/classes by this part. weights: a number or `[batch]`. See
@@ -253,7 +253,7 @@ def softmax_cross_entropy(
         labels = cast(onehot_labels, logits.dtype)
         logits.get_shape().assert_is_compatible_with(labels.get_shape())
         if label_smoothing > 0:
-            classes = cast(shape(labels)[1], logits.dtype)
+            classes = cast(shape(labels)[-1], logits.dtype)
             positive = 1.0 - label_smoothing
             negative = label_smoothing / classes
             labels = labels * positive + negative
