@@ -31,7 +31,7 @@ from runstep.graph.shapes import RawShape
 from runstep.kernels.resources import read_ref
 from runstep.plan.idle import conditional
 from runstep.plan.node import ENTERS, EXITS, MERGES, NEXTS, PASS, SWITCHES, OpView, PlanNode, Ref
-from runstep.plan.values import is_list_of_one, only, references
+from runstep.plan.values import is_list_of_one, only, references, scalar_truth
 
 if TYPE_CHECKING:
     from runstep.plan.frames import Frame
@@ -448,9 +448,11 @@ def _outputs_without_kernel(job: _Job) -> Sequence[Any] | None:
     if kind in MERGES:
         return values
     if kind in SWITCHES:
-        way = int(read_ref(values[1])) if hasattr(values[1], "locked_read") else int(values[1])
-        if kind == "_SwitchN" and not 0 <= way < count:
-            way = count - 1
+        chosen = read_ref(values[1]) if hasattr(values[1], "locked_read") else values[1]
+        if kind == "_SwitchN":
+            way = int(chosen) if 0 <= chosen < count else count - 1
+        else:
+            way = int(scalar_truth(chosen))
         return [values[0] if index == way else _DEAD for index in range(count)]
     if node.kernel is PASS or kind in ENTERS or kind in NEXTS or kind in EXITS:
         return values[:1]
