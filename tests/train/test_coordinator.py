@@ -79,6 +79,25 @@ def test_the_end_of_the_input_is_no_error() -> None:
         strict.join([])
 
 
+def test_what_is_no_exception_stands_for_the_one_that_is_handled(same: Same) -> None:
+    def program(tf: Any, log: Any) -> None:
+        for reason in ("text", 5, [1]):
+            coord = tf.train.Coordinator(clean_stop_exception_types=[ValueError])
+            try:
+                raise KeyError("handled")
+            except KeyError:
+                coord.request_stop(reason)
+            with pytest.raises(KeyError, match="handled"):
+                coord.join([])
+            log(coord.joined)
+            coord.clear_stop()
+            coord.join([])
+            coord.request_stop(ValueError("an end that comes late"))  # sets the event, and raises nothing
+            log(coord.should_stop())
+
+    same(program)
+
+
 def test_threads_that_do_not_end() -> None:
     go_on = threading.Event()
     thread = threading.Thread(target=go_on.wait, name="slow")

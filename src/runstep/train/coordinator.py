@@ -37,7 +37,8 @@ class Coordinator:
     """
 
     def __init__(self, clean_stop_exception_types: Any = None) -> None:
-        self._clean = (errors.OutOfRangeError,) if clean_stop_exception_types is None else clean_stop_exception_types
+        clean = (errors.OutOfRangeError,) if clean_stop_exception_types is None else clean_stop_exception_types
+        self._clean: tuple[type[BaseException], ...] = tuple(clean)
         self._lock = threading.Lock()
         self._stop_event = threading.Event()
         self._error: Info | None = None
@@ -48,15 +49,13 @@ class Coordinator:
         """Asks all threads to stop.
 
         Args:
-          ex: why: an exception, or the tuple of `sys.exc_info()`. The first one is raised by `join`; or here, after
-            `join` has returned.
+          ex: why: an exception, or the tuple of `sys.exc_info()`; anything else stands for the exception that is being
+            handled. The first one is raised by `join`; or here, after `join` has returned.
         """
         with self._lock:
             info = self._info(ex)
-            if self._joined:
-                if info is not None:
-                    raise info[1].with_traceback(info[2])
-                return
+            if self._joined and info is not None:
+                raise info[1].with_traceback(info[2])
             if not self._stop_event.is_set():
                 if info is not None and self._error is None:
                     _log.info("Error reported to Coordinator: %s, %s", info[0], info[1])
@@ -64,16 +63,17 @@ class Coordinator:
                 self._stop_event.set()
 
     def _info(self, ex: Any) -> Info | None:
-        if ex is None:
+        if not ex:
             return None
-        if isinstance(ex, tuple):
-            return None if isinstance(ex[1], self._clean) else ex
-        if isinstance(ex, self._clean):
-            return None
+        info: Any = sys.exc_info()
         if isinstance(ex, BaseException):
-            return type(ex), ex, ex.__traceback__
-        wrong = ValueError(f"ex must be a tuple or sys.exc_info must return the current exception: {ex}")
-        return ValueError, wrong, None
+            info = type(ex), ex, ex.__traceback__
+        elif isinstance(ex, tuple):
+            info = ex
+        if len(info) != 3 or not isinstance(info[1], BaseException):
+            wrong = ValueError(f"ex must be a tuple or sys.exc_info must return the current exception: {ex}")
+            return ValueError, wrong, None
+        return None if isinstance(info[1], self._clean) else info
 
     def clear_stop(self) -> None:
         """Forgets that a stop was requested: a new start."""

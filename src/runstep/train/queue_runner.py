@@ -55,7 +55,7 @@ class QueueRunner:
             if not queue or not enqueue_ops:
                 raise ValueError("Must provide queue and enqueue_ops.")
             self._queue = queue
-            self._enqueue_ops = list(enqueue_ops)
+            self._enqueue_ops = enqueue_ops
             self._close_op = queue.close() if close_op is None else close_op
             self._cancel_op = queue.close(cancel_pending_enqueues=True) if cancel_op is None else cancel_op
             self._closed_types = _checked(queue_closed_exception_types)
