@@ -25,6 +25,19 @@ def source(tf: Any, count: int = 10) -> Any:
     return tf.train.range_input_producer(count, num_epochs=1, shuffle=False).dequeue()
 
 
+def sparse(tf: Any, number: Any = None) -> Any:
+    n = tf.cast(source(tf) if number is None else number, tf.int64)
+    return tf.SparseTensor([[0, 0], [2, 1]], tf.stack([n, -n]), tf.stack([3, n + 2]))
+
+
+def rows(tf: Any) -> Any:
+    return tf.SparseTensor([[0, 0], [1, 1], [2, 0]], ["a", "b", "c"], [3, 2])
+
+
+def odd(tf: Any, n: Any) -> Any:
+    return tf.equal(n % 2, 1)
+
+
 BATCHES: dict[str, Callable[[Any], Any]] = {
     "batch": lambda tf: tf.train.batch([source(tf)], 4),
     "smaller": lambda tf: tf.train.batch({"n": (n := source(tf)), "m": n * 2}, 4, allow_smaller_final_batch=True),
@@ -32,6 +45,18 @@ BATCHES: dict[str, Callable[[Any], Any]] = {
     "pad": lambda tf: tf.train.batch([tf.range(source(tf, 4))], 2, dynamic_pad=True),
     "some": lambda tf: tf.train.maybe_batch([n := source(tf)], tf.equal(n % 2, 0), 2),
     "join": lambda tf: tf.train.batch_join([[source(tf)]], 5),
+    "kept rows": lambda tf: tf.train.maybe_batch(
+        [tf.stack([n := source(tf), n]), [[1, 2], [3, 4]]], [True, False], 3, enqueue_many=True
+    ),
+    "sparse": lambda tf: tf.train.batch([sparse(tf)], 4),
+    "sparse beside": lambda tf: tf.train.batch({"n": (n := source(tf)), "s": sparse(tf, n), "t": sparse(tf, n + 1)}, 4),
+    "sparse join": lambda tf: tf.train.maybe_batch_join([[n := source(tf), sparse(tf, n)]], odd(tf, n), 2),
+    "sparse rows": lambda tf: tf.train.maybe_batch(
+        [tf.stack([n := source(tf), n, n]), rows(tf)], [True, False, True], 4, enqueue_many=True
+    ),
+    "sparse rows, sometimes": lambda tf: tf.train.maybe_batch(
+        [rows(tf), tf.stack([n := source(tf), n, n])], odd(tf, n), 5, enqueue_many=True
+    ),
     "none after all": lambda tf: tf.train.shuffle_batch([source(tf, 6)], 2, 12, 0, seed=1),
 }
 
@@ -95,5 +120,31 @@ def test_refusals(same: Same) -> None:
         log.tried(lambda: t.input_producer(tf.placeholder(tf.int32)))
         log.tried(lambda: t.slice_input_producer([]))
         log.tried(lambda: t.batch([], 3))
+
+    same(program, graph=False, texts=False)
+
+
+def test_what_batches_refuse(same: Same) -> None:
+    def program(tf: Any, log: Any) -> None:
+        t, one, two, unknown = tf.train, tf.constant(1), tf.constant([1, 2]), tf.placeholder(tf.int32)
+        log.tried(lambda: t.batch([unknown], 2))
+        log.tried(lambda: t.batch([unknown], 2, dynamic_pad=True))
+        log.tried(lambda: t.batch_join([], 2))
+        log.tried(lambda: t.batch_join([[one], [tf.constant("a")]], 2))
+        log.tried(lambda: t.batch_join([[one], [two]], 2))
+        log.tried(lambda: t.batch_join([{"a": one}, {"b": one}], 2))
+        log.tried(lambda: t.maybe_batch([one], [True], 2))
+        log.tried(lambda: t.maybe_batch([two], [[True]], 2, enqueue_many=True))
+        log.tried(lambda: t.maybe_batch([two], tf.placeholder(tf.bool), 2, enqueue_many=True))
+        log.tried(lambda: t.shuffle_batch([one], 2, 5, 5))
+
+    same(program, graph=False)
+
+
+def test_what_batches_of_sparse_tensors_refuse(same: Same) -> None:
+    def program(tf: Any, log: Any) -> None:
+        log.tried(lambda: tf.train.batch_join([[rows(tf)], [tf.constant("a")]], 2))
+        log.tried(lambda: tf.train.batch_join([[rows(tf)], [tf.SparseTensor([[0]], ["a"], [1])]], 2))
+        log.tried(lambda: tf.train.maybe_batch([rows(tf)], tf.constant(False), 2, enqueue_many=True))
 
     same(program, graph=False, texts=False)

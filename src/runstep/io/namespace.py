@@ -60,6 +60,9 @@ from runstep.ops.strings import (
     encode_base64,
 )
 from runstep.train.graph_io import write_graph
+from runstep.train.input import (
+    match_filenames_once,
+)
 
 __all__ = [
     "FixedLenFeature",
@@ -91,6 +94,7 @@ __all__ = [
     "extract_jpeg_shape",
     "gfile",
     "is_jpeg",
+    "match_filenames_once",
     "matching_files",
     "parse_example",
     "parse_sequence_example",

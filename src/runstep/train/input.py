@@ -18,15 +18,17 @@ from runstep.ops.basic import constant, identity, no_op
 from runstep.ops.branching import smart_cond
 from runstep.ops.cast import cast
 from runstep.ops.comparison import greater
+from runstep.ops.conversion import convert_to_tensor_or_sparse_tensor
 from runstep.ops.creation import range as range_of
 from runstep.ops.data_flow import FIFOQueue, PaddingFIFOQueue, RandomShuffleQueue
-from runstep.ops.indexing import gather
+from runstep.ops.indexing import dynamic_partition, gather
 from runstep.ops.io import matching_files
 from runstep.ops.logging import Assert
 from runstep.ops.random import random_shuffle
 from runstep.ops.shape_ops import shape, size
 from runstep.ops.summary import scalar_summary
 from runstep.train.queue_runner import QueueRunner, add_queue_runner
+from runstep.train.sparse_input import restored, stored
 from runstep.variables.variable import Variable
 
 __all__ = [
@@ -181,25 +183,31 @@ def slice_input_producer(
 # --- batches ------------------------------------------------------------------------------------------------------
 
 
-def _as_list(tensors: Any) -> list[Any]:
-    found = [tensors[key] for key in sorted(tensors)] if isinstance(tensors, dict) else list(tensors)
-    if not found:
+def _as_lists(given: Sequence[Any]) -> list[list[Any]]:
+    """The components of each source, in one order.
+
+    Raises:
+      ValueError: there are no sources, one has none, or other keys. TypeError: their types differ.
+    """
+    if not given:
+        raise ValueError("Expected at least one set of tensors")
+    if isinstance(given[0], dict) and any(set(tensors) != set(given[0]) for tensors in given):
+        raise ValueError("All dictionaries in tensors_list must have the same keys")
+    lists = [[tensors[key] for key in sorted(given[0])] if isinstance(given[0], dict) else tensors for tensors in given]
+    found = [[convert_to_tensor_or_sparse_tensor(item) for item in tensors] for tensors in lists]
+    if not all(found):
         raise ValueError("Expected at least one tensor in batch().")
-    for item in found:
-        if isinstance(item, SparseTensor):
-            raise NotImplementedError(
-                "Batches of SparseTensors are not supported here: serialize them (tf.serialize_sparse), batch the "
-                "strings, and put them together with tf.deserialize_many_sparse."
-            )
-    return [convert_to_tensor(item) for item in found]
+    for first, *others in zip(*found, strict=True):
+        for other in others:
+            if other.dtype.base_dtype != first.dtype.base_dtype and not isinstance(first, SparseTensor):
+                names = first.dtype.base_dtype.name, other.dtype.base_dtype.name
+                raise TypeError(f"Expected types to be consistent: {names[0]} vs. {names[1]}.")
+    return found
 
 
-def _as_given(tensors: Any, found: Any) -> Any:
-    found = [found] if isinstance(found, Tensor) else list(found)
+def _as_given(tensors: Any, found: list[Any]) -> Any:
     if isinstance(tensors, dict):
         return dict(zip(sorted(tensors), found, strict=True))
-    if len(found) == 1 and not isinstance(tensors, list | tuple):
-        return found[0]
     return found if len(found) > 1 else found[0]
 
 
@@ -208,26 +216,39 @@ def _shapes(lists: Sequence[Sequence[Tensor]], shapes: Any, enqueue_many: bool) 
         return shapes
     merged = []
     for tensors in zip(*lists, strict=True):
-        known = tensors[0].get_shape()
-        for other in tensors[1:]:
-            known = known.merge_with(other.get_shape()) if known.is_compatible_with(other.get_shape()) else known
-        merged.append(known.with_rank_at_least(1)[1:] if enqueue_many else known)
+        sizes = [tensor.get_shape() for tensor in tensors]
+        for tensor, known in zip(tensors, sizes, strict=True):
+            if known.ndims is None:
+                raise ValueError(f"Cannot infer Tensor's rank: {tensor}")
+        if enqueue_many:
+            sizes = [known.with_rank_at_least(1)[1:] for known in sizes]
+        merged.append(functools.reduce(TensorShape.merge_with, sizes))
     return merged
 
 
 def _filled(queue: Any, lists: Sequence[Sequence[Tensor]], num_threads: int, enqueue_many: bool, keep: Tensor) -> None:
     """Adds the QueueRunner that fills the queue with what is to be kept."""
+    parts = cast(keep, dtypes.int32) if keep.get_shape().ndims else None
     ops = []
     for tensors in lists:
         enqueue = queue.enqueue_many if enqueue_many else queue.enqueue
-        if keep.get_shape().ndims:
-            from runstep.ops.selecting import boolean_mask
-
-            chosen: Sequence[Any] = [boolean_mask(tensor, keep) for tensor in tensors]
-            ops.append(enqueue(chosen))
-        else:
+        if parts is None:
             ops.append(smart_cond(keep, functools.partial(enqueue, tensors), no_op))
+        else:
+            ops.append(enqueue([dynamic_partition(tensor, parts, 2)[1] for tensor in tensors]))
     add_queue_runner(QueueRunner(queue, ops * num_threads))
+
+
+def _checked_keep(keep_input: Any, enqueue_many: bool) -> Tensor:
+    keep = convert_to_tensor(keep_input)
+    rank = keep.get_shape().ndims
+    if rank is None:
+        raise ValueError("`keep_input` dimensions must be known at graph construction.")
+    if rank == 1 and not enqueue_many:
+        raise ValueError("`keep_input` cannot be a vector when `enqueue_many=False`.")
+    if rank > 1:
+        raise ValueError("`keep_input` must be 0 or 1 dimensions.")
+    return keep
 
 
 def _batched(
@@ -243,15 +264,17 @@ def _batched(
     name: str | None,
     default_name: str,
 ) -> Any:
-    lists = [_as_list(tensors) for tensors in given]
+    components = _as_lists(given)
     with name_scope(name, default_name) as scope:
-        keep = convert_to_tensor(keep_input)
+        keep = _checked_keep(keep_input, enqueue_many)
+        lists, kept = stored(components, enqueue_many, keep)
         types = [tensor.dtype.base_dtype for tensor in lists[0]]
         queue = make_queue(types, _shapes(lists, shapes, enqueue_many))
         _filled(queue, lists, num_threads, enqueue_many, keep)
         scalar_summary(*full(queue))
         dequeue = queue.dequeue_up_to if smaller else queue.dequeue_many
-        return _as_given(given[0], dequeue(batch_size, name=scope))
+        taken = dequeue(batch_size, name=scope)
+        return _as_given(given[0], restored([taken] if isinstance(taken, Tensor) else taken, kept))
 
 
 def _in_order(
@@ -303,10 +326,13 @@ def _shuffled(
     name: str | None,
     default_name: str,
 ) -> Any:
+    if capacity <= min_after_dequeue:
+        raise ValueError(f"capacity {capacity} must be bigger than min_after_dequeue {min_after_dequeue}.")
+
     def full(queue: Any) -> tuple[str, Any]:
         rest = cast(maximum(0, queue.size() - min_after_dequeue), dtypes.float32)
         above = rest * (1.0 / (capacity - min_after_dequeue))
-        return f"fraction_over_{min_after_dequeue}_of_{capacity - min_after_dequeue}_full", above
+        return "fraction_over_%d_of_%d_full" % (min_after_dequeue, capacity - min_after_dequeue), above  # noqa: UP031
 
     def make(types: Any, sizes: Any) -> Any:
         return RandomShuffleQueue(
@@ -333,11 +359,11 @@ def batch(
     """Batches of tensors, in order, filled by threads (source: tf.train.batch).
 
     Args:
-      tensors: a list or dict; the result is one too. enqueue_many: they are batches already.
+      tensors: a list or dict, of SparseTensors too; the result is one too. enqueue_many: they are batches already.
       dynamic_pad: what has unknown sizes is padded with zeros. allow_smaller_final_batch: at the end of the input.
 
     Raises:
-      ValueError: there are none. NotImplementedError: for SparseTensors.
+      ValueError: there are none.
     """
     return maybe_batch(
         tensors,
