@@ -139,7 +139,10 @@ def test_generators() -> None:
 
 @pytest.mark.parametrize(
     ("yielded", "shape", "text"),
-    [("a", None, "did not match the expected structure"), ([1], [2], r"of shape \(1,\) where .* \(2,\) was expected")],
+    [
+        ("a", None, "could not be converted to the expected type"),
+        ([1], [2], r"of shape \(1,\) where .* \(2,\) was expected"),
+    ],
 )
 def test_what_a_generator_must_not_yield(yielded: Any, shape: Any, text: str) -> None:
     iterator = tf.data.make_one_shot_iterator(D.from_generator(lambda: iter([yielded]), tf.int32, shape))
@@ -212,6 +215,60 @@ def test_reduce_and_the_one_element() -> None:
         assert sess.run(total) == 10
         assert sess.run(only).tolist() == [0, 1, 2]
         assert [sess.run(there), sess.run(there)] == [True, False]
+
+
+def test_optionals(same: Callable[..., None]) -> None:
+    def program(tf: Any, log: Any) -> None:
+        rows = tf.data.Dataset.from_tensor_slices({"n": [1, 2], "s": ["a", "b"]})
+        iterator = tf.data.make_initializable_iterator(rows)
+        optional = iterator.get_next_as_optional()
+        there, value = optional.has_value(), optional.get_value(name="value")
+        kinds = tf.data.experimental.Optional
+        some, none = kinds.from_value((1.5, {"x": ["a", "b"]})), kinds.empty(optional.element_spec)
+        log(there, value, some.get_value())
+        with tf.Session() as sess:
+            log.tried(lambda: sess.run(there))
+            sess.run(iterator.initializer)
+            for _ in range(2):
+                log(sess.run([there, value]))
+            log(sess.run(there))
+            log.tried(lambda: sess.run(value))
+            log(sess.run([some.has_value(), some.get_value(), none.has_value()]))
+            log.tried(lambda: sess.run(none.get_value()))
+
+    same(program, graph=False)
+
+
+def test_iterators_as_sessions_see_them(same: Callable[..., None]) -> None:
+    def program(tf: Any, log: Any) -> None:
+        def end(number: Any) -> Any:
+            if number == 1:
+                raise StopIteration
+            return number
+
+        dataset = tf.data.Dataset.range(4)
+        ending = tf.data.make_initializable_iterator(dataset.map(lambda n: tf.py_func(end, [n], tf.int64)))
+        element, handle = ending.get_next(), tf.placeholder(tf.string, [])
+        numbers = tf.data.Iterator.from_string_handle(handle, tf.int64, []).get_next()
+        halves = tf.data.make_one_shot_iterator(tf.data.Dataset.from_tensors(0.5)).string_handle()
+        with tf.Session() as sess, tf.Session() as other:
+            for _ in range(2):  # what a function ended starts again with the initializer only
+                sess.run(ending.initializer)
+                for _ in range(4):
+                    log.tried(lambda: sess.run(element))
+            log.tried(lambda: sess.run(numbers, {handle: sess.run(halves)}))
+            log.tried(lambda: sess.run(numbers, {handle: b""}))
+            with pytest.raises(tf.errors.NotFoundError, match="Could not find resource: localhost/"):
+                other.run(numbers, {handle: sess.run(ending.string_handle())})
+        one = tf.data.Iterator.from_structure(tf.int64, [])
+        with pytest.raises(ValueError, match="don't have the same nested structure"):
+            one.make_initializer(tf.data.Dataset.zip((dataset, dataset)))
+        log.tried(lambda: tf.data.get_output_types(5))
+        with pytest.warns(UserWarning, match="An unusually high number of `Iterator.get_next"):
+            for _ in range(33):
+                one.get_next()
+
+    same(program, graph=False)
 
 
 def test_a_function_that_waits_lets_its_run_time_out() -> None:

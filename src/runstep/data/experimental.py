@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from runstep.data.dataset import AUTOTUNE, INFINITE_CARDINALITY, UNKNOWN_CARDINALITY, Dataset
+from runstep.data.optional import Optional, get_next_as_optional
 
 __all__ = [
     "AUTOTUNE",
     "INFINITE_CARDINALITY",
     "UNKNOWN_CARDINALITY",
+    "Optional",
     "enumerate_dataset",
+    "get_next_as_optional",
     "get_single_element",
     "ignore_errors",
     "map_and_batch",

@@ -47,12 +47,12 @@ class _Running:
         yielded = next(self._iterators[int(number)])
         try:
             parts = structure.flatten_up_to(self._structure, yielded)
-            found = [self._array(part, leaf) for part, leaf in zip(parts, self._leaves, strict=True)]
         except (TypeError, ValueError) as error:
             raise TypeError(
                 "`generator` yielded an element that did not match the expected structure. The expected structure was "
                 f"{self._structure!r}, but the yielded element was {yielded}."
             ) from error
+        found = [self._array(part, leaf) for part, leaf in zip(parts, self._leaves, strict=True)]
         for array, leaf in zip(found, self._leaves, strict=True):
             if not leaf.shape.is_compatible_with(array.shape):
                 raise TypeError(
@@ -61,10 +61,18 @@ class _Running:
                 )
         return found
 
+    @classmethod
+    def _array(cls, value: Any, leaf: TensorLeaf) -> np.ndarray:
+        try:
+            return np.asarray(value, leaf.dtype.np, order="C") if leaf.dtype is not dtypes.string else cls._texts(value)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                "`generator` yielded an element that could not be converted to the expected type. The expected type "
+                f"was {leaf.dtype.name}, but the yielded element was {value}."
+            ) from error
+
     @staticmethod
-    def _array(value: Any, leaf: TensorLeaf) -> np.ndarray:
-        if leaf.dtype is not dtypes.string:
-            return np.asarray(value, leaf.dtype.np, order="C")
+    def _texts(value: Any) -> np.ndarray:
         array = np.array(value, dtype=object)
         flat = array.reshape(-1)
         for index, item in enumerate(flat.tolist()):

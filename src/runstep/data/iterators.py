@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from runstep.data import structure
@@ -15,6 +16,16 @@ from runstep.graph.tensor import Tensor
 
 if TYPE_CHECKING:
     from runstep.data.dataset import Dataset
+    from runstep.data.optional import Optional
+
+# In a graph one call is enough; more than so many are most likely made in a training loop.
+_MANY_CALLS = 32
+_MANY_CALLS_MESSAGE = (
+    "An unusually high number of `Iterator.get_next()` calls was detected. This often indicates that "
+    "`Iterator.get_next()` is being called inside a training loop, which will cause gradual slowdown and eventual "
+    "resource exhaustion. If this is the case, restructure your code to call `next_element = iterator.get_next()` "
+    "once outside the loop, and use `next_element` as the input to some computation that is invoked inside the loop."
+)
 
 
 class Iterator:
@@ -45,6 +56,7 @@ class Iterator:
         self._initializer = initializer
         self._structure = elements
         self._handle = apply("IteratorToStringHandle", resource)
+        self._get_next_calls = 0
 
     @staticmethod
     def from_structure(
@@ -84,11 +96,12 @@ class Iterator:
         """An operation that starts this iterator on `dataset`.
 
         Raises:
-          TypeError: the dataset's elements are of other types or shapes.
+          TypeError: the dataset's elements are of other types or shapes. ValueError: they are of another structure.
         """
         with name_scope(name, "make_initializer") as scope:
+            structure.assert_same(self._structure, dataset._structure)
             for wanted, own in zip(
-                structure.flatten(self._structure), structure.flatten(dataset._structure), strict=False
+                structure.flatten(self._structure), structure.flatten(dataset._structure), strict=True
             ):
                 if wanted.dtype != own.dtype:
                     raise TypeError(
@@ -100,7 +113,6 @@ class Iterator:
                         f"Expected output shapes compatible with {self.output_shapes!r} but got dataset with output "
                         f"shapes {dataset.output_shapes!r}."
                     )
-            structure.flatten_up_to(self._structure, dataset._structure)
             return apply_op("MakeIterator", dataset._variant, self._resource, name=scope)
 
     def get_next(self, name: str | None = None) -> Any:
@@ -109,8 +121,18 @@ class Iterator:
         Raises (in the run):
           OutOfRangeError: there is none. FailedPreconditionError: the iterator wasn't initialized.
         """
+        self._get_next_calls += 1
+        if self._get_next_calls > _MANY_CALLS:
+            warnings.warn(_MANY_CALLS_MESSAGE, stacklevel=2)
         node = apply_op("IteratorGetNext", self._resource, name=name, **structure.element_attrs(self._structure))
         return structure.denormalized(self._structure, node.outputs)
+
+    def get_next_as_optional(self) -> Optional:
+        """The next element, or nothing at the end: `has_value()` tells which."""
+        from runstep.data.optional import Optional
+
+        variant = apply("IteratorGetNextAsOptional", self._resource, **structure.element_attrs(self._structure))
+        return Optional(variant, self._structure)
 
     def string_handle(self, name: str | None = None) -> Tensor:
         """A string that names this iterator, to be fed where `from_string_handle` takes one."""
@@ -163,14 +185,25 @@ def make_one_shot_iterator(dataset: Dataset) -> Iterator:
 
 def get_output_types(dataset_or_iterator: Any) -> Any:
     """The dtypes of elements, in their structure (source: tf.data.get_output_types)."""
-    return dataset_or_iterator.output_types
+    return _checked(dataset_or_iterator).output_types
 
 
 def get_output_shapes(dataset_or_iterator: Any) -> Any:
     """The shapes of elements, in their structure (source: tf.data.get_output_shapes)."""
-    return dataset_or_iterator.output_shapes
+    return _checked(dataset_or_iterator).output_shapes
 
 
 def get_output_classes(dataset_or_iterator: Any) -> Any:
     """The classes of elements' components, in their structure (source: tf.data.get_output_classes)."""
-    return dataset_or_iterator.output_classes
+    return _checked(dataset_or_iterator).output_classes
+
+
+def _checked(dataset_or_iterator: Any) -> Any:
+    from runstep.data.dataset import Dataset
+
+    if not isinstance(dataset_or_iterator, Dataset | Iterator):
+        raise TypeError(
+            "Invalid `dataset_or_iterator`. `dataset_or_iterator` must be a `tf.data.Dataset` or tf.data.Iterator "
+            f"object, but got {type(dataset_or_iterator)}."
+        )
+    return dataset_or_iterator

@@ -69,6 +69,19 @@ def flatten_up_to(shallow: Any, structure: Any) -> list[Any]:
     return [leaf for inner, part in pairs for leaf in flatten_up_to(inner, part)]
 
 
+def assert_same(wanted: Any, found: Any) -> None:
+    """Raises ValueError unless both have one form."""
+    try:
+        alike = not any(map(_is_nested, flatten_up_to(wanted, found)))
+    except TypeError:
+        alike = False
+    if not alike:
+        raise ValueError(
+            f"The two structures don't have the same nested structure.\n\nFirst structure: {wanted!r}\n\n"
+            f"Second structure: {found!r}"
+        )
+
+
 @attrs.frozen(repr=False)
 class TensorLeaf:
     """A tensor of some dtype and shape."""

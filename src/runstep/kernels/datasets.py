@@ -93,6 +93,8 @@ class IteratorResource:
                 element = next(self._elements, None)
             finally:
                 self._walk.step = None
+            if element is None:
+                self._elements = iter(())  # what a function ended doesn't go on when one asks again
         if element is None:
             raise errors.OutOfRangeError(None, None, "End of sequence")
         self._check(element)
@@ -112,11 +114,16 @@ class IteratorResource:
 
     def check_like(self, types: Sequence[DType], component_shapes: Sequence[RawShape]) -> None:
         """Raises InvalidArgumentError unless elements may be taken for such ones. Nothing given: any."""
-        if types and tuple(types) != self.types:
+        if types and len(types) != len(self.types):
             raise invalid(
-                f"Data type mismatch: expected {types_text(types)} but got {types_text(self.types)} in iterator "
-                f"'{self.name}'."
+                f"Number of components does not match: expected {len(types)} types but got {len(self.types)}."
             )
+        for index, (dtype, kind) in enumerate(zip(types, self.types, strict=False)):
+            if dtype is not kind:
+                raise invalid(
+                    f"Data type mismatch at component {index}: expected {types_text([dtype])} but got "
+                    f"{types_text([kind])}."
+                )
         for index, (wanted, own) in enumerate(zip(component_shapes, self.shapes, strict=False)):
             if not shapes.is_compatible(own, wanted):
                 raise invalid(

@@ -101,8 +101,15 @@ def from_string_handle(node: Node) -> Kernel:
             message = resource_handle_pb2.ResourceHandleProto.FromString(np.asarray(text).item())
         except (DecodeError, TypeError):
             raise invalid("Could not parse string_handle as a valid ResourceHandle") from None
+        if message.device != manager.device:
+            raise invalid(
+                f'Attempted create an iterator on device "{manager.device}" from handle defined on device '
+                f'"{message.device}"'
+            )
         if manager.lookup(message.container, ITERATOR, message.name) is None:
-            raise invalid(f"Could not find an iterator '{message.name}' for the string handle on {manager.device}")
+            raise errors.NotFoundError(
+                None, None, f"Could not find resource: {message.container}/{message.name} on {manager.device}"
+            )
         handle: ResourceHandle = manager.handle(message.container or DEFAULT_CONTAINER, ITERATOR, message.name)
         iterator_of(handle).check_like(types, component_shapes)
         return handle
