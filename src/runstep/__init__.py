@@ -69,12 +69,12 @@ if TYPE_CHECKING:
         RunMetadata as RunMetadata,
         RunOptions as RunOptions,
     )
-    from runstep.protos.event_pb2 import Event as Event
+    from runstep.protos.event_pb2 import Event as Event, LogMessage as LogMessage, SessionLog as SessionLog
     from runstep.protos.graph_pb2 import GraphDef as GraphDef
     from runstep.protos.histogram_pb2 import HistogramProto as HistogramProto
-    from runstep.protos.meta_graph_pb2 import MetaGraphDef as MetaGraphDef
+    from runstep.protos.meta_graph_pb2 import MetaGraphDef as MetaGraphDef, TensorInfo as TensorInfo
     from runstep.protos.node_def_pb2 import NodeDef as NodeDef
-    from runstep.protos.summary_pb2 import Summary as Summary
+    from runstep.protos.summary_pb2 import Summary as Summary, SummaryMetadata as SummaryMetadata
 
 __version__ = "0.1.0"
 
@@ -102,12 +102,12 @@ _MODULES = {
     "ops.raw": "raw_ops",
     "protos.attr_value_pb2": "AttrValue NameAttrList",
     "protos.config_pb2": "ConfigProto GPUOptions GraphOptions OptimizerOptions RunMetadata RunOptions",
-    "protos.event_pb2": "Event",
+    "protos.event_pb2": "Event LogMessage SessionLog",
     "protos.graph_pb2": "GraphDef",
     "protos.histogram_pb2": "HistogramProto",
-    "protos.meta_graph_pb2": "MetaGraphDef",
+    "protos.meta_graph_pb2": "MetaGraphDef TensorInfo",
     "protos.node_def_pb2": "NodeDef",
-    "protos.summary_pb2": "Summary",
+    "protos.summary_pb2": "Summary SummaryMetadata",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 

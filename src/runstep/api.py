@@ -227,6 +227,7 @@ from runstep.ops.data_flow import (
     RandomShuffleQueue,
 )
 from runstep.ops.decoding import (
+    decode_compressed,
     decode_csv,
     decode_json_example,
     decode_raw,
@@ -375,6 +376,7 @@ from runstep.ops.matrix_diag import (
 )
 from runstep.ops.nn_pooling import (
     extract_image_patches,
+    extract_volume_patches,
 )
 from runstep.ops.norms import (
     clip_by_average_norm,
@@ -393,6 +395,18 @@ from runstep.ops.parsing_functions import (
     parse_example,
     parse_single_example,
     parse_single_sequence_example,
+)
+from runstep.ops.quantization_functions import (
+    dequantize,
+    fake_quant_with_min_max_args,
+    fake_quant_with_min_max_args_gradient,
+    fake_quant_with_min_max_vars,
+    fake_quant_with_min_max_vars_gradient,
+    fake_quant_with_min_max_vars_per_channel,
+    fake_quant_with_min_max_vars_per_channel_gradient,
+    quantize,
+    quantize_v2,
+    quantized_concat,
 )
 from runstep.ops.random import (
     get_seed,
@@ -777,6 +791,8 @@ __all__ = [
     "custom_gradient",
     "data",
     "debugging",
+    "decode_compressed",
+    "dequantize",
     "distributions",
     "decode_base64",
     "decode_csv",
@@ -818,7 +834,14 @@ __all__ = [
     "expand_dims",
     "expm1",
     "extract_image_patches",
+    "extract_volume_patches",
     "eye",
+    "fake_quant_with_min_max_args",
+    "fake_quant_with_min_max_args_gradient",
+    "fake_quant_with_min_max_vars",
+    "fake_quant_with_min_max_vars_gradient",
+    "fake_quant_with_min_max_vars_per_channel",
+    "fake_quant_with_min_max_vars_per_channel_gradient",
     "fft",
     "fft2d",
     "fft3d",
@@ -962,6 +985,9 @@ __all__ = [
     "python_io",
     "qr",
     "quantization",
+    "quantize",
+    "quantize_v2",
+    "quantized_concat",
     "queue",
     "ragged",
     "random",

@@ -82,6 +82,7 @@ COLORS = [
     lambda tf, im: im.adjust_contrast(one(tf), 2.0),
     lambda tf, im: im.adjust_contrast(one(tf, "uint8"), 2.0),
     lambda tf, im: im.adjust_gamma(one(tf), 2.0, 1.5),
+    lambda tf, im: im.adjust_gamma(one(tf)),
     lambda tf, im: im.adjust_hue(one(tf), 0.2),
     lambda tf, im: im.adjust_hue(one(tf, "uint8"), 0.2),
     lambda tf, im: im.adjust_saturation(one(tf), 0.2),

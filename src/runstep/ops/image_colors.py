@@ -174,8 +174,7 @@ def adjust_gamma(image: TensorLike, gamma: Any = 1, gain: Any = 1) -> Tensor:
         floats = _in_floats(image)
         if not isinstance(gamma, Tensor) and gamma < 0:
             raise ValueError("Gamma should be a non-negative real number.")
-        power = apply("Pow", floats, gamma, name="pow")
-        return convert_image_dtype(apply("Mul", gain, power, name="mul"), image.dtype, saturate=True)
+        return convert_image_dtype(gain * floats**gamma, image.dtype, saturate=True)
 
 
 def adjust_hue(image: TensorLike, delta: TensorLike, name: str | None = None) -> Tensor:

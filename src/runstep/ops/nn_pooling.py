@@ -25,6 +25,7 @@ __all__ = [
     "dilation2d",
     "erosion2d",
     "extract_image_patches",
+    "extract_volume_patches",
     "max_pool",
     "max_pool1d",
     "max_pool2d",
@@ -314,3 +315,13 @@ def extract_image_patches(
     """The windows of `images`, side by side in the channels. Source: `tf.extract_image_patches`."""
     ksizes = one_of("sizes", sizes, "ksizes", ksizes)
     return apply("ExtractImagePatches", images, ksizes=ksizes, strides=strides, rates=rates, padding=padding, name=name)
+
+
+def extract_volume_patches(
+    input: TensorLike, ksizes: Any, strides: Any, padding: str, name: str | None = None
+) -> Tensor:
+    """The blocks of `input` `[batch, planes, rows, columns, channels]`, side by side in the channels.
+
+    Source: `tf.extract_volume_patches`.
+    """
+    return apply("ExtractVolumePatches", input, ksizes=ksizes, strides=strides, padding=padding, name=name)

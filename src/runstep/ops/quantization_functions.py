@@ -21,6 +21,7 @@ __all__ = [
     "quantize",
     "quantize_and_dequantize",
     "quantize_and_dequantize_v2",
+    "quantize_v2",
     "quantized_avg_pool",
     "quantized_concat",
     "quantized_conv2d",
@@ -61,6 +62,22 @@ def quantize(
         axis=-1 if axis is None else axis,
         ensure_minimum_range=ensure_minimum_range,
     )
+
+
+def quantize_v2(
+    input: TensorLike,
+    min_range: TensorLike,
+    max_range: TensorLike,
+    T: Any,  # noqa: N803 - TensorFlow's name
+    mode: str = "MIN_COMBINED",
+    name: str | None = None,
+    round_mode: str = "HALF_AWAY_FROM_ZERO",
+    narrow_range: bool = False,
+    axis: int | None = None,
+    ensure_minimum_range: float = 0.01,
+) -> Any:
+    """`quantize` by its older name, with the arguments in another order (source: tf.quantize_v2)."""
+    return quantize(input, min_range, max_range, T, mode, round_mode, name, narrow_range, axis, ensure_minimum_range)
 
 
 def dequantize(
