@@ -28,6 +28,43 @@ def check_parts(indices: Array, values: Array, shape: Array) -> None:
         raise invalid(f"Index rank ({indices.shape[1]}) and shape rank ({shape.shape[0]}) do not match")
 
 
+def check_shape(shape: Array) -> None:
+    """Raises InvalidArgumentError unless the dense shape's sizes, and what they multiply to, are int64 from 0 on."""
+    total = 1
+    for size in shape.tolist():
+        if size < 0:
+            raise invalid(f"Expected shape dimensions to be non-negative, got {size}")
+        if total * size >= 2**63:
+            result = (total * size + 2**63) % 2**64 - 2**63
+            raise invalid(f"Encountered overflow when multiplying {total} with {size}, result: {result}")
+        total *= size
+
+
+def check_tensor(indices: Array, values: Array, shape: Array) -> None:
+    """`check_parts` and `check_shape` in the words of the ops that make one sparse tensor of the parts first."""
+    if np.ndim(values) != 1:
+        raise invalid(f"vals must be a vec, but got: {text_shape(np.shape(values))}")
+    if np.ndim(indices) and len(indices) != len(values):
+        raise invalid(
+            f"indices and values rows (indexing dimension) must match. (indices = {len(indices)}, values = "
+            f"{len(values)})"
+        )
+    if np.ndim(indices) != 2:
+        raise invalid(f"indices must be a matrix, but got: {text_shape(np.shape(indices))}")
+    if indices.shape[1] != len(shape):
+        raise invalid("Order length must be SparseTensor rank.")
+    check_shape(shape)
+
+
+def check_ranks(indices: Array, values: Array, shape: Array) -> None:
+    """Raises InvalidArgumentError that names the part which isn't a matrix, a vector and a vector."""
+    for name, kind, value, rank in (
+        ("indices", "matrix", indices, 2), ("values", "vector", values, 1), ("shape", "vector", shape, 1)
+    ):  # fmt: skip
+        if np.ndim(value) != rank:
+            raise invalid(f"Input {name} should be a {kind} but received shape {text_shape(np.shape(value))}")
+
+
 def strides(shape: Sequence[int]) -> Array:
     """How many elements one step along each axis is."""
     sizes = np.asarray(shape, np.int64)

@@ -11,7 +11,7 @@ import numpy as np
 from runstep import errors
 from runstep.kernels.bytestrings import Array, packed, text_shape
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
-from runstep.kernels.sparse_arrays import check_order, check_parts, invalid
+from runstep.kernels.sparse_arrays import check_order, check_parts, check_tensor, invalid
 
 Row = tuple[int, ...]
 Groups = dict[Row, list[Any]]
@@ -33,7 +33,9 @@ def _groups(indices: Array, values: Array) -> Groups:
 
 
 def _sparse_groups(indices: Array, values: Array, shape: Array, validate: bool) -> tuple[Groups, list[int]]:
-    check_parts(indices, values, shape)
+    if np.ndim(shape) != 1:
+        raise invalid("Shape must be a 1D tensor.")
+    check_tensor(indices, values, shape)
     if len(shape) < 2:
         raise invalid(f"Invalid rank {len(shape)}.")
     if validate:
@@ -55,6 +57,11 @@ def set_size(node: Node) -> Kernel:
 
     def kernel(indices: Array, values: Array, shape: Array) -> Array:
         groups, sizes = _sparse_groups(indices, values, shape, validate)
+        for place, axis in np.argwhere(indices >= shape)[:1].tolist():
+            others = np.flatnonzero((indices[:place, :-1] != indices[place, :-1]).any(axis=1))
+            within = place - (int(others[-1]) + 1 if len(others) else 0)  # its group
+            why = f"indices[{within}, {axis}] expected < {shape[axis]}, got {indices[place, axis]}."
+            raise errors.InternalError(None, None, why)
         out = np.zeros(sizes, np.int32)
         for row, items in groups.items():
             if any(not 0 <= place < size for place, size in zip(row, sizes, strict=True)):

@@ -11,6 +11,8 @@ from runstep.kernels.registry import Kernel, Node, numpy_kernel
 from runstep.kernels.sparse_arrays import (
     check_order,
     check_parts,
+    check_ranks,
+    check_shape,
     flat,
     invalid,
     sorted_order,
@@ -62,16 +64,15 @@ def sparse_reorder(indices: Array, values: Array, shape: Array) -> tuple[Array, 
 @numpy_kernel("SparseReshape")
 def sparse_reshape(indices: Array, shape: Array, new_shape: Array) -> tuple[Array, Array]:
     if np.ndim(indices) != 2:
-        raise invalid(f"Input indices should be a matrix but received shape {text_shape(np.shape(indices))}")
+        raise invalid("Input must be a matrix.")
     if np.ndim(shape) != 1:
-        raise invalid(f"Input shape should be a vector but received shape {text_shape(np.shape(shape))}")
+        raise invalid("Input shape must be a vector.")
     if np.ndim(new_shape) != 1:
         raise invalid(f"Target shape should be a vector but received shape {text_shape(np.shape(new_shape))}")
     if indices.shape[1] != len(shape):
         raise invalid("Input tensor rank must match input shape length.")
     old, sizes = shape.tolist(), new_shape.tolist()
-    if any(size < 0 for size in old):
-        raise invalid(f"Expected shape dimensions to be non-negative, got {next(size for size in old if size < 0)}")
+    check_shape(shape)
     total = int(np.prod(old, dtype=object)) if old else 1
     sizes = _inferred(sizes, total, old)
     out_shape = np.array(sizes, np.int64)
@@ -177,21 +178,23 @@ def sparse_split(node: Node) -> Kernel:
     def kernel(axis: Array, indices: Array, values: Array, shape: Array) -> tuple[Array, ...]:
         if np.ndim(axis):
             raise invalid(f"Input axis should be a scalar but received shape {text_shape(np.shape(axis))}")
+        check_ranks(indices, values, shape)
         check_parts(indices, values, shape)
         rank = len(shape)
         if not -rank <= axis < rank:
             raise invalid(f"Input axis should be in range [{-rank}, {rank}), got {axis}")
         along = int(axis) % rank
         size = int(shape[along])
-        if number > size:
-            raise invalid(
-                f"Input num_split should be between 1 and the splitting dimension size ({size}), got {number}"
-            )
         outside = ((indices < 0) | (indices >= shape)).any(axis=1)
         if outside.any():
             place = int(np.argmax(outside))
             row = ", ".join(map(str, indices[place].tolist()))
             raise invalid(f"Sparse index tuple indices[{place}, :] = [{row}] is out of bounds")
+        check_shape(shape)
+        if number > size:
+            raise invalid(
+                f"Input num_split should be between 1 and the splitting dimension size ({size}), got {number}"
+            )
         small, longer = divmod(size, number)
         bounds = [part * small + min(part, longer) for part in range(number + 1)]
         out: tuple[list[Array], list[Array], list[Array]] = ([], [], [])
@@ -215,6 +218,7 @@ def sparse_slice(indices: Array, values: Array, shape: Array, start: Array, size
             raise invalid(f"Input {name} should be a vector but received shape {text_shape(np.shape(vector))}")
         if len(vector) != len(shape):
             raise invalid(f"Expected {name} to be a vector of length {len(shape)} but got length {len(vector)}")
+    check_shape(shape)
     if (size < 0).any():
         raise invalid(f"Expected a non-negative size, got {size[size < 0][0]}")
     chosen = ((indices >= start) & (indices < start + size)).all(axis=1)
@@ -265,6 +269,12 @@ def sparse_fill_empty_rows(
         raise invalid(f"default_value must be a scalar, saw: {text_shape(np.shape(default))}")
     if not len(shape):
         raise invalid("Dense shape cannot be empty.")
+    if len(shape) != indices.shape[1]:
+        raise invalid(
+            f"The length of `dense_shape` ({len(shape)}) must match the second dimension of `indices` "
+            f"({indices.shape[1]})."
+        )
+    check_shape(shape[:1])
     rows, count = int(shape[0]), len(indices)
     if rows == 0:
         if count:

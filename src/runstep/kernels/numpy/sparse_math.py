@@ -8,9 +8,10 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from runstep import errors
 from runstep.kernels.bytestrings import Array, text_shape
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
-from runstep.kernels.sparse_arrays import check_parts, flat, invalid, sorted_order, unflat
+from runstep.kernels.sparse_arrays import check_parts, check_shape, check_tensor, flat, invalid, sorted_order, unflat
 
 _SHORT = (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16))
 
@@ -221,7 +222,9 @@ def _reduction(node: Node, sparse: bool) -> Kernel:
     combine: Any = np.add if "Sum" in node.type else np.maximum
 
     def kernel(indices: Array, values: Array, shape: Array, axes: Array) -> Any:
-        check_parts(indices, values, shape)
+        if np.ndim(shape) != 1:
+            raise invalid(f"Expected input_shape to be a vector; got shape: {text_shape(np.shape(shape))}")
+        check_tensor(indices, values, shape)
         if np.ndim(axes) > 1:
             got = text_shape(np.shape(axes))
             raise invalid(f"Expected reduction_axes to be a scalar or a vector; got shape: {got}")
@@ -246,7 +249,9 @@ def _reduction(node: Node, sparse: bool) -> Kernel:
             return unflat(where, out_shape), reduced, np.array(out_shape, np.int64)
         size = int(np.prod(out_shape))
         if len(where) and not 0 <= where[0] <= where[-1] < size:
-            raise invalid("Invalid reduction group index")
+            place = where[np.argmax((where < 0) | (where >= size))]
+            why = f"Obtained a write index of {place} which is outside of bounds of [0, {size})"
+            raise errors.InternalError(None, None, why)
         out = np.zeros(size, values.dtype)
         out[where] = reduced
         return out.reshape(out_shape) if out_shape else out[0]
@@ -268,7 +273,8 @@ def sparse_reduce_sparse(node: Node) -> Kernel:
 def sparse_softmax(indices: Array, values: Array, shape: Array) -> Array:
     if np.ndim(shape) == 1 and len(shape) < 2:
         raise invalid(f"Input should have rank >= 2, but received shape: {' '.join(map(str, shape.tolist()))}")
-    check_parts(indices, values, shape)
+    _check_sp(indices, values, shape)
+    check_tensor(indices, values, shape)
     if not len(values):
         return values.copy()
     # In the order of the sorted indices, as TensorFlow does: a sparse tensor ought to be sorted.
@@ -285,23 +291,35 @@ def sparse_softmax(indices: Array, values: Array, shape: Array) -> Array:
 # --- sparse with dense, at the places of the sparse one -----------------------------------------------------------
 
 
+def _check_sp(indices: Array, values: Array, shape: Array) -> None:
+    if np.ndim(indices) != 2:
+        raise invalid(f"Input sp_indices should be a matrix but received shape: {text_shape(indices.shape)}")
+    if np.ndim(values) != 1 or np.ndim(shape) != 1:
+        raise invalid(
+            f"Inputs sp_values and sp_shape should be vectors but received shapes: {text_shape(values.shape)} and "
+            f"{text_shape(shape.shape)}"
+        )
+
+
 def _cwise(function: Callable[..., Any], is_division: bool) -> Callable[[Node], Kernel]:
     def make(node: Node) -> Kernel:
         is_integer = node.input_types[1].is_integer
 
         def kernel(indices: Array, values: Array, shape: Array, dense: Array) -> Array:
-            if np.ndim(indices) != 2:
-                raise invalid(f"Input sp_indices should be a matrix but received shape: {text_shape(indices.shape)}")
-            if np.ndim(values) != 1 or np.ndim(shape) != 1:
-                raise invalid(
-                    f"Inputs sp_values and sp_shape should be vectors but received shapes: {text_shape(values.shape)} "
-                    f"and {text_shape(shape.shape)}"
-                )
+            _check_sp(indices, values, shape)
             if len(values) != len(indices):
                 raise invalid(
                     f"The first dimension of values and indices should match. ({len(values)} vs. {len(indices)})"
                 )
             sizes = tuple(shape.tolist())
+            if not sizes:
+                raise invalid("The shape argument requires at least one element.")
+            if indices.shape[1] != len(sizes):
+                raise invalid(
+                    f"Number of dimensions must match second dimension of indices. Got {len(sizes)} dimensions, "
+                    f"indices shape: {text_shape(indices.shape)}"
+                )
+            check_shape(shape)
             mine = np.shape(dense)
             padded = (1,) * (len(sizes) - len(mine)) + mine
             if len(mine) > len(sizes) or any(b not in (1, a) for a, b in zip(sizes, padded, strict=False)):
@@ -309,8 +327,6 @@ def _cwise(function: Callable[..., Any], is_division: bool) -> Callable[[Node], 
                     "SparseDenseBinaryOpShared broadcasts dense to sparse only; got incompatible shapes: "
                     f"{text_shape(sizes)} vs. {text_shape(mine)}"
                 )
-            if indices.shape[1] != len(sizes):
-                raise invalid("Number of dimensions must match second dimension of indices")
             if not len(values):
                 return values.copy()
             if ((indices < 0) | (indices >= shape)).any():

@@ -13,7 +13,7 @@ from runstep.graph.dtypes import DType
 from runstep.kernels.bytestrings import Array, text_shape
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 from runstep.kernels.resources import resource_name
-from runstep.kernels.sparse_arrays import check_order, check_parts, invalid
+from runstep.kernels.sparse_arrays import check_order, check_parts, check_ranks, check_tensor, invalid
 from runstep.kernels.tensor_content import content_proto, packed_content_proto
 
 Parts = tuple[Array, Array, Array]
@@ -38,7 +38,8 @@ def _written(parts: Parts, kind: DType, as_variants: bool) -> list[Any]:
 
 def _rows(indices: Array, values: Array, shape: Array) -> list[Parts]:
     """Each row along the first axis, as a sparse tensor of one rank less."""
-    check_parts(indices, values, shape)
+    check_ranks(indices, values, shape)
+    check_tensor(indices, values, shape)
     if len(shape) < 2:
         raise invalid(f"Rank of input SparseTensor should be > 1, but saw rank: {len(shape)}")
     check_order(indices, shape.tolist())
@@ -53,11 +54,7 @@ def serialize_sparse(node: Node) -> Kernel:
     kind, as_variants = node.attrs["T"], node.attrs["out_type"] is dtypes.variant
 
     def kernel(indices: Array, values: Array, shape: Array) -> Array:
-        if np.ndim(indices) != 2 or np.ndim(values) != 1 or np.ndim(shape) != 1:
-            raise invalid(
-                f"Input indices, values and shape should be a matrix and vectors but received shapes "
-                f"{text_shape(indices.shape)}, {text_shape(values.shape)} and {text_shape(shape.shape)}"
-            )
+        check_ranks(indices, values, shape)
         row: Array = _objects([_written((indices, values, shape), kind, as_variants)])[0]
         return row
 
