@@ -30,6 +30,7 @@ CASES = [
     image("AdjustHue", real(2, 3, 4), of(0.1), error=InvalidArgumentError),
     *[image("DrawBoundingBoxes", real(2, 9, 12, depth), BOXES) for depth in (1, 3, 4)],
     image("DrawBoundingBoxesV2", real(2, 9, 12, 3), BOXES, of([[1, 0.5, 0.25]])),
+    image("DrawBoundingBoxes", real(1, 9, 12, 3), of([[[np.nan, 0, 1, 1], [0, np.inf, 1, 0.5], [0, 0, 1e30, 0.5]]])),
     *[
         case("MirrorPad", real(3, 4), paddings, mode=mode)
         for paddings in ([[2, 1], [0, 3]], [[0, 0], [0, 0]])

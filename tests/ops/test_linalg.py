@@ -197,6 +197,8 @@ CASES = [
     case("Svd", real(3), types=REAL, error=INVALID),
     case("MatrixSquareRoot", definite(size=4), **LOOSE),
     case("MatrixSquareRoot", definite(2, size=3), **LOOSE),
+    case("MatrixSquareRoot", of([[[1, np.nan], [0, 2]], [[1, 0], [0, np.inf]], [[1, 0], [0, -1]], [[0, 0], [0, 0]]])),
+    case("MatrixLogarithm", of([[[1, np.nan], [0, 2]], [[1, 0], [0, np.inf]], [[1, 0], [0, 1]]])),
     case("MatrixLogarithm", definite(size=4), **LOOSE),
     case("MatrixLogarithm", regular(2, size=3), **LOOSE),
     case("BandedTriangularSolve", positive(3, 2), real(2, 1), types=REAL, error=ValueError),

@@ -20,6 +20,11 @@ def ones(*shape):
 PLANE = {"strides": [1, 1, 1, 1], "padding": "SAME"}
 VOLUME = {"strides": [1, 1, 1, 1, 1], "padding": "SAME"}
 POOL = {"ksize": [1, 2, 2, 1], "strides": [1, 2, 2, 1], "padding": "VALID"}
+NGRAMS: dict[str, Any] = {"separator": "|", "ngram_widths": [2], "left_pad": "L", "right_pad": "R", "pad_width": 0}
+NGRAMS["preserve_short_sequences"] = False
+GRU = [ones(2, 3), ones(2, 4), ones(7, 8), ones(7, 4), ones(8), ones(4)]
+LSTM = [ones(2, 4), ones(2, 4), ones(7, 16), ones(4), ones(4), ones(4), ones(16)]
+CELLS = np.array([[0, 1], [1, 0], [1, 2]])
 EXPLICIT = {"strides": [1, 1, 1, 1], "padding": "EXPLICIT"}
 
 ROWS: list[tuple[Any, ...]] = [
@@ -107,6 +112,54 @@ ROWS: list[tuple[Any, ...]] = [
     ("SparseSoftmaxCrossEntropyWithLogits", {}, ones(3, 4), [1, 9, -1]),
     ("CTCGreedyDecoder", {}, ones(6, 2, 4), [6]),
     ("Switch", {}, ones(2), [True]),
+    ("NonMaxSuppressionV4", {}, ones(3, 4), ones(3), 2, np.float32(0.5), ones(1)),
+    ("NonMaxSuppressionV5", {}, ones(3, 4), ones(3), 2, np.float32(0.5), np.float32(0), ones(1)),
+    ("NonMaxSuppressionWithOverlaps", {}, ones(3), ones(3), 2, np.float32(0.5), np.float32(0)),
+    ("NonMaxSuppressionWithOverlaps", {}, ones(3, 3), ones(3), [2], np.float32(0.5), np.float32(0)),
+    ("NonMaxSuppressionWithOverlaps", {}, ones(3, 3), ones(4), 2, np.float32(0.5), np.float32(0)),
+    ("CombinedNonMaxSuppression", {}, ones(1, 3, 1, 4), ones(1, 3, 2), [2], 3, np.float32(0.5), np.float32(0)),
+    ("CombinedNonMaxSuppression", {}, ones(1, 3, 1, 3), ones(1, 3, 2), 2, 3, np.float32(0.5), np.float32(0)),
+    ("CombinedNonMaxSuppression", {}, ones(1, 3, 3, 4), ones(1, 3, 2), 2, 3, np.float32(0.5), np.float32(0)),
+    ("CombinedNonMaxSuppression", {}, ones(1, 4, 1, 4), ones(1, 3, 2), 2, 3, np.float32(0.5), np.float32(0)),
+    ("DrawBoundingBoxes", {}, ones(1, 4, 4, 3), ones(1, 1, 0)),
+    ("DrawBoundingBoxesV2", {}, ones(1, 4, 4, 3), ones(1, 1, 4), ones(1, 2)),
+    ("ResizeBilinear", {}, ones(1, 4, 4, 0), [2, 2]),
+    ("AudioSummaryV2", {}, b"t", ones(2, 2, 1), np.float32(np.inf)),
+    ("AudioSummaryV2", {}, b"t", ones(2, 2, 1), ones(2)),
+    ("AudioSummaryV2", {}, b"t", ones(2, 2, 0), np.float32(5)),
+    ("EncodeWav", {}, ones(2, 0), 5),
+    ("TridiagonalMatMul", {}, ones(5), ones(1, 5), ones(1, 5), ones(5, 2)),
+    ("TridiagonalMatMul", {}, ones(1, 5), ones(1, 5), ones(1, 5), np.float32(1)),
+    ("TridiagonalMatMul", {}, ones(1, 5), ones(1, 4), ones(1, 5), ones(5, 2)),
+    ("RaggedBincount", {}, np.int64(3), [1, 2, 3], 5, ones(0)),
+    ("RaggedTensorToSparse", {}, [np.array([0, 1])], np.float32(1)),
+    ("StringNGrams", NGRAMS, np.array(b"a", object), np.array([0, 2])),
+    ("StringNGrams", NGRAMS, np.array([[b"a", b"b", b"c"]], object), np.array([0, 1])),
+    ("GRUBlockCell", {}, ones(3, 3), *GRU[1:]),
+    ("GRUBlockCell", {}, *GRU[:2], ones(7), *GRU[3:]),
+    ("GRUBlockCellGrad", {}, *GRU, ones(1, 2, 4), ones(2, 4), ones(2, 4), ones(2, 4)),
+    ("GRUBlockCellGrad", {}, *GRU, ones(2, 4), ones(1, 4), ones(2, 4), ones(2, 4)),
+    ("BlockLSTM", {}, np.int64(5), ones(2, 3), *LSTM),
+    ("BlockLSTM", {}, np.int64(5), ones(5, 2, 3), *LSTM[:3], ones(3), *LSTM[4:]),
+    ("LSTMBlockCellGrad", {"use_peephole": False}, ones(2, 3), *LSTM, ones(1, 4), *[ones(2, 4)] * 7),
+    ("SparseReduceSum", {}, CELLS, ones(3), np.array([2, -3]), [1]),
+    ("SparseReduceSum", {}, CELLS, ones(2), np.array([2, 3]), [1]),
+    ("SparseReduceSum", {}, CELLS, ones(3), np.array([[2, 3]]), [1]),
+    ("SparseReduceSum", {}, np.array([[0, 1], [1, 0], [-1, 2]]), ones(3), np.array([2, 3]), [1]),
+    ("SparseReduceMax", {}, CELLS, ones(3), np.array([2, 2**63 - 1]), [0]),
+    ("SparseReshape", {}, CELLS[0], np.array([2, 3]), np.array([3, 2])),
+    ("SparseSlice", {}, CELLS, ones(3), np.array([2, -3]), np.array([0, 0]), np.array([1, 2])),
+    ("SparseSplit", {"num_split": 2}, np.int64(0), CELLS, ones(3), np.array([-2, 3])),
+    ("SparseSplit", {"num_split": 2}, np.int64(0), CELLS[0], ones(3), np.array([2, 3])),
+    ("SparseFillEmptyRows", {}, CELLS, ones(3), np.array([2, 3, 4]), np.float32(0)),
+    ("SparseFillEmptyRows", {}, CELLS, ones(3), np.array([-2, 3]), np.float32(0)),
+    ("SerializeSparse", {}, CELLS, ones(3, 1), np.array([2, 3])),
+    ("SerializeManySparse", {}, CELLS, ones(3), np.array([2, 3, 4])),
+    ("SparseSoftmax", {}, CELLS, ones(3, 1), np.array([2, 3])),
+    ("SparseDenseCwiseMul", {}, CELLS, ones(3), np.array([2, -3]), ones(2, 3)),
+    ("SparseDenseCwiseMul", {}, CELLS, ones(3), np.array([2, 3, 4]), ones(2, 3)),
+    ("SetSize", {}, CELLS, np.zeros(3, np.int32), np.array([[2, 3]])),
+    ("SetSize", {"validate_indices": False}, CELLS, np.zeros(3, np.int32), np.array([2, 2])),
 ]
 
 
@@ -130,8 +183,10 @@ def outcomes():
             def fed(value, feeds=feeds):
                 if isinstance(value, list) and isinstance(value[0], np.ndarray):
                     return [fed(one) for one in value]
-                array = np.asarray(value, np.int32 if np.asarray(value).dtype.kind == "i" else None)
-                tensor = tf.compat.v1.placeholder(array.dtype)
+                array = np.asarray(value)
+                if array.dtype.kind == "i" and not isinstance(value, np.ndarray | np.generic):
+                    array = array.astype(np.int32)
+                tensor = tf.compat.v1.placeholder(tf.string if array.dtype.kind in "SO" else array.dtype)
                 feeds[tensor] = array
                 return tensor
 

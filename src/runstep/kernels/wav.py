@@ -21,8 +21,16 @@ _LARGEST = 2**31 - 1
 
 
 def encode(audio: Array, rate: int) -> bytes:
-    """The file of float samples (frames, channels) in [-1, 1]; halves are rounded away from zero."""
+    """The file of float samples (frames, channels) in [-1, 1]; halves are rounded away from zero.
+
+    Raises:
+      InvalidArgumentError: `rate` is not in (0, 2^32), or there are no channels.
+    """
     frames, channels = audio.shape
+    if not 0 < rate < 1 << 32:
+        raise invalid(f"sample_rate must be in (0, 2^32), got: {rate % (1 << 64)}")
+    if not 0 < channels < 1 << 16:
+        raise invalid(f"num_channels must be in (0, 2^16), got: {channels}")
     scaled = np.clip(audio.astype(np.float64) * _FULL_SCALE, -_FULL_SCALE, _FULL_SCALE - 1)
     samples = np.trunc(np.where(np.isnan(scaled), 0, scaled + np.copysign(0.5, scaled))).astype("<i2")
     frame = channels * _BYTES

@@ -44,10 +44,7 @@ def decode_wav(node: Node) -> Kernel:
 def encode_wav(audio: Array, sample_rate: Any) -> Array:
     if audio.ndim != 2:
         raise invalid(f"audio must be 2-dimensional{text_shape(audio.shape)}")
-    rate = _rate(sample_rate)
-    if rate <= 0:
-        raise invalid(f"sample_rate must be in (0, 2^32), got: {rate % (1 << 64)}")
-    return scalar(wav.encode(audio, rate))
+    return scalar(wav.encode(audio, _rate(sample_rate)))
 
 
 @numpy_kernel.make("AudioSpectrogram")
@@ -134,12 +131,15 @@ def audio_proto(summary: Any, tag: str, sound: Array, rate: float, most: int) ->
         raise invalid(f"Tensor must be 3-D or 2-D, got: {text_shape(sound.shape)}")
     if not rate > 0:
         raise invalid("sample_rate must be > 0")
+    frame_rate = max(1, math.floor(rate + 0.5)) if rate < 2**63 else 2**63
+    if sound.ndim == 3 and len(sound) and not sound.shape[2]:
+        raise invalid("audio is null")
     for index, one in enumerate(sound[:most]):
         frames = one if one.ndim == 2 else one[:, None]
         value = summary.value.add(tag=f"{tag}/audio/{index}" if most > 1 else f"{tag}/audio")
         value.audio.sample_rate = rate
         value.audio.length_frames, value.audio.num_channels = frames.shape
-        value.audio.encoded_audio_string = wav.encode(frames, math.floor(rate + 0.5))
+        value.audio.encoded_audio_string = wav.encode(frames, frame_rate)
         value.audio.content_type = "audio/wav"
 
 
@@ -152,6 +152,8 @@ def audio_summary(node: Node) -> Kernel:
 
         if tag.ndim:
             raise invalid("Tag must be a scalar")
+        if np.size(sample_rate) != 1:
+            raise invalid("sample_rate must be rank-0 or contain a single value")
         summary = summary_pb2.Summary()
         rate = float(np.reshape(sample_rate, -1)[0])
         audio_proto(summary, tag.item().decode("utf-8", "replace"), sound, rate, most)

@@ -142,17 +142,19 @@ def ragged_bincount(node: Node) -> Kernel:
 
     def count(splits: Any, values: Any, size: Any, weights: Any) -> Any:
         length = _length(size)
-        if splits.size < 2 or splits[0] != 0:
-            raise _invalid(
-                f"Splits must start with 0, not with {splits[0]}" if splits.size else "Splits must be non-empty"
-            )
-        if splits[-1] != values.size:
-            raise _invalid(f"Splits must end with the number of values, got {splits[-1]} instead of {values.size}")
-        chosen = _weights_like(values, weights)
-        if values.size and values.min() < 0:
+        ends, flat = splits.ravel(), values.ravel()
+        if not ends.size:
+            raise _invalid("Splits must be non-empty")
+        if ends[0] != 0:
+            raise _invalid(f"Splits must start with 0, not with {ends[0]}")
+        if ends[-1] != flat.size:
+            raise _invalid(f"Splits must end with the number of values, got {ends[-1]} instead of {flat.size}")
+        chosen = _weights_like(flat, weights) if weights.size != flat.size else weights.ravel()
+        if flat.size and flat.min() < 0:
             raise _invalid("Input must be non-negative")
-        rows = np.repeat(np.arange(splits.size - 1), np.diff(splits))
-        return _placed(rows, values.astype(np.int64), chosen, splits.size - 1, length, dtype, binary)
+        # A value is in the row before the first end beyond it, as if splits that fall were none.
+        rows = np.searchsorted(np.maximum.accumulate(ends), np.arange(flat.size), side="right") - 1
+        return _placed(rows, flat.astype(np.int64), chosen, ends.size - 1, length, dtype, binary)
 
     return count
 

@@ -83,11 +83,20 @@ def _soften(scores: Array, overlap: Overlap, most: int, iou: float, least: float
     return np.array(chosen, np.int32), np.array(kept, np.float32)
 
 
-def _check(boxes: Array, scores: Array, most: Array, iou: Any) -> int:
-    if np.ndim(most):
-        raise InvalidArgumentError(None, None, f"max_output_size must be 0-D, got shape {shapes.text(most.shape)}")
-    if np.ndim(iou):
-        raise InvalidArgumentError(None, None, f"iou_threshold must be 0-D, got shape {shapes.text(iou.shape)}")
+def _check_scalars(**values: Any) -> None:
+    for name, value in values.items():
+        if np.ndim(value):
+            raise InvalidArgumentError(None, None, f"{name} must be 0-D, got shape {shapes.text(value.shape)}")
+
+
+def _count(most: Array) -> int:
+    if most < 0:
+        raise InvalidArgumentError(None, None, "output size must be non-negative")
+    return int(most)
+
+
+def _check(boxes: Array, scores: Array, most: Array, iou: Any, **more: Any) -> int:
+    _check_scalars(max_output_size=most, iou_threshold=iou, **more)
     if not 0 <= iou <= 1:
         raise InvalidArgumentError(None, None, "iou_threshold must be in [0, 1]")
     if boxes.ndim != 2:
@@ -98,9 +107,7 @@ def _check(boxes: Array, scores: Array, most: Array, iou: Any) -> int:
         raise InvalidArgumentError(None, None, f"scores must be 1-D{shapes.text(scores.shape)}")
     if scores.size != boxes.shape[0]:
         raise InvalidArgumentError(None, None, "scores has incompatible shape")
-    if most < 0:
-        raise InvalidArgumentError(None, None, f"output size must be non-negative, got {int(most)}")
-    return int(most)
+    return _count(most)
 
 
 _ALL = -math.inf
@@ -119,7 +126,7 @@ def non_max_suppression(node: Node) -> Kernel:
 @numpy_kernel("NonMaxSuppressionV2", "NonMaxSuppressionV3")
 def non_max_suppression_v3(boxes: Array, scores: Array, most: Array, iou: Array, least: Any = _ALL) -> Array:
     """Hard suppression; boxes whose score is not above `least` do not take part."""
-    count = _check(boxes, scores, most, iou)
+    count = _check(boxes, scores, most, iou, score_threshold=least)
     return suppress(scores, intersection_over_union(boxes), count, np.float32(iou), least)
 
 
@@ -134,7 +141,7 @@ def non_max_suppression_v4(node: Node) -> Kernel:
     pads = node.attrs["pad_to_max_output_size"]
 
     def kernel(boxes: Array, scores: Array, most: Array, iou: Array, least: Array) -> tuple[Array, Array]:
-        count = _check(boxes, scores, most, iou)
+        count = _check(boxes, scores, most, iou, score_threshold=least)
         chosen = suppress(scores, intersection_over_union(boxes), count, np.float32(iou), least)
         return (_padded(chosen, count) if pads else chosen), np.int32(chosen.size)
 
@@ -147,7 +154,7 @@ def non_max_suppression_v5(node: Node) -> Kernel:
     dtype = node.output_types[1].np
 
     def kernel(boxes: Array, scores: Array, most: Array, iou: Array, least: Array, sigma: Array) -> tuple[Array, ...]:
-        count = _check(boxes, scores, most, iou)
+        count = _check(boxes, scores, most, iou, score_threshold=least, soft_nms_sigma=sigma)
         if sigma < 0:
             raise InvalidArgumentError(None, None, "soft_nms_sigma_val must be >= 0")
         overlap = intersection_over_union(boxes)
@@ -163,13 +170,42 @@ def non_max_suppression_v5(node: Node) -> Kernel:
 @numpy_kernel("NonMaxSuppressionWithOverlaps")
 def non_max_suppression_with_overlaps(overlaps: Array, scores: Array, most: Array, limit: Array, least: Array) -> Array:
     """Hard suppression by given pairwise overlaps."""
-    if overlaps.ndim != 2 or overlaps.shape[0] != overlaps.shape[1]:
-        raise InvalidArgumentError(None, None, f"overlaps must be square, got {shapes.text(overlaps.shape)}")
-    if scores.ndim != 1 or scores.size != overlaps.shape[0]:
+    _check_scalars(max_output_size=most, overlap_threshold=limit, score_threshold=least)
+    if overlaps.ndim != 2:
+        raise InvalidArgumentError(None, None, f"overlaps must be 2-D{shapes.text(overlaps.shape)}")
+    if overlaps.shape[0] != overlaps.shape[1]:
+        raise InvalidArgumentError(None, None, f"overlaps must be square{shapes.text(overlaps.shape)}")
+    if scores.ndim != 1:
+        why = f"Shape must be rank 1 but is rank {scores.ndim}"
+        raise InvalidArgumentError(None, None, f"scores must be 1-D{shapes.text(scores.shape)} ({why})")
+    if scores.size != len(overlaps):
+        why = f"Dimensions must be equal, but are {len(overlaps)} and {scores.size}"
+        raise InvalidArgumentError(None, None, f"scores has incompatible shape ({why})")
+    return suppress(scores, lambda box, others: overlaps[others, box], _count(most), limit, least)
+
+
+def _check_combined(boxes: Array, scores: Array, each: Array, total: Array, iou: Array, least: Array) -> None:
+    _check_scalars(max_size_per_class=each)
+    if each <= 0:
+        raise InvalidArgumentError(None, None, "max_size_per_class must be positive")
+    _check_scalars(max_total_size=total)
+    if total <= 0:
+        raise InvalidArgumentError(None, None, "max_total_size must be > 0")
+    _check_scalars(iou_threshold=iou, score_threshold=least)
+    if not 0 <= iou <= 1:
+        raise InvalidArgumentError(None, None, "iou_threshold must be in [0, 1]")
+    if boxes.ndim != 4:
+        raise InvalidArgumentError(None, None, f"boxes must be 4-D{shapes.text(boxes.shape)}")
+    if not scores.ndim or scores.shape[0] != boxes.shape[0]:
+        raise InvalidArgumentError(None, None, "boxes and scores must have same batch size")
+    if scores.ndim != 3:
+        raise InvalidArgumentError(None, None, f"scores must be 3-D{shapes.text(scores.shape)}")
+    if boxes.shape[2] not in (1, scores.shape[2]):
+        raise InvalidArgumentError(None, None, "third dimension of boxes must be either 1 or num classes")
+    if boxes.shape[3] != 4:
+        raise InvalidArgumentError(None, None, "boxes must have 4 columns")
+    if boxes.shape[1] != scores.shape[1]:
         raise InvalidArgumentError(None, None, "scores has incompatible shape")
-    if most < 0:
-        raise InvalidArgumentError(None, None, f"output size must be non-negative, got {int(most)}")
-    return suppress(scores, lambda box, others: overlaps[others, box], int(most), limit, least)
 
 
 @numpy_kernel.make("CombinedNonMaxSuppression")
@@ -178,12 +214,7 @@ def combined_non_max_suppression(node: Node) -> Kernel:
     clips, per_class = node.attrs["clip_boxes"], node.attrs["pad_per_class"]
 
     def kernel(boxes: Array, scores: Array, each: Array, total: Array, iou: Array, least: Array) -> tuple[Array, ...]:
-        if boxes.ndim != 4 or scores.ndim != 3:
-            raise InvalidArgumentError(None, None, f"boxes must be 4-D{shapes.text(boxes.shape)}, scores 3-D")
-        if not 0 <= iou <= 1:
-            raise InvalidArgumentError(None, None, "iou_threshold must be in [0, 1]")
-        if total <= 0 or each <= 0:
-            raise InvalidArgumentError(None, None, "max_total_size and max_size_per_class must be > 0")
+        _check_combined(boxes, scores, each, total, iou, least)
         batch, _, classes = scores.shape
         size = min(int(total), int(each) * classes) if per_class else int(total)
         out_boxes = np.zeros((batch, size, 4), np.float32)

@@ -139,14 +139,22 @@ def draw_bounding_boxes(node: Node) -> Kernel:
             raise InvalidArgumentError(None, None, "The rank of the boxes tensor should be 3")
         if images.shape[0] != boxes.shape[0]:
             raise InvalidArgumentError(None, None, "The batch sizes should be the same")
+        if boxes.shape[2] != 4:
+            why = f"The size of the third dimension of the box must be 4. Received: {boxes.shape[2]}"
+            raise InvalidArgumentError(None, None, why)
         depth = images.shape[3]
         if depth not in (1, 3, 4):
             raise InvalidArgumentError(None, None, "Channel depth should be either 1 (GRY), 3 (RGB), or 4 (RGBA)")
         palette = _PALETTE
+        if colors is not None:
+            where = shapes.text(colors.shape)
+            if colors.ndim != 2:
+                raise InvalidArgumentError(None, None, f"colors must be a 2-D matrix{where}")
+            if colors.shape[1] < depth:
+                why = f"colors must have equal or more channels than the image provided: {where}"
+                raise InvalidArgumentError(None, None, why)
         if colors is not None and colors.size:
             palette = colors
-            if palette.ndim != 2 or palette.shape[1] < depth:
-                raise InvalidArgumentError(None, None, "colors must be a 2-D matrix with a column per channel")
         elif depth == 1:
             palette = np.ones_like(_PALETTE)
         drawn = images.copy()
@@ -158,10 +166,15 @@ def draw_bounding_boxes(node: Node) -> Kernel:
     return kernel
 
 
+def _pixel(place: Any) -> int:
+    """A place as an int64: what has none, NaN and infinity of either sign too, is the least one."""
+    return int(place) if abs(place) < 2**63 else -(2**63)
+
+
 def _draw(picture: Array, box: Array, color: Array) -> None:
     height, width = picture.shape[:2]
-    top, left = int(box[0] * (height - 1)), int(box[1] * (width - 1))
-    bottom, right = int(box[2] * (height - 1)), int(box[3] * (width - 1))
+    top, left = _pixel(box[0] * (height - 1)), _pixel(box[1] * (width - 1))
+    bottom, right = _pixel(box[2] * (height - 1)), _pixel(box[3] * (width - 1))
     if top > bottom or left > right or top >= height or bottom < 0 or left >= width or right < 0:
         return
     rows, columns = slice(max(top, 0), min(bottom, height - 1) + 1), slice(max(left, 0), min(right, width - 1) + 1)

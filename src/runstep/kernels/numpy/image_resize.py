@@ -97,7 +97,8 @@ def _area_matrix(size: int, out: int, align: bool) -> Array:
 
 def _mixed(x: Array, down: Array, across: Array) -> Array:
     """`[n, h, w, c]` with the weights `[out h, h]` and `[out w, w]` applied."""
-    y = np.matmul(down, x.reshape(x.shape[0], x.shape[1], -1)).reshape(x.shape[0], down.shape[0], *x.shape[2:])
+    count, height, width, depth = x.shape
+    y = np.matmul(down, x.reshape(count, height, width * depth)).reshape(count, down.shape[0], width, depth)
     return np.matmul(across, y)
 
 
@@ -113,6 +114,8 @@ def checked(x: Array, size: Array) -> tuple[int, int]:
         raise InvalidArgumentError(None, None, "output dimensions must be positive")
     if not (x.shape[1] > 0 and x.shape[2] > 0):
         raise InvalidArgumentError(None, None, "input image must be of non-zero size")
+    if not x.shape[3]:
+        raise InvalidArgumentError(None, None, "image must have at least one channel")
     return height, width
 
 

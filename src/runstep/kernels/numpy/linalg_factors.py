@@ -44,19 +44,34 @@ def lu(node: Node) -> Kernel:
 
 
 def _of_eigenvalues(value: Array, function: Any) -> Array:
-    """`function` applied to the eigenvalues. Matrices without a full set of eigenvectors lose digits."""
-    values, vectors = np.linalg.eig(value.astype(np.complex128))
+    """`function` applied to the eigenvalues. Matrices without a full set of eigenvectors lose digits.
+
+    NaN for a matrix that holds NaN or infinity, and where `function` gives NaN.
+    """
+    finite = np.isfinite(value).all(axis=(-2, -1), keepdims=True)
+    wide = np.where(finite, value, np.eye(value.shape[-1], dtype=value.dtype))
+    values, vectors = np.linalg.eig(wide.astype(np.complex128 if value.dtype.kind == "c" else np.float64))
+    values, vectors = values.astype(np.complex128), vectors.astype(np.complex128)
     result = np.linalg.solve(
         np.swapaxes(vectors, -1, -2), np.swapaxes(vectors * function(values)[..., None, :], -1, -2)
     )
-    result = np.swapaxes(result, -1, -2)
+    result = np.where(finite, np.swapaxes(result, -1, -2), np.nan * (1 + 1j))
     return np.ascontiguousarray((result if value.dtype.kind == "c" else result.real).astype(value.dtype))
 
 
 @numpy_kernel("MatrixSquareRoot")
 def square_root(value: Any) -> Array:
+    """NaN where two eigenvalues are 0, and for a real matrix that has a real negative one."""
     check_square(value)
-    return _of_eigenvalues(value, np.sqrt)
+
+    def roots(values: Array) -> Array:
+        none = (values == 0).sum(axis=-1) > 1
+        if value.dtype.kind != "c":
+            rounding = 1e-15 * np.abs(values).max(axis=-1, keepdims=True, initial=0)
+            none |= ((values.imag == 0) & (values.real < -rounding)).any(axis=-1)
+        return np.where(none[..., None], np.nan, np.sqrt(values))
+
+    return _of_eigenvalues(value, roots)
 
 
 @numpy_kernel("MatrixLogarithm")
@@ -145,10 +160,15 @@ def banded_triangular_solve(node: Node) -> Kernel:
 
 @numpy_kernel("TridiagonalMatMul")
 def tridiagonal_product(above: Any, main: Any, below: Any, rhs: Any) -> Array:
-    size = rhs.shape[-2]
-    for diagonal, what in ((above, "superdiag"), (main, "maindiag"), (below, "subdiag")):
-        if diagonal.shape != (*rhs.shape[:-2], 1, size):
-            invalid(f"{what} and rhs are incompatible, got {text(diagonal.shape)} and {text(rhs.shape)}")
+    check_matrix(above)
+    for value in (main, below, rhs):
+        if value.ndim != above.ndim:
+            invalid("All input tensors must have the same rank.")
+        if value.shape[:-2] != above.shape[:-2]:
+            invalid("All input tensors must have the same outer dimensions.")
+    for diagonal, what in ((above, "superdiagonal"), (main, "main diagonal"), (below, "subdiagonal")):
+        if diagonal.shape[-2:] != (1, rhs.shape[-2]):
+            invalid(f"Invalid {what} shape.")
     out = main[..., 0, :, None] * rhs
     out[..., :-1, :] += above[..., 0, :-1, None] * rhs[..., 1:, :]
     out[..., 1:, :] += below[..., 0, 1:, None] * rhs[..., :-1, :]

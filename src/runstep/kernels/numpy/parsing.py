@@ -283,10 +283,27 @@ def _list_dense(keys: Sequence[str], attrs: Any, may_miss: Sequence[bool]) -> li
 @numpy_kernel.make("ParseSequenceExampleV2")
 def parse_sequence_example_v2(node: Node) -> Kernel:
     attrs = node.attrs
+    counts = [
+        ("context_sparse_keys)", attrs["Ncontext_sparse"], "Ncontext_sparse"),
+        ("context_dense_keys)", len(attrs["Tcontext_dense"]), "len(Tcontext_dense)"),
+        ("context_ragged_keys)", len(attrs["context_ragged_value_types"]), "len(context_ragged_value_types)"),
+        ("feature_list_sparse_keys)", attrs["Nfeature_list_sparse"], "Nfeature_list_sparse"),
+        ("feature_list_dense_keys)", attrs["Nfeature_list_dense"], "Nfeature_list_dense"),
+        (
+            "feature_list_ragged_keys)",
+            len(attrs["feature_list_ragged_value_types"]),
+            "len(feature_list_ragged_value_types)",
+        ),
+        ("feature_list_dense_missing_assumed_empty", attrs["Nfeature_list_dense"], "Nfeature_list_dense"),
+    ]
+    """Of each input of keys: what TensorFlow calls it (one bracket is missing there), how many, in its words."""
 
     def kernel(serialized: Array, names: Array, *rest: Array) -> tuple[Array, ...]:
         if np.ndim(serialized) > 1:
             raise invalid(f"Expected serialized to be a scalar or vector, got shape: {text_shape(serialized.shape)}")
+        for (name, want, written), keys in zip(counts, rest, strict=False):
+            if np.size(keys) != want:
+                raise invalid(f"Expected len({name} to match {written}")
         c_sparse, c_dense, c_ragged, l_sparse, l_dense, l_ragged, may_miss = rest[:7]
         dense = dense_features(_keys(c_dense), attrs["Tcontext_dense"], attrs["context_dense_shapes"], rest[7:])
         context: Any = (
@@ -336,11 +353,19 @@ def parse_single_sequence_example(node: Node) -> Kernel:
     def kernel(serialized: Array, missing: Array, *rest: Array) -> tuple[Array, ...]:
         if np.ndim(serialized):
             raise invalid(f"Expected serialized to be a scalar, got shape: {text_shape(np.shape(serialized))}")
-        keys = [
-            [key.item().decode("utf-8", "replace") for key in rest[start:end]]
-            for start, end in zip(ends, ends[1:], strict=False)
-        ]
+        if np.ndim(missing) != 1:
+            where = text_shape(np.shape(missing))
+            raise invalid(f"Expected feature_list_dense_missing_assumed_empty to be a vector, got shape: {where}")
+        keys = []
+        for group, start, end in zip(groups, ends, ends[1:], strict=False):
+            for place, key in enumerate(rest[start:end]):
+                if np.ndim(key):
+                    where = text_shape(np.shape(key))
+                    raise invalid(f"Expected {group}_keys[{place}] to be a scalar, got shape: {where}")
+            keys.append([key.item().decode("utf-8", "replace") for key in rest[start:end]])
         name, defaults = rest[-1], rest[ends[-1] : -1]
+        if np.ndim(name):
+            raise invalid(f"Expected debug_name to be a scalar, got shape: {text_shape(np.shape(name))}")
         dense = dense_features(keys[1], attrs["Tcontext_dense"], attrs["context_dense_shapes"], defaults)
         may_miss = set(_keys(missing))
         context: Any = (list(zip(keys[0], attrs["context_sparse_types"], strict=True)), dense, [])

@@ -32,8 +32,9 @@ def _ends(lengths: Any, dtype: Any) -> Array:
 @numpy_kernel("RaggedTensorToSparse")
 def ragged_tensor_to_sparse(*parts: Array) -> tuple[Array, Array, Array]:
     *nested, values = parts
+    nested = [np.ravel(splits) for splits in nested]
     for level, splits in enumerate(nested):
-        if np.ndim(splits) != 1 or not len(splits):
+        if not len(splits):
             raise invalid("ragged splits may not be empty.")
         if splits[0] != 0:
             raise invalid("First value of ragged splits must be 0.")
@@ -43,7 +44,7 @@ def ragged_tensor_to_sparse(*parts: Array) -> tuple[Array, Array, Array]:
             raise invalid(
                 f"Ragged splits should be non decreasing, but we got {splits[place]} followed by {splits[place + 1]}"
             )
-        below = len(nested[level + 1]) - 1 if level + 1 < len(nested) else len(values)
+        below = len(nested[level + 1]) - 1 if level + 1 < len(nested) else len(values) if np.ndim(values) else -1
         if splits[-1] != below:
             raise invalid("Final value of ragged splits must match the length the corresponding ragged values.")
     columns = [np.arange(len(nested[0]) - 1)]

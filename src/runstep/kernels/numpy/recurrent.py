@@ -88,10 +88,23 @@ def _check(x: Array, state: Array, h: Array, w: Array, b: Array) -> None:
         raise InvalidArgumentError(None, None, f"b.dim_size(0) != cell_size * 4: {b.shape[0]} vs. {4 * size}")
 
 
-def _ranks(values: dict[str, tuple[Array, int]]) -> None:
-    for name, (value, rank) in values.items():
+def _check_size(name: str, value: Array, axis: int, what: str, size: int) -> None:
+    if value.shape[axis] != size:
+        raise InvalidArgumentError(None, None, f"{name}.dim_size({axis}) != {what}: {value.shape[axis]} vs. {size}")
+
+
+def _check_cell_ranks(x: Array, state: Array, h: Array, w: Array, b: Array) -> None:
+    for name, value in (("x", x), ("cs_prev", state), ("h_prev", h), ("w", w)):
+        if value.ndim != 2:
+            raise InvalidArgumentError(None, None, f"{name} must be rank 2 but is rank {value.ndim}")
+    if b.ndim != 1:
+        raise InvalidArgumentError(None, None, f"b_tensor must be rank 1 but is rank {b.ndim}.")
+
+
+def _check_sequence_ranks(x: Array, state: Array, h: Array, w: Array, b: Array) -> None:
+    for name, value, rank in (("x", x, 3), ("cs_prev", state, 2), ("h_prev", h, 2), ("w", w, 2), ("b", b, 1)):
         if value.ndim != rank:
-            raise InvalidArgumentError(None, None, f"{name} must be rank {rank} but is rank {value.ndim}")
+            raise InvalidArgumentError(None, None, f"{name} must be {rank}D")
 
 
 def _cell(node: Node, w: Array, wci: Array, wcf: Array, wco: Array, b: Array, order: str) -> Cell:
@@ -105,7 +118,7 @@ def lstm_cell(node: Node) -> Kernel:
     dtype = node.output_types[0].np
 
     def kernel(x: Array, state: Array, h: Array, w: Array, wci: Array, wcf: Array, wco: Array, b: Array) -> Any:
-        _ranks({"x": (x, 2), "cs_prev": (state, 2), "h_prev": (h, 2), "w": (w, 2), "b": (b, 1)})
+        _check_cell_ranks(x, state, h, w, b)
         _check(x, state, h, w, b)
         x, state, h, w, wci, wcf, wco, b = _wide(x, state, h, w, wci, wcf, wco, b)
         results = _cell(node, w, wci, wcf, wco, b, "icfo").step(x, state, h)
@@ -120,7 +133,14 @@ def lstm_cell_gradient(node: Node) -> Kernel:
 
     def kernel(*inputs: Array) -> Any:
         x, state, h, w, wci, wcf, wco, b, i, cs, f, o, ci, co, cs_grad, h_grad = _wide(*inputs)
+        _check_cell_ranks(x, state, h, w, b)
         _check(x, state, h, w, b)
+        grads = {"i": i, "cs": cs, "f": f, "o": o, "ci": ci, "co": co, "cs_grad": cs_grad, "h_grad": h_grad}
+        for name, value in grads.items():
+            if value.ndim != 2:
+                raise InvalidArgumentError(None, None, f"{name} must be rank 2 but is rank {value.ndim}")
+            _check_size(name, value, 0, "batch_size", x.shape[0])
+            _check_size(name, value, 1, "cell_size", state.shape[1])
         cell = _cell(node, w, wci, wcf, wco, b, "icfo")
         before, gates, peepholes = cell.back(state, i, cs, f, o, ci, co, cs_grad, h_grad)
         return tuple(np.array(value, dtype) for value in (before, gates, *peepholes))
@@ -130,7 +150,8 @@ def lstm_cell_gradient(node: Node) -> Kernel:
 
 def _length(seq_len_max: Array, steps: int) -> int:
     if np.ndim(seq_len_max):
-        raise InvalidArgumentError(None, None, "seq_len_max_tensor must be rank 0")
+        why = f"`seq_len_max_tensor` must be rank 0 but is rank {np.ndim(seq_len_max)}"
+        raise InvalidArgumentError(None, None, why)
     return max(0, min(int(seq_len_max), steps))
 
 
@@ -142,8 +163,10 @@ def block_lstm(node: Node) -> Kernel:
 
     def kernel(length: Array, *inputs: Array) -> Any:
         x, state, h, w, wci, wcf, wco, b = _wide(*inputs)
-        _ranks({"x": (x, 3), "cs_prev": (state, 2), "h_prev": (h, 2), "w": (w, 2), "b": (b, 1)})
+        _check_sequence_ranks(x, state, h, w, b)
         _check(x, state, h, w, b)
+        for name, value in (("wci", wci), ("wcf", wcf), ("wco", wco)):
+            _check_size(name, value, 0, "cell_size", state.shape[1])
         cell = _cell(node, w, wci, wcf, wco, b, order)
         results = [np.zeros((*x.shape[:2], state.shape[1]), dtype) for _ in range(7)]
         for step in range(_length(length, x.shape[0])):
@@ -163,6 +186,7 @@ def block_lstm_gradient(node: Node) -> Kernel:
 
     def kernel(length: Array, *inputs: Array) -> Any:
         x, first_state, first_h, w, wci, wcf, wco, b, i, cs, f, o, ci, co, h, cs_grad, h_grad = _wide(*inputs)
+        _check_sequence_ranks(x, first_state, first_h, w, b)
         _check(x, first_state, first_h, w, b)
         cell = _cell(node, w, wci, wcf, wco, b, order)
         width = x.shape[2]
@@ -187,22 +211,38 @@ def block_lstm_gradient(node: Node) -> Kernel:
     return kernel
 
 
-def _check_gru(x: Array, h: Array, w_ru: Array, w_c: Array, b_ru: Array, b_c: Array) -> None:
-    _ranks({"x": (x, 2), "h_prev": (h, 2), "w_ru": (w_ru, 2), "w_c": (w_c, 2), "b_ru": (b_ru, 1), "b_c": (b_c, 1)})
+_GRU_SIZES: dict[str, tuple[str, ...]] = {
+    "h_prev": ("dims", "batch_size", "cell_size"),
+    "w_ru": ("dim_size", "input_size + cell_size", "cell_size * 2"),
+    "w_c": ("dim_size", "input_size + cell_size", "cell_size"),
+    "b_ru": ("dim_size", "cell_size * 2"),
+    "b_c": ("dim_size", "cell_size"),
+    "r": ("dims", "batch_size", "cell_size"),
+    "u": ("dims", "batch_size", "cell_size"),
+    "c": ("dims", "batch_size", "cell_size"),
+    "d_h": ("dims", "batch_size", "cell_size"),
+}
+"""Of what follows `x`: TensorFlow's word for a size, the sizes."""
+_GRU_RANK_NAMES = {"w_ru": "w_ru_", "c": "w_c"}
+
+
+def _check_gru(x: Array, *values: Array) -> None:
+    found = dict(zip(_GRU_SIZES, values, strict=False))
+    for name, value in {"x": x, **found}.items():
+        rank = len(_GRU_SIZES[name]) - 1 if name != "x" else 2
+        if value.ndim != rank:
+            name = _GRU_RANK_NAMES.get(name, name)
+            raise InvalidArgumentError(None, None, f"Rank of {name} must be {rank}, got {value.ndim}")
     batch, inputs = x.shape
-    size = h.shape[1]
-    wanted = {
-        "h_prev.dims(0)": (h.shape[0], batch),
-        "w_ru.dim_size(0)": (w_ru.shape[0], inputs + size),
-        "w_ru.dim_size(1)": (w_ru.shape[1], 2 * size),
-        "w_c.dim_size(0)": (w_c.shape[0], inputs + size),
-        "w_c.dim_size(1)": (w_c.shape[1], size),
-        "b_ru.dim_size(0)": (b_ru.shape[0], 2 * size),
-        "b_c.dim_size(0)": (b_c.shape[0], size),
-    }
-    for name, (found, right) in wanted.items():
-        if found != right:
-            raise InvalidArgumentError(None, None, f"{name} != {right}: {found} vs. {right}")
+    size = values[0].shape[1]
+    sizes = {
+        "batch_size": batch, "cell_size": size, "cell_size * 2": 2 * size, "input_size + cell_size": inputs + size
+    }  # fmt: skip
+    for name, value in found.items():
+        word, *wanted = _GRU_SIZES[name]
+        for axis, (have, want) in enumerate(zip(value.shape, wanted, strict=True)):
+            if have != sizes[want]:
+                raise InvalidArgumentError(None, None, f"{name}.{word}({axis}) != {want}: {have} vs. {sizes[want]}")
 
 
 @numpy_kernel("GRUBlockCell")
@@ -221,7 +261,7 @@ def gru_cell_gradient(
     x: Array, h: Array, w_ru: Array, w_c: Array, b_ru: Array, b_c: Array, r: Array, u: Array, c: Array, d_h: Array
 ) -> tuple[Array, ...]:
     """The gradients of x and the state before, and of the gates before their activations."""
-    _check_gru(x, h, w_ru, w_c, b_ru, b_c)
+    _check_gru(x, h, w_ru, w_c, b_ru, b_c, r, u, c, d_h)
     width = x.shape[1]
     d_c = d_h * (1 - u) * (1 - c * c)
     d_u = d_h * (h - c) * u * (1 - u)

@@ -125,15 +125,14 @@ def string_ngrams(node: Node) -> Kernel:
         return found
 
     def kernel(data: Array, splits: Array) -> tuple[Array, Array]:
-        ends = splits.tolist()
-        _check_splits(ends, len(data))
-        if not len(data):
+        ends, values = splits.ravel().tolist(), data.ravel().tolist()
+        _check_splits(ends, len(values))
+        if not values:
             return packed([]), np.zeros_like(splits)
-        values = data.tolist()
         rows = [of_row(values[start:end]) for start, end in zip(ends, ends[1:], strict=False)]
         counts = np.zeros(len(ends), splits.dtype)
         np.cumsum([len(row) for row in rows], out=counts[1:])
-        return packed([gram for row in rows for gram in row]), counts
+        return packed([gram for row in rows for gram in row]), counts.reshape(splits.shape)
 
     return kernel
 
