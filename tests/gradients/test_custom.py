@@ -70,6 +70,32 @@ def variables_inside(tf: Any, put: Any) -> Any:
 
 
 @program
+def reference_variables_inside(tf: Any, put: Any) -> Any:
+    v = tf.get_variable("v", [3], initializer=tf.ones_initializer(), use_resource=False)
+    x = put(X)
+    f = tf.custom_gradient(lambda x: (x * v, lambda upstream, variables=None: (upstream * 5.0, [upstream * 7.0])))
+    return tf.gradients(f(x), [x, v])
+
+
+@program
+def within_functions(tf: Any, put: Any) -> Any:
+    outer = put(X)
+
+    @tf.custom_gradient
+    def f(x: Any) -> Any:
+        twice = x * 2.0
+        return twice * outer, lambda upstream: upstream * twice * outer * x
+
+    x = put([1.0, -1.0, 2.0])
+    found = []
+    for function in (f, lambda x: tf.function(f)(x + 1.0) * x):
+        y = tf.function(function)(x)
+        first = tf.gradients(y, x)
+        found += [y, *first, *tf.gradients(y * y, x)]
+    return found
+
+
+@program
 def passed_through(tf: Any, put: Any) -> Any:
     x = put(X)
     return tf.gradients(tf.grad_pass_through(tf.round)(x) * 3.0, x)
@@ -93,13 +119,22 @@ def test_as_tensorflow(name: str, same: Any) -> None:
     same(PROGRAMS[name], names=False)
 
 
+def test_what_is_computed_anew_has_a_second_derivative() -> None:
+    # TensorFlow: NotImplementedError.
+    with runstep.Graph().as_default(), runstep.Session() as session:
+        x = runstep.constant(X)
+        (first,) = runstep.gradients(runstep.recompute_grad(lambda a: a * a * a)(x), x)
+        np.testing.assert_allclose(session.run(runstep.gradients(first, x)[0]), [6 * one for one in X])
+
+
 def test_keywords_are_refused(both_raise: Any) -> None:
     both_raise(ValueError, "keywords arguments only", lambda tf, put: tf.custom_gradient(lambda x: (x, None))(x=put(X)))
 
 
-def test_a_gradient_that_takes_no_variables_is_refused(both_raise: Any) -> None:
+@pytest.mark.parametrize("resource", [True, False])
+def test_a_gradient_that_takes_no_variables_is_refused(resource: bool, both_raise: Any) -> None:
     def build(tf: Any, put: Any) -> Any:
-        v = tf.get_variable("v", [3], use_resource=True)
+        v = tf.get_variable("v", [3], use_resource=resource)
         return tf.custom_gradient(lambda x: (x * v, lambda upstream: upstream))(put(X))
 
     both_raise(TypeError, "must accept keyword argument 'variables'", build)

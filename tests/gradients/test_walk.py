@@ -124,6 +124,38 @@ def through_integers(tf: Any, put: Any) -> Any:
 
 
 @program
+def zero_where_nothing_comes_in(tf: Any, put: Any) -> Any:
+    x = put([0.0, 4.0, 0.0, -1.0])
+    ys = [tf.where(x > 0.0, f(x), tf.zeros_like(x)) for f in (tf.sqrt, tf.rsqrt, tf.reciprocal)]
+    complex_x = tf.complex(x, x)
+    ys += [tf.where(x > 0.0, tf.real(tf.sqrt(complex_x)), tf.zeros_like(x))]
+    scalar = put(0.0)
+    return [tf.gradients(y, x)[0] for y in ys] + tf.gradients(tf.where(scalar > 0.0, tf.sqrt(scalar), scalar), scalar)
+
+
+@program
+def a_mean_of_nothing(tf: Any, put: Any) -> Any:
+    x, upstream = put(np.zeros([0, 3]), None), put([1.0, 2.0, 3.0])
+    (first,) = tf.gradients(tf.reduce_mean(x, 0), x, grad_ys=upstream)
+    return [tf.identity(first), tf.identity(tf.gradients(first, upstream)[0])]
+
+
+@program
+def rows_of_no_larger_norm(tf: Any, put: Any) -> Any:
+    table, ids = put([[3.0, 4.0], [0.3, 0.4], [5.0, 12.0]], None), put([[0, 1], [2, 0]], None, np.int32)
+    several = tf.nn.embedding_lookup([table, table], ids, max_norm=2.0)
+    one = tf.nn.embedding_lookup(table, ids, max_norm=1.0)
+    return [one, several, *tf.gradients([one, several], table)]
+
+
+@program
+def stacks_of_matrices(tf: Any, put: Any) -> Any:
+    x, w, b = put(np.ones([2, 2, 3]), None), put(np.ones([2, 3, 4]), None), put([1.0, 2.0, 3.0, -9.0])
+    ys = [tf.nn.xw_plus_b(x, w, b), tf.nn.relu_layer(x, w, b), tf.nn.zero_fraction(x)]
+    return [*ys, *tf.gradients(ys[:2], [x, w, b])]
+
+
+@program
 def rows_of_embeddings(tf: Any, put: Any) -> Any:
     v = tf.Variable(np.arange(12.0, dtype=np.float32).reshape(4, 3), use_resource=True, name="v")
     u = tf.Variable(np.arange(12.0, dtype=np.float32).reshape(4, 3), use_resource=False, name="u")

@@ -201,6 +201,16 @@ def facts(tf: Any, build: Any) -> dict[str, Any]:
     return {"nodes": found, "shapes": shapes, "fetch": getattr(fetch, "name", None)}
 
 
+@pytest.mark.parametrize("start", [list, tuple])
+@pytest.mark.parametrize("found", [list, tuple])
+def test_a_loop_returns_the_structure_of_its_body(start: Any, found: Any, both: Any) -> None:
+    def build(tf: Any) -> str:
+        return type(tf.while_loop(lambda i, x: i < 3, lambda i, x: found([i + 1, x]), start([0, 1.0]))).__name__
+
+    ours, theirs = both(build)
+    assert ours == theirs == found.__name__
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_same_graph(name: str, both: Any) -> None:
     ours, theirs = both(lambda tf: facts(tf, PROGRAMS[name]))

@@ -15,8 +15,7 @@ from runstep.graph import nest
 from runstep.graph.apply import apply
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import Graph, get_default_graph
-from runstep.ops.basic import identity, stop_gradient
-from runstep.variables.resource import ResourceVariable
+from runstep.ops.basic import identity
 
 __all__ = ["custom_gradient", "grad_pass_through", "recompute_grad"]
 
@@ -32,13 +31,13 @@ def custom_gradient(f: Any = None) -> Any:
             e = tf.exp(x)
             return tf.log(1 + e), lambda upstream: upstream * (1 - 1 / (1 + e))
 
-    The gradient function takes one gradient per result and returns one per argument. Where `f` uses trainable resource
+    The gradient function takes one gradient per result and returns one per argument. Where `f` uses trainable
     variables that it is not given, it also takes them as `variables=` and returns a pair: the gradients of the
     arguments, and a list of those of the variables.
 
     Raises:
       ValueError: on calling it with keyword arguments; on differentiating, when a variable's gradient is missing.
-      TypeError: it uses variables, and they are ref variables or its gradient function takes no `variables`.
+      TypeError: it uses variables, and its gradient function takes no `variables`; or it makes ref variables.
     """
     if f is None:
         return custom_gradient
@@ -97,8 +96,8 @@ def _variables_used(graph: Graph, before: int, args: Sequence[Any]) -> list[Any]
             "All variables used by a function wrapped with @custom_gradient must be `ResourceVariable`s. Ensure that "
             "no `variable_scope` is created with `use_resource=False`."
         )
-    given = {tensor.op.inputs[0] for tensor in args if tensor.op.type == "ReadVariableOp"}
-    return [v for v in variables_read(graph, made) if isinstance(v, ResourceVariable) and v.handle not in given]
+    given = {tensor.op.inputs[0] for tensor in args if tensor.op.type in ("ReadVariableOp", "Identity")}
+    return [v for v in variables_read(graph, made) if v._handle_tensor() not in given]
 
 
 def _takes_variables(function: Callable[..., Any]) -> bool:
@@ -130,7 +129,7 @@ def recompute_grad(f: Callable[..., Any]) -> Callable[..., Any]:
     def recomputed(*args: Any) -> Any:
         def gradient(*upstream: Any, variables: Any = None) -> Any:
             with get_default_graph().control_dependencies([grad for grad in upstream if grad is not None]):
-                again = [identity(stop_gradient(arg)) for arg in args]
+                again = [identity(arg) for arg in args]
                 result = nest.flatten(f(*again))
                 found = gradients(result, [*again, *(variables or ())], list(upstream))
             return found if variables is None else (found[: len(args)], found[len(args) :])

@@ -89,10 +89,10 @@ def _mean(op: Operation, grad: Any) -> Any:
     reduced = _Reduced(op)
     count = reduced.count()
     if isinstance(count, int):
-        count = max(1, count)
-    else:
-        count = apply("Cast", count, DstT=op.inputs[0].dtype.base_dtype)
-    return reduced.repeated(apply("RealDiv", grad, count)), None
+        return reduced.repeated(apply("RealDiv", grad, max(1, count))), None
+    # Where the axis turns out empty, 0 and not NaN is what a second derivative gets.
+    count = apply("Cast", count, DstT=op.inputs[0].dtype.base_dtype)
+    return reduced.repeated(apply("DivNoNan", grad, count, name="truediv")), None
 
 
 @gradient("Max", "Min")

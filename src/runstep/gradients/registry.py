@@ -59,7 +59,7 @@ def no_gradient(*types: str) -> None:
 
 def _add(kind: str, function: GradientFunction | None) -> None:
     if kind in _rows:
-        raise KeyError(f"Registering two gradients for op type '{kind}'! (Previous registration was {_rows[kind]!r})")
+        raise KeyError(f"Registering two gradient with name '{kind}'! (Previous registration was {_rows[kind]!r})")
     _rows[kind] = function
 
 

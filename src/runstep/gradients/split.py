@@ -85,6 +85,7 @@ class Split:
             for argument, tensor in zip(self.arguments, inputs, strict=True):
                 argument._handle_data = tensor._handle_data
             self.outputs, self._controls = inline_body(body, self.function, name.attrs, self.arguments)
+            body.copied_from = self.function.source
             copied_contexts(self.function.contexts, body)
             self._ahead = set(body.get_operations())
             self.present = tuple(self._reached(present) if is_loop else present)

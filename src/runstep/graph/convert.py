@@ -101,7 +101,7 @@ def _by_conversion(value: Any, dtype: DType | None, name: str | None, as_ref: bo
             return _checked(element, dtype)
     if hasattr(value, "__tf_tensor__"):
         return value.__tf_tensor__(dtype, name)
-    if isinstance(value, list | tuple) and _holds_tensors(value):
+    if not as_ref and isinstance(value, list | tuple) and _holds_tensors(value):
         return _pack(value, dtype, name)
     if isinstance(value, TensorShape):
         return _shape_constant(value, dtype, name)

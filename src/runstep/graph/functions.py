@@ -22,6 +22,8 @@ class FunctionGraph(Graph):
     Attributes:
       inputs, outputs: tensors of this graph. control_outputs: operations that must run though nothing needs them.
       captures: outer tensors used inside, with the input that stands for each, in order.
+      copied_from: the graph that a Python function built, where this one holds copies of its nodes, under their names.
+        Gradients that Python functions say of themselves still speak of its tensors.
     """
 
     def __init__(self, name: str, outer: Graph | None = None) -> None:
@@ -32,6 +34,7 @@ class FunctionGraph(Graph):
         self.outputs: list[Tensor] = []
         self.control_outputs: list[Operation] = []
         self.captures: dict[Tensor, Tensor] = {}
+        self.copied_from: FunctionGraph | None = None
         self._building_function = True
         if outer is not None:
             self._functions = outer._functions
@@ -54,6 +57,10 @@ class FunctionGraph(Graph):
             return tensor
         if tensor in self.captures:
             return self.captures[tensor]
+        if self.copied_from is not None:
+            original = standing_for(tensor, self.copied_from)
+            if original.graph is self.copied_from:
+                return self.get_tensor_by_name(original.name)
         if self.outer is not None and tensor.graph is not self.outer and isinstance(self.outer, FunctionGraph):
             outer_tensor = self.outer.capture(tensor)
         else:
@@ -92,6 +99,7 @@ class Function:
       name: what nodes call it by. definition: its `FunctionDef`. signature: its arguments, as an op def.
       gradient_name: the function of the library that is its gradient. python_gradient: what makes its gradient.
       contexts: the branches and loops in it, as messages. backward: the functions made for its gradients.
+      source: the graph that a Python function built for it; None for what was imported.
       count: of the body of a loop that keeps values for its gradient, the variable that counts the turns.
     """
 
@@ -105,6 +113,7 @@ class Function:
         self.python_gradient: Callable[..., Any] | None = None
         self.contexts: list[Any] = []
         self.backward: dict[Any, Any] = {}
+        self.source: FunctionGraph | None = None
         self.count: int | None = None
         self._library = library
         self._bodies: dict[Any, FunctionGraph] = {}
@@ -241,7 +250,7 @@ def define(graph: Graph, body: FunctionGraph, name: str) -> NameAttrs:
     inputs = {tensor.op for tensor in body.inputs}
     ops = [op for op in body.get_operations() if op not in inputs]
     function = _defined(graph, name, ops, [(t, t.op.name) for t in body.inputs], body.outputs, body.control_outputs)
-    function._bodies[()] = body
+    function._bodies[()] = function.source = body
     function.contexts = _contexts(body)
     body.finalize()
     return NameAttrs(name)
@@ -275,6 +284,7 @@ def define_part(
         taken.add(arg)
         named.append((tensor, arg))
     function = _defined(graph, name, nodes, named, outputs, control_outputs)
+    function.source = body.copied_from
     if contexts:
         function.contexts = _contexts(body)
     return NameAttrs(name)

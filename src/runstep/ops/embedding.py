@@ -73,8 +73,11 @@ def _gather(param: Any, ids: Tensor, name: str | None = None) -> Tensor:
 
 def _clipped(rows: Tensor, ids: Tensor, max_norm: float) -> Tensor:
     """Rows scaled down to a Euclidean norm of at most `max_norm`."""
-    first, rank = len(ids.raw_shape or ()), len(rows.raw_shape or ())
-    clipped: Tensor = clip_by_norm(rows, max_norm, axes=list(range(first, rank)))
+    if ids.raw_shape is None or rows.raw_shape is None:
+        axes: Any = apply("Range", rank(ids), rank(rows), 1, name="range")
+    else:
+        axes = list(range(len(ids.raw_shape), len(rows.raw_shape)))
+    clipped: Tensor = clip_by_norm(rows, max_norm, axes=axes)
     return clipped
 
 

@@ -222,7 +222,7 @@ def _turns(
             _check_next(enter_tensor, merge_tensor, value)
             go_round(context, merge_tensor, value)
     context.loop_exits = exits = [leave(context, false) for false, _ in switches]
-    packed = _packed(loop_vars, leaves, exits)
+    packed = _packed(found if nest.is_nested(found) else [found], leaves, exits)
     if not same_structure and isinstance(packed, list | tuple) and not hasattr(packed, "_fields") and len(packed) == 1:
         return packed[0]
     return packed

@@ -320,4 +320,6 @@ def zero_fraction(value: TensorLike, name: str | None = None) -> Tensor:
         with name_scope("counts_to_fraction", "counts_to_fraction"):
             zeros = cast.cast(apply("Sub", size, nonzero, name="sub"), dtypes.float32)
             fraction = apply("RealDiv", zeros, cast.cast(size, dtypes.float32), name="truediv")
-        return basic.identity(fraction, "fraction")
+        found = basic.identity(fraction, "fraction")
+        found.set_shape([])
+        return found

@@ -25,6 +25,7 @@ from runstep.ops import (
     selecting,
     shape_ops,
 )
+from runstep.ops.matmul import matmul
 from runstep.ops.reduction import one_of
 
 __all__ = [
@@ -67,7 +68,7 @@ def xw_plus_b(x: TensorLike, weights: TensorLike, biases: TensorLike, name: str 
         x = convert_to_tensor(x, name="x")
         weights = convert_to_tensor(weights, name="weights")
         biases = convert_to_tensor(biases, name="biases")
-        return bias_add(apply("MatMul", x, weights), biases, name=scope)
+        return bias_add(matmul(x, weights), biases, name=scope)
 
 
 def relu_layer(x: TensorLike, weights: TensorLike, biases: TensorLike, name: str | None = None) -> Tensor:
@@ -76,7 +77,7 @@ def relu_layer(x: TensorLike, weights: TensorLike, biases: TensorLike, name: str
         x = convert_to_tensor(x, name="x")
         weights = convert_to_tensor(weights, name="weights")
         biases = convert_to_tensor(biases, name="biases")
-        return apply("Relu", bias_add(apply("MatMul", x, weights), biases), name=scope)
+        return apply("Relu", bias_add(matmul(x, weights), biases), name=scope)
 
 
 # --- dropout ------------------------------------------------------------------------------------------------------

@@ -121,8 +121,17 @@ def _conjugating(op: str, kernel: Kernel) -> None:
         return lambda y, dy: kernel(y, dy if y.shape == dy.shape else _alike(y, dy))
 
 
-def _reciprocal_grad(y: Any, dy: Any) -> Any:
-    return np.negative(dy) * np.square(y)
+def _where_it_came(kernel: Kernel) -> Kernel:
+    """A gradient that is 0 where 0 came in, also where the derivative has no finite value."""
+
+    def run(y: Any, dy: Any) -> Any:
+        found = kernel(y, dy)
+        if type(found) is np.ndarray:
+            np.copyto(found, found.dtype.type(0), where=dy == 0)
+            return found
+        return found if dy != 0 else found.dtype.type(0)
+
+    return run
 
 
 @numpy_kernel("SigmoidGrad")
@@ -143,7 +152,7 @@ def _tanh_grad(y: Any, dy: Any) -> Any:
     return np.multiply(dy, found, out=found)
 
 
-_conjugating("SqrtGrad", lambda y, dy: dy * y.dtype.type(0.5) / y)
-_conjugating("RsqrtGrad", lambda y, dy: dy * y.dtype.type(-0.5) * y * np.square(y))
-_conjugating("ReciprocalGrad", _reciprocal_grad)
-_conjugating("InvGrad", _reciprocal_grad)
+_conjugating("SqrtGrad", _where_it_came(lambda y, dy: dy * y.dtype.type(0.5) / y))
+_conjugating("RsqrtGrad", _where_it_came(lambda y, dy: dy * y.dtype.type(-0.5) * y * np.square(y)))
+for _name in ("ReciprocalGrad", "InvGrad"):
+    _conjugating(_name, _where_it_came(lambda y, dy: np.negative(dy) * np.square(y)))
