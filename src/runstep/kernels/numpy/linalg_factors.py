@@ -43,8 +43,39 @@ def lu(node: Node) -> Kernel:
 # --- functions of matrices ----------------------------------------------------------------------------------------
 
 
-def _of_eigenvalues(value: Array, function: Any) -> Array:
-    """`function` applied to the eigenvalues. Matrices without a full set of eigenvectors lose digits.
+_PARALLEL = 1e5
+"""The condition number of its eigenvectors from which a matrix is taken to lack some."""
+
+
+def _root(a: Array) -> Array:
+    """The principal square root of a matrix without eigenvalues that are 0 or negative.
+
+    Source: Denman and Beavers, "The matrix sign function and computations in systems" (1976).
+    """
+    inverse = np.eye(len(a), dtype=a.dtype)
+    for _ in range(100):
+        a, inverse, before = (a + np.linalg.inv(inverse)) / 2, (inverse + np.linalg.inv(a)) / 2, a
+        if np.abs(a - before).max() <= 4e-16 * np.abs(a).max():
+            break
+    return a
+
+
+def _log(a: Array) -> Array:
+    """The principal logarithm: of a root near 1, as an integral, and doubled as often as a root was taken."""
+    one = np.eye(len(a), dtype=a.dtype)
+    doublings = 0
+    while np.abs(a - one).sum(axis=0).max() > 0.25 and doublings < 64:
+        a = _root(a)
+        doublings += 1
+    rest = a - one
+    places, weights = np.polynomial.legendre.leggauss(10)
+    parts = [w / 2 * np.linalg.solve(one + (x + 1) / 2 * rest, rest) for x, w in zip(places, weights, strict=True)]
+    total: Array = np.sum(parts, axis=0) * 2.0**doublings
+    return total
+
+
+def _of_eigenvalues(value: Array, function: Any, alone: Any) -> Array:
+    """`function` applied to the eigenvalues; `alone` to a matrix that lacks eigenvectors.
 
     NaN for a matrix that holds NaN or infinity, and where `function` gives NaN.
     """
@@ -52,10 +83,17 @@ def _of_eigenvalues(value: Array, function: Any) -> Array:
     wide = np.where(finite, value, np.eye(value.shape[-1], dtype=value.dtype))
     values, vectors = np.linalg.eig(wide.astype(np.complex128 if value.dtype.kind == "c" else np.float64))
     values, vectors = values.astype(np.complex128), vectors.astype(np.complex128)
-    result = np.linalg.solve(
-        np.swapaxes(vectors, -1, -2), np.swapaxes(vectors * function(values)[..., None, :], -1, -2)
+    scaled = function(values)
+    # A pair of equal vectors is no basis: whoever lacks one gets 1 in its place, and is computed by itself.
+    condition = np.linalg.cond(vectors) if vectors.size else np.ones(vectors.shape[:-2])
+    lacking = ~(condition < _PARALLEL) & np.isfinite(scaled).all(axis=-1)
+    vectors = np.where(lacking[..., None, None], np.eye(vectors.shape[-1]), vectors)
+    result = np.swapaxes(
+        np.linalg.solve(np.swapaxes(vectors, -1, -2), np.swapaxes(vectors * scaled[..., None, :], -1, -2)), -1, -2
     )
-    result = np.where(finite, np.swapaxes(result, -1, -2), np.nan * (1 + 1j))
+    for place in np.argwhere(lacking):
+        result[tuple(place)] = alone(wide[tuple(place)].astype(np.complex128))
+    result = np.where(finite, result, np.nan * (1 + 1j))
     return np.ascontiguousarray((result if value.dtype.kind == "c" else result.real).astype(value.dtype))
 
 
@@ -71,13 +109,13 @@ def square_root(value: Any) -> Array:
             none |= ((values.imag == 0) & (values.real < -rounding)).any(axis=-1)
         return np.where(none[..., None], np.nan, np.sqrt(values))
 
-    return _of_eigenvalues(value, roots)
+    return _of_eigenvalues(value, roots, _root)
 
 
 @numpy_kernel("MatrixLogarithm")
 def logarithm(value: Any) -> Array:
     check_square(value)
-    return _of_eigenvalues(value, np.log)
+    return _of_eigenvalues(value, np.log, _log)
 
 
 _PADE = (
