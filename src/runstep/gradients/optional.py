@@ -6,15 +6,15 @@ from typing import Any
 
 from runstep.gradients.nn_common import dense
 from runstep.gradients.registry import gradient
-from runstep.graph.apply import apply
+from runstep.graph.apply import apply, apply_op
 from runstep.graph.operation import Operation
 
 
 @gradient("OptionalFromValue")
 def _from_value(op: Operation, grad: Any) -> list[Any]:
     types = [tensor.dtype.base_dtype for tensor in op.inputs]
-    found = apply("OptionalGetValue", grad, output_types=types, output_shapes=[tensor.shape for tensor in op.inputs])
-    return list(found) if isinstance(found, list | tuple) else [found]
+    shapes = [tensor.shape for tensor in op.inputs]
+    return list(apply_op("OptionalGetValue", grad, output_types=types, output_shapes=shapes).outputs)
 
 
 @gradient("OptionalGetValue")
@@ -25,8 +25,8 @@ def _get_value(op: Operation, *grads: Any) -> Any:
 @gradient("CompositeTensorVariantFromComponents")
 def _from_components(op: Operation, grad: Any) -> list[Any]:
     types = [tensor.dtype.base_dtype for tensor in op.inputs]
-    found = apply("CompositeTensorVariantToComponents", grad, metadata=op.get_attr("metadata"), Tcomponents=types)
-    return list(found) if isinstance(found, list | tuple) else [found]
+    made = apply_op("CompositeTensorVariantToComponents", grad, metadata=op.get_attr("metadata"), Tcomponents=types)
+    return list(made.outputs)
 
 
 @gradient("CompositeTensorVariantToComponents")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from runstep.kernels import parallel
-from runstep.kernels.llvm.loop import COLUMN, FULL, ONE, ROW, Loop
+from runstep.kernels.llvm.loop import COLUMN, FULL, ONE, ROW, Loop, over
 
 Array = Any
 
@@ -91,22 +91,14 @@ class Layout:
         if native is None:
             return None
         self.views = [np.ascontiguousarray(x) for x in self.views]
-        width, flat = self.width, self.flat
-        units = {FULL: width, COLUMN: 1, ROW: 0, ONE: 0}
-        places = [(x.ctypes.data, units[kind] * x.itemsize) for x, kind in zip(self.views, self.kinds, strict=True)]
-
-        def tile(out: int, start: int, stop: int) -> None:
-            addresses = [address + start * unit for address, unit in places]
-            count = stop - start
-            native(out, *addresses, 1 if flat else count, count * width if flat else width)
-
-        return tile
+        return over(native, self.kinds, self.views, self.width, self.flat)
 
 
 _CUT = FULL + COLUMN
 """Kinds of inputs that have elements of their own for each row."""
 
-Tile = Callable[[int, int, int], None]
+Tile = Callable[..., None]
+"""Called with start, stop and the address of the first of these rows of results."""
 
 
 def layout(inputs: Sequence[Array], whole_rows: bool, spread: frozenset[int]) -> Layout | None:
@@ -204,11 +196,11 @@ def _all_at_once(tile: Tile, cut: Layout, out: Array) -> parallel.Work:
     """Machine code that writes to `out`: it needs no tiles, but for rows that are repeated."""
     address, unit = out.ctypes.data, cut.width * out.itemsize
     if not (cut.flat and ROW in cut.kinds):
-        return lambda start, stop: tile(address + start * unit, start, stop)
+        return lambda start, stop: tile(start, stop, address + start * unit)
 
     def work(start: int, stop: int) -> None:
         for begin in range(start, stop, cut.rows):
-            tile(address + begin * unit, begin, min(begin + cut.rows, stop))
+            tile(begin, min(begin + cut.rows, stop), address + begin * unit)
 
     return work
 
@@ -247,7 +239,7 @@ def reduced(
                 if tile is None:
                     (value,) = inner(value, *cut.tile(begin, end))
                 else:
-                    tile(value.ctypes.data, begin, end)
+                    tile(begin, end, value.ctypes.data)
                 parts[begin // cut.rows] = fold.reduce(value, -1 if last_axis else None)
 
         _run(work, cut, steps, cut.rows)

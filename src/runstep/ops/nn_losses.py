@@ -255,6 +255,22 @@ def top_k(
     return apply_named("TopKV2", input, k, sorted=sorted, index_type=index_type, name=name)
 
 
+def _approx_k(
+    operand: TensorLike, k: int, is_max_k: bool, axis: int, recall: float, size: int, aggregate: bool, name: str | None
+) -> Any:
+    return apply_named(
+        "ApproxTopK",
+        operand,
+        k=k,
+        reduction_dimension=axis,
+        recall_target=recall,
+        is_max_k=is_max_k,
+        reduction_input_size_override=size,
+        aggregate_to_topk=aggregate,
+        name=name,
+    )
+
+
 def approx_max_k(
     operand: TensorLike,
     k: int,
@@ -268,16 +284,8 @@ def approx_max_k(
 
     Source: `tf.nn.approx_max_k`.
     """
-    return apply_named(
-        "ApproxTopK",
-        operand,
-        k=k,
-        reduction_dimension=reduction_dimension,
-        recall_target=recall_target,
-        is_max_k=True,
-        reduction_input_size_override=reduction_input_size_override,
-        aggregate_to_topk=aggregate_to_topk,
-        name=name,
+    return _approx_k(
+        operand, k, True, reduction_dimension, recall_target, reduction_input_size_override, aggregate_to_topk, name
     )
 
 
@@ -291,16 +299,8 @@ def approx_min_k(
     name: str | None = None,
 ) -> Any:
     """The `k` smallest elements, as `approx_max_k` the largest. Source: `tf.nn.approx_min_k`."""
-    return apply_named(
-        "ApproxTopK",
-        operand,
-        k=k,
-        reduction_dimension=reduction_dimension,
-        recall_target=recall_target,
-        is_max_k=False,
-        reduction_input_size_override=reduction_input_size_override,
-        aggregate_to_topk=aggregate_to_topk,
-        name=name,
+    return _approx_k(
+        operand, k, False, reduction_dimension, recall_target, reduction_input_size_override, aggregate_to_topk, name
     )
 
 

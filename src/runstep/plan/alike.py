@@ -14,7 +14,7 @@ import numpy as np
 
 from runstep.graph.dtypes import DType
 from runstep.graph.shapes import RawShape, num_elements
-from runstep.plan.idioms import through
+from runstep.plan.idioms import is_untouched, through
 from runstep.plan.node import PASS, PlanNode, Ref
 from runstep.plan.simplify import reachable
 
@@ -45,12 +45,9 @@ def stack_alike(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNod
 
 def _is_plain(node: PlanNode) -> bool:
     """Whether a node's kernel is still to be made, and it makes one tensor of numbers out of such tensors."""
-    op = node.op
-    if op is None or node.row is None or node.known is not None or node.kernel is not None or node.type != op.type:
+    if not is_untouched(node) or len(node.output_types) != 1 or node.output_types[0].is_ref:
         return False
-    return len(op.outputs) == 1 and all(
-        not tensor.dtype.is_ref and tensor.dtype.np.kind != "O" for tensor in (*op.inputs, *op.outputs)
-    )
+    return all(dtype.np.kind != "O" for dtype in (*node.input_types, *node.output_types))
 
 
 class _Stack:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from runstep.graph.shapes import num_elements
-from runstep.plan.idioms import through
+from runstep.plan.idioms import is_untouched, through
 from runstep.plan.node import PlanNode, Ref
 from runstep.plan.simplify import reachable
 
@@ -35,17 +35,9 @@ def shorten(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
     changed = False
     for node in live:
         rule = _RULES.get(node.type)
-        if rule is not None and _is_plain(node) and rule(work, node):
+        if rule is not None and is_untouched(node) and rule(work, node):
             changed = True
     return reachable(live, needed) if changed else list(live)
-
-
-def _is_plain(node: PlanNode) -> bool:
-    """Whether a node is as the graph has it, and its kernel still to be made."""
-    op = node.op
-    if op is None or node.feed >= 0 or node.known is not None or node.kernel is not None or node.row is None:
-        return False
-    return node.type == op.type and not any(tensor.dtype.is_ref for tensor in op.inputs)
 
 
 def _kernels() -> Any:
@@ -65,7 +57,7 @@ class _Dimensions:
     def picked(self, ref: Ref) -> tuple[Ref, np.ndarray, int] | None:
         """For sizes of one tensor: the tensor, which of its axes they are (a vector, or a single one), and its rank."""
         node = through(ref)[0]
-        if node not in self._picked and node.type == "Shape" and _is_plain(node) and not node.controls:
+        if node not in self._picked and node.type == "Shape" and is_untouched(node) and not node.controls:
             tensor = node.op.inputs[0]  # type: ignore[union-attr]
             if tensor.raw_shape is not None and tensor.dtype.name not in ("resource", "variant"):
                 rank = len(tensor.raw_shape)
@@ -143,7 +135,7 @@ class _Dimensions:
         for place in (0, 1):
             source = through(node.inputs[place])[0]
             axis = None
-            if source.type == "ExpandDims" and _is_plain(source) and not source.controls:
+            if source.type == "ExpandDims" and is_untouched(source) and not source.controls:
                 found = source.constant(1)
                 axis = None if found is None or found.size != 1 else int(found.reshape(()))
                 source = through(source.inputs[0])[0] if axis is not None else source
@@ -166,7 +158,7 @@ def _one_value(ref: Ref) -> Ref:
     """The same value before it was given another shape."""
     while True:
         node = through(ref)[0]
-        if node.type not in _VIEWS or not _is_plain(node) or node.controls:
+        if node.type not in _VIEWS or not is_untouched(node) or node.controls:
             return ref
         if num_elements(node.op.inputs[0].raw_shape) != 1:  # type: ignore[union-attr]
             return ref

@@ -20,6 +20,7 @@ from runstep.kernels import tiles
 from runstep.kernels.llvm import library as llvm, ops as compiled
 from runstep.kernels.llvm.loop import Loop, Step
 from runstep.plan.emit import Emitter
+from runstep.plan.idioms import is_untouched
 from runstep.plan.node import ALWAYS, PlanNode, Ref
 
 _OPS = frozenset(
@@ -88,14 +89,12 @@ def _is_member(node: PlanNode) -> bool:
 
 def _is_plain(node: PlanNode) -> bool:
     """Whether a node's kernel is still to be made, takes tensors of numbers, and makes one that may be large."""
-    op, row = node.op, node.row
-    if op is None or row is None or node.known is not None or node.kernel is not None or node.type != op.type:
+    row = node.row
+    if not is_untouched(node) or row is None or row.is_async or row.uses_step:
         return False
-    if row.is_async or row.uses_step or len(op.outputs) != 1:
+    if len(node.output_types) != 1 or node.output_types[0].is_ref:
         return False
-    if any(tensor.dtype.is_ref or tensor.dtype.np.kind not in "biuf" for tensor in (*op.inputs, *op.outputs)):
-        return False
-    return True
+    return all(dtype.np.kind in "biuf" for dtype in (*node.input_types, *node.output_types))
 
 
 def _may_be_large(shape: RawShape) -> bool:

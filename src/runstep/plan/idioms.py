@@ -47,6 +47,14 @@ def idioms(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
     return [new for node in live if node not in work.gone for new in (*work.made.get(node, ()), node)]
 
 
+def is_untouched(node: PlanNode) -> bool:
+    """Whether a node is as the graph has it, takes no references, and its kernel is still to be made."""
+    op = node.op
+    if op is None or node.feed >= 0 or node.known is not None or node.kernel is not None or node.row is None:
+        return False
+    return node.type == op.type and not any(tensor.dtype.is_ref for tensor in op.inputs)
+
+
 def is_plain_float(node: PlanNode) -> bool:
     """Whether a node takes no references and makes one float32 tensor."""
     op = node.op

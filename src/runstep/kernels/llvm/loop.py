@@ -146,10 +146,27 @@ class Loop:
         )
 
 
-def over(native: Native, kinds: str, arrays: Sequence[np.ndarray]) -> Callable[[int, int], None]:
-    """`native` on the elements start to stop of contiguous arrays, which are `FULL` or `ONE`."""
-    places = [(x.ctypes.data, x.itemsize if kind == FULL else 0) for x, kind in zip(arrays, kinds, strict=True)]
-    return lambda start, stop: native(*[address + start * unit for address, unit in places], 1, stop - start)
+def over(
+    native: Native, kinds: str, arrays: Sequence[np.ndarray], width: int = 1, flat: bool = True
+) -> Callable[..., None]:
+    """`native` on the rows start to stop of contiguous arrays, which lie as `kinds` say.
+
+    Args:
+      arrays: the last arguments; the caller keeps them as long as he calls.
+      width: the elements of a row. flat: all rows are computed as if they were one.
+
+    Returns:
+      A function of start, stop, and the addresses of the arguments before.
+    """
+    units = {FULL: width, COLUMN: 1, ROW: 0, ONE: 0}
+    places = [(x.ctypes.data, units[kind] * x.itemsize) for x, kind in zip(arrays, kinds, strict=True)]
+
+    def rows(start: int, stop: int, *before: int) -> None:
+        addresses = [address + start * unit for address, unit in places]
+        count = stop - start
+        native(*before, *addresses, 1 if flat else count, count * width if flat else width)
+
+    return rows
 
 
 _DECLARED = [

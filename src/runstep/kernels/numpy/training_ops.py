@@ -7,7 +7,7 @@ a sparse update applies it to the rows that the indices name.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -340,7 +340,10 @@ def _check_same(names: Sequence[str], arrays: Sequence[Any]) -> None:
             raise invalid(f"var and {name} do not have the same shape{shape_text(shape)} {shape_text(array.shape)}")
 
 
-def _dense(slots: list[str], rest: list[str], update: Update, loop: Loop | None = None) -> Callable[..., None]:
+def _dense(
+    slots: list[str], rest: list[str], update: Update, find_loop: Callable[[], Loop | None]
+) -> Callable[..., None]:
+    """`find_loop` is asked for the update as machine code when a variable is large enough for it."""
     grad_at = rest.index("delta" if "delta" in rest else "grad")
     names = [*slots, rest[grad_at]]
     kinds = FULL * len(slots) + "".join(FULL if at == grad_at else ONE for at in range(len(rest)))
@@ -355,8 +358,9 @@ def _dense(slots: list[str], rest: list[str], update: Update, loop: Loop | None 
             if array.shape != shape:
                 _check_same(names, [*arrays, grad])
         size = grad.size
-        if loop is not None and size >= _COMPILED and len({id(array) for array in arrays}) == len(arrays):
-            native = loop.native(kinds, size)
+        if size >= _COMPILED and len({id(array) for array in arrays}) == len(arrays):
+            loop = find_loop()
+            native = None if loop is None else loop.native(kinds, size)
             if native is not None:
                 inputs = [np.ascontiguousarray(x) for x in (*arrays, *values)]
                 _on_all_cores(size, over(native, kinds, inputs))
@@ -472,7 +476,7 @@ def _register(name: str, sparse: bool, resource: bool) -> None:
             mutate = _sparse(slots, rest, update)
         else:
             dtypes = [dtype.np] * count + [other.np for other in node.input_types[count:]]
-            mutate = _dense(slots, rest, update, loop_of(update, count, dtypes))
+            mutate = _dense(slots, rest, update, cache(partial(loop_of, update, count, dtypes)))
 
         def run(*inputs: Any) -> Any:
             _locked(find(inputs[:count], dtype), partial(mutate, inputs[count:]))
