@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
+import operator
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,8 +18,9 @@ import pytest
 import runstep as tf
 
 NAMESPACES = (
-    "audio bitwise data debugging distributions graph_util image initializers io layers linalg lookup losses manip "
-    "math metrics nn python_io quantization queue random saved_model signal sparse spectral strings summary test train"
+    "audio bitwise config config.experimental config.optimizer config.threading data debugging distributions "
+    "graph_util image initializers io layers linalg lookup losses manip math metrics nn python_io quantization queue "
+    "random resource_loader saved_model signal sparse spectral strings summary sysconfig test train"
 ).split()
 
 # Where our signature says more than TensorFlow's, which hides its own behind a decorator.
@@ -36,8 +40,9 @@ def public(module: ModuleType) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def functions() -> list[tuple[str, Any]]:
-    here = ("runstep.gradients.", "runstep.ops.", "runstep.variables.")
+@functools.cache
+def functions() -> dict[str, Any]:
+    here = ("runstep.gradients.", "runstep.ops.", "runstep.plugins", "runstep.variables.")
     found = [
         (name, value)
         for name, value in public(importlib.import_module("runstep.api"))
@@ -49,7 +54,7 @@ def functions() -> list[tuple[str, Any]]:
         found.extend(
             (f"{namespace}.{name}", value) for name, value in public(module) if inspect.getmodule(value) is not None
         )
-    return found
+    return dict(found)
 
 
 def oracle(path: str) -> Any:
@@ -68,9 +73,9 @@ def parameters(function: Any) -> list[str] | None:
         return None
 
 
-@pytest.mark.parametrize("path", [path for path, _ in functions()])
+@pytest.mark.parametrize("path", list(functions()))
 def test_a_name_and_its_parameters_are_tensorflows(path: str) -> None:
-    ours = dict(functions())[path]
+    ours = functions()[path]
     theirs = oracle(path)
     if theirs is None or path in OTHER_SIGNATURES:
         assert path in OTHER_SIGNATURES or theirs is not None, f"TensorFlow has no tf.{path}"
@@ -80,7 +85,44 @@ def test_a_name_and_its_parameters_are_tensorflows(path: str) -> None:
 
 def test_every_namespace_can_be_reached_from_the_package() -> None:
     for namespace in NAMESPACES:
-        assert inspect.ismodule(getattr(tf, namespace))
+        assert inspect.ismodule(operator.attrgetter(namespace)(tf))
+
+
+def test_the_namespace_of_version_1_is_the_package() -> None:
+    code = (
+        "import runstep.compat.v1 as tf, runstep\n"
+        "from runstep.compat.v1 import nn\n"
+        "tf.disable_v2_behavior()\n"
+        "assert tf is runstep and tf.compat.v1 is tf and nn is tf.nn"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", ["VERSION", "version.VERSION", "version.GRAPH_DEF_VERSION"])
+def test_programs_are_told_the_version_of_tensorflow(name: str) -> None:
+    assert operator.attrgetter(name)(tf) == oracle(name)
+
+
+def test_a_library_of_compiled_ops_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(tf.errors.NotFoundError, match="cannot open shared object file"):
+        tf.load_op_library(str(tmp_path / "ops.so"))
+    (tmp_path / "ops.so").touch()
+    with pytest.raises(tf.errors.UnimplementedError, match="needs TensorFlow's own library"):
+        tf.load_op_library(str(tmp_path / "ops.so"))
+
+
+def test_what_is_configured_is_told() -> None:
+    (cpu,) = tf.config.experimental.list_physical_devices()
+    assert cpu == ("/physical_device:CPU:0", "CPU") and tf.config.list_physical_devices("GPU") == []
+    with pytest.raises(ValueError, match="memory growth on non-GPU"):
+        tf.config.experimental.set_memory_growth(cpu, True)
+    with pytest.raises(RuntimeError, match="graphs only"):
+        tf.config.run_functions_eagerly(True)
+
+
+def test_references_of_tensors_and_variables_are_keys() -> None:
+    x, v = tf.constant(1.0), tf.Variable(1.0)
+    assert {x.ref(): 1, v.ref(): 2}[v.ref()] == 2 and x.ref().deref() is x and x.ref() != v.ref()
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -14,6 +14,28 @@ if TYPE_CHECKING:
     from runstep.graph.operation import Operation
 
 
+class Reference:
+    """What `ref()` of a tensor or variable gives: equal for the same object, and good as a key."""
+
+    __slots__ = ("_wrapped",)
+
+    def __init__(self, wrapped: Any) -> None:
+        self._wrapped = wrapped
+
+    def deref(self) -> Any:
+        """The tensor or variable."""
+        return self._wrapped
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reference) and self._wrapped is other._wrapped
+
+    def __hash__(self) -> int:
+        return id(self._wrapped)
+
+    def __repr__(self) -> str:
+        return f"<Reference wrapping {self._wrapped!r}>"
+
+
 class Tensor:
     """A symbolic handle to one output of an operation (source: tf.Tensor).
 
@@ -89,6 +111,17 @@ class Tensor:
         from runstep.session.default import session_for_tensor
 
         return session_for_tensor(self, session).run(self, feed_dict)
+
+    @property
+    def ndim(self) -> int | None:
+        """The number of dimensions. None: it is not known."""
+        return None if self.raw_shape is None else len(self.raw_shape)
+
+    def ref(self) -> Reference:
+        """What stands for this tensor in sets and dicts."""
+        return Reference(self)
+
+    experimental_ref = ref
 
     def _as_graph_element(self) -> Tensor:
         return self

@@ -13,8 +13,11 @@ __all__ = [
     "disable_tensor_equality",
     "disable_v2_behavior",
     "disable_v2_tensorshape",
+    "enable_control_flow_v2",
     "enable_eager_execution",
+    "enable_tensor_equality",
     "enable_v2_behavior",
+    "enable_v2_tensorshape",
     "executing_eagerly",
     "executing_eagerly_outside_functions",
 ]
@@ -67,3 +70,19 @@ def disable_v2_tensorshape() -> None:
 
 def disable_tensor_equality() -> None:
     """Does nothing: `==` on Tensors compares objects anyway."""
+
+
+def enable_control_flow_v2() -> None:
+    """Does nothing: branches and loops give the same values whatever they are made of."""
+
+
+def enable_v2_tensorshape() -> None:
+    """Raises RuntimeError: the items of a TensorShape are Dimensions, as programs of version 1 expect."""
+    raise RuntimeError(
+        "The items of a runstep TensorShape are Dimensions, always. Use shape.as_list() for plain numbers."
+    )
+
+
+def enable_tensor_equality() -> None:
+    """Raises RuntimeError: `==` on Tensors compares objects, so that they can be keys of a feed_dict."""
+    raise RuntimeError("`==` on runstep Tensors compares objects, always. Use tf.equal to compare values.")

@@ -15,7 +15,7 @@ from runstep.graph.graph import Graph, get_default_graph
 from runstep.graph.operation import Operation
 from runstep.graph.operators import overload
 from runstep.graph.shapes import TensorShape
-from runstep.graph.tensor import Tensor
+from runstep.graph.tensor import Reference, Tensor
 from runstep.variables import facts
 from runstep.variables.creation import creators, resource_variables_enabled
 from runstep.variables.facts import (
@@ -173,6 +173,12 @@ class Variable(metaclass=VariableType):
     @property
     def shape(self) -> TensorShape:
         return self._handle_tensor().shape
+
+    def ref(self) -> Reference:
+        """What stands for this variable in sets and dicts."""
+        return Reference(self)
+
+    experimental_ref = ref
 
     def get_shape(self) -> TensorShape:
         return self.shape
