@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from runstep.actors.growth import wait
+from attrs import evolve
+
+from runstep.actors.growth import Growth, wait
 from runstep.actors.memory import MUCH, trim
 from runstep.memory import Claim, readable
 from runstep.plan.estimate import Need
 from runstep.plan.exhausted import refusal
+from runstep.plan.foresight import Foresight
 from runstep.step import StepContext
 
 
@@ -20,14 +24,46 @@ class Admission:
     Devices are asked in one order by all steps, so that no two wait for each other. A step that takes little claims
     what it may take in any order of its tasks; one that takes much, what it takes when they keep theirs, and `slack`.
 
-    What the step finds out while it runs it claims by itself (`Growth`), until it is suspended.
+    What the step finds out while it runs it claims by itself (`Growth`), until it is suspended. One that is fed in
+    pieces is told what each takes beside what it holds by then (`expect`).
     """
 
     def __init__(self, needs: Sequence[Need], context: StepContext) -> None:
-        self._needs = {need.device: need for need in needs}
+        self._needs: dict[Any, Need] = {}
+        self._take(needs)
         self._context = context
+        self._beside: Mapping[Any, int] = {}
         self._claims: dict[Any, Claim] = {}
+        self._asked: dict[Any, int] = {}
         self._held: dict[Any, Claim] = {}
+        self._busy = self._ended = False
+
+    def _take(self, needs: Iterable[Need]) -> None:
+        known = self._needs | {need.device: need for need in needs}
+        self._needs = {device: known[device] for device in sorted(known, key=lambda device: device.name)}
+
+    def expect(self, foresight: Foresight, growth: Growth | None, held: Mapping[Any, int]) -> None:
+        """More has been fed: from now on the step needs this beside what it `held` then."""
+        self._needs.clear()
+        self._beside = held
+        self._take(self._with_held(need) for need in foresight.needs)
+        if growth is not None:
+            growth.expect(foresight)
+        if not self._claims:
+            self._hold(held)
+
+    def _with_held(self, need: Need) -> Need:
+        held = self._beside.get(need.device, 0)
+        return evolve(need, least=need.least + held, most=need.most + held) if held else need
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it has less than it needs since more was fed: it must give that back and claim anew."""
+        return any(self._is_short(need) for need in self._needs.values())
+
+    def _is_short(self, need: Need) -> bool:
+        claim = self._claims.get(need.device)
+        return claim is not None and claim.is_granted and self._asked[need.device] < need.claim
 
     @property
     def slack(self) -> int | None:
@@ -42,6 +78,7 @@ class Admission:
         Raises:
           ResourceExhaustedError: it can never fit. OpError: the step was cancelled meanwhile.
         """
+        self._busy = True
         for need in self._needs.values():
             claim = self._ask(need, threading.get_ident())
             if not claim.is_granted:
@@ -56,6 +93,7 @@ class Admission:
         Raises:
           ResourceExhaustedError: it can never fit.
         """
+        self._busy = True
         for need in self._needs.values():
             claim = self._claims.get(need.device)
             if claim is None:
@@ -67,29 +105,46 @@ class Admission:
                 return False
             self._context.waiting.pop(claim.waiter, None)
             self._check(need, claim)
+            if self._is_short(need):
+                return False
         return True
 
     def suspend(self, held: Mapping[Any, int]) -> None:
         """The step runs no kernel for now, and holds so many bytes of each device."""
         if self._context.growth is not None:
-            self._needs |= {need.device: need for need in self._context.growth.pause()}
+            for need in map(self._with_held, self._context.growth.pause()):
+                if need.device not in self._needs or self._needs[need.device].claim < need.claim:
+                    self._take((need,))
+        self._hold(held)
+        for device in list(self._claims):
+            device.budget.give_back(self._claims.pop(device))
+        self._busy = False
+        if self._ended:
+            self.leave()
+
+    def end(self) -> None:
+        """Nobody needs the step any more: `leave`, at once or when it runs no kernel."""
+        self._ended = True
+        if not self._busy:
+            self.leave()
+
+    def _hold(self, held: Mapping[Any, int]) -> None:
         for device, size in held.items():
             if device in self._held:
                 device.budget.resize(self._held[device], size)
             elif size:
                 self._held[device] = device.budget.hold(size)
-        for device in list(self._claims):
-            device.budget.give_back(self._claims.pop(device))
 
     def leave(self) -> None:
         """The step is over."""
         if any(claim.size > device.memory_limit >> MUCH for device, claim in self._claims.items()):
             trim()  # before others count on it
         for claims in (self._claims, self._held):
-            for device, claim in claims.items():
-                self._context.waiting.pop(claim.waiter, None)
-                device.budget.give_back(claim)
-            claims.clear()
+            while claims:
+                with contextlib.suppress(KeyError):  # another thread leaves, too
+                    device, claim = claims.popitem()
+                    self._context.waiting.pop(claim.waiter, None)
+                    device.budget.give_back(claim)
 
     def __del__(self) -> None:
         """Of a handle that nobody has any more."""
@@ -106,7 +161,7 @@ class Admission:
         if not claim.is_granted and need.device.resources.release(need.kept):  # what others would only find handy
             budget.give_back(claim)
             claim = budget.ask(max(size - has, 0), reason, owner, self._context)
-        self._claims[need.device] = claim
+        self._claims[need.device], self._asked[need.device] = claim, size
         return claim
 
     def _check(self, need: Need, claim: Claim) -> None:

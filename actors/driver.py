@@ -11,9 +11,11 @@ import numpy as np
 
 from runstep import errors
 from runstep.actors.admission import Admission
+from runstep.actors.growth import Growth
 from runstep.actors.messages import Execute
 from runstep.kernels.waiting import Waiter
-from runstep.step import Cancelled, Command, Deliver, Event, Failed, Fed, Finished, Interrupt, Launch, Step
+from runstep.plan.compile import Plan
+from runstep.step import Cancelled, Command, Deliver, Event, Failed, Fed, Finished, Interrupt, Launch, Step, StepContext
 
 Parked = Mapping[int, tuple[Any, Waiter]]
 
@@ -108,9 +110,9 @@ async def drive(
     for number, started in parked.items():
         driver.post(number, (), started)
     if values is not None:
-        driver.carry_out(step.handle(Fed(values)))
+        driver.take(Fed(values))
     if step.context.cancelled:
-        driver.carry_out(step.handle(Cancelled(step.context.cause)))
+        driver.take(Cancelled(step.context.cause))
     while not step.over:
         driver.suspend_if_idle()
         event: Event | None
@@ -125,13 +127,13 @@ async def drive(
         if event is None:
             driver.look_again()
         else:
-            driver.carry_out(step.handle(event))
+            driver.take(event)
     if memory is not None:
         memory.suspend(step.held())
     while receive.statistics().current_buffer_used:  # tickets that came too late to be looked at
         late = receive.receive_nowait()
         if late is not None:
-            driver.carry_out(step.handle(late))
+            driver.take(late)
 
 
 class _Driver:
@@ -151,6 +153,13 @@ class _Driver:
         self._held_back: dict[int, Launch] = {}
         self._revoked: set[int] = set()
         self._again = partial(trio.lowlevel.current_trio_token().run_sync_soon, _send, send)
+
+    def take(self, event: Event) -> None:
+        """Something has happened."""
+        commands = self._step.handle(event)
+        if self._memory is not None and isinstance(event, Fed):
+            foresee(self._step, self._memory, self._step.fed)
+        self.carry_out(commands)
 
     def carry_out(self, commands: list[Command]) -> None:
         for command in commands:
@@ -204,9 +213,30 @@ class _Driver:
 
     def suspend_if_idle(self) -> None:
         """While all that runs waits, the step has no more memory than it holds."""
-        step, tasks = self._step, self._step.plan.tasks
-        if self._memory is not None and not self._held_back and all(tasks[n].segment.is_async for n in step.running):
-            self._memory.suspend(step.held())
+        step, tasks, memory = self._step, self._step.plan.tasks, self._memory
+        if memory is None or not all(n in self._held_back or tasks[n].segment.is_async for n in step.running):
+            return
+        if not self._held_back:
+            memory.suspend(step.held())
+        elif memory.is_short:
+            memory.suspend(step.held())
+            self.look_again()
+
+
+def foresee(step: Step, memory: Admission, fed: int) -> None:
+    """Has a step that is fed in pieces claim what its tasks take for which all feeds have come (as bits)."""
+    feedings = step.plan.feedings
+    if feedings is not None and not step.over:
+        found = feedings.of(step.due(fed), step.slots, fed)
+        memory.expect(found, growth_of(step.plan, step.context), step.held())
+
+
+def growth_of(plan: Plan, context: StepContext) -> Growth | None:
+    """What a step claims for what it finds out; None where there is nothing to find out."""
+    if plan.projections is not None and context.growth is None:
+        context.growth = Growth(plan.projections, None)
+    growth: Growth | None = context.growth
+    return growth
 
 
 def _send(channel: Any) -> None:

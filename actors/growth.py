@@ -48,6 +48,13 @@ class Growth:
             before = projections.before if foresight is None else foresight.needs
             self._before = {need.device: need.claim for need in before}
 
+    def expect(self, foresight: Foresight) -> None:
+        """More has been fed to the step: what was foreseen, and claimed, from now on."""
+        with self._lock:
+            self._foresight = foresight
+            self._seen.update(foresight.seen)
+            self._before = {need.device: need.claim for need in foresight.needs}
+
     def see(self, step: Any, projections: Projections, node: PlanNode, shapes: list[RawShape]) -> None:
         """A node makes results of these shapes. Claims what follows from that; this thread waits for it, if it may.
 

@@ -142,7 +142,14 @@ class Wanted:
     tasks: frozenset[int]
 
 
-Event = Fed | Finished | Failed | Cancelled | Wanted
+@attrs.frozen
+class Taken:
+    """Values of these slots have left for good, each by one of those who collect them."""
+
+    slots: Sequence[int]
+
+
+Event = Fed | Finished | Failed | Cancelled | Wanted | Taken
 
 # Commands: what to do.
 
@@ -281,6 +288,8 @@ class Step:
         step.slots = slots
         step.finished = set(finished)
         step._fed = set(fed)
+        for number in finished:
+            step._drop(plan.tasks[number].args)
         for number, task in enumerate(plan.tasks):
             step.pending[number] -= len(finished.intersection(task.before)) + len(fed.intersection(task.feeds))
         step.over = len(finished) == len(plan.tasks)
@@ -290,6 +299,12 @@ class Step:
     def fed(self) -> int:
         """The feeds that have come, as bits."""
         return sum(1 << position for position in self._fed)
+
+    def due(self, fed: int) -> tuple[int, ...]:
+        """The tasks of a staged plan that have not finished, and for which these feeds (as bits) are enough."""
+        stages = self.plan.stages
+        assert stages is not None
+        return tuple([n for n, mask in enumerate(stages.waits) if not mask & ~fed and n not in self.finished])
 
     def handle(self, event: Event) -> list[Command]:
         """What to do about an event.
@@ -306,6 +321,9 @@ class Step:
             commands = self._on_failed(event)
         elif isinstance(event, Wanted):
             self._wanted.append(event)
+            commands = []
+        elif isinstance(event, Taken):
+            self._drop(event.slots)
             commands = []
         else:
             commands = self._on_cancelled(event)
@@ -352,10 +370,7 @@ class Step:
             for slot, value in zip(task.results, event.results, strict=True):
                 if readers[slot]:
                     self.slots[slot] = value
-        for slot in task.args:
-            readers[slot] -= 1
-            if not readers[slot]:
-                self.slots[slot] = None
+        self._drop(task.args)
         self.finished.add(event.task)
         ready: dict[int, None] = {}
         for number in task.after:
@@ -363,6 +378,13 @@ class Step:
             if not self.pending[number]:
                 ready[number] = None
         return self._launch(ready) + self._reply_if_done()
+
+    def _drop(self, slots: Sequence[int]) -> None:
+        """One reader of each of these has read it."""
+        for slot in slots:
+            self._readers[slot] -= 1
+            if not self._readers[slot]:
+                self.slots[slot] = None
 
     def _on_failed(self, event: Failed) -> list[Command]:
         self._ended(event.task)

@@ -472,7 +472,7 @@ def test_what_handles_hold_is_not_there_for_others(rs: Any) -> None:
     first = rs.reduce_max(kept)
     other = large(rs, x, 6)
     with rs.Session(memory_limit="10MiB") as session:
-        handle = session.partial_run_setup([first, rs.reduce_sum(kept) * y], [x, y])
+        handle = session.partial_run_setup([first, rs.reduce_sum(kept * y)], [x, y])
         session.partial_run(handle, first, {x: 2.0})
         with pytest.raises(errors.ResourceExhaustedError, match="of which 6 MiB"):
             session.run(other, {x: 1.0})
@@ -483,7 +483,7 @@ def test_what_handles_hold_is_not_there_for_others(rs: Any) -> None:
 def test_feeds_of_handles_count(rs: Any) -> None:
     """They are copies, and of any size."""
     x, y = rs.placeholder("float32", [None]), rs.placeholder("float32", [])
-    ends = [rs.reduce_sum(x) * y, rs.size(x)]
+    ends = [rs.reduce_sum(x * y), rs.size(x)]
     with rs.Session(memory_limit="10MiB") as session:
         handle = session.partial_run_setup(ends, [x, y])
         session.partial_run(handle, [], {x: np.ones(1 << 19, np.float32)})

@@ -25,7 +25,7 @@ from runstep.plan.dimensions import shorten
 from runstep.plan.emit import Emitter, Segment
 from runstep.plan.estimate import LITTLE, SHARE, TINY, Estimate, Need, floor_of, looks_tiny, sizes_of
 from runstep.plan.fold import NO_REWRITES, Rewriter, Rewrites, inherit_waits, resolve
-from runstep.plan.foresight import Foresight, Foresights
+from runstep.plan.foresight import Feedings, Foresight, Foresights, is_within
 from runstep.plan.frames import NEVER, ControlFlow, Item, Tangled
 from runstep.plan.fuse import fuse
 from runstep.plan.idioms import idioms, through
@@ -44,14 +44,14 @@ from runstep.plan.node import (
     Ref,
     root,
 )
-from runstep.plan.pieces import collected, needs_of, parts_of
+from runstep.plan.pieces import collected, needs_of, needs_of_some, parts_of
 from runstep.plan.piles import watch_loops
 from runstep.plan.prune import PASS as PASS_TYPES, PLACEHOLDERS, Pruned, prune
 from runstep.plan.refusals import is_unknown, placeholder_error, unknown_function, unknown_ops
 from runstep.plan.remap import remap
 from runstep.plan.reread import reread
 from runstep.plan.simplify import simplify
-from runstep.plan.sizes import Fed, Seen, Sizes
+from runstep.plan.sizes import Fed, Seen
 from runstep.plan.stacks import find_stacks
 from runstep.plan.stages import Stages, needs
 from runstep.plan.tasks import Task, readers
@@ -81,9 +81,11 @@ class Plan:
       readers: for each slot how many tasks and collectors read it.
       may_wait: any of its kernels may have to wait for something.
       estimate: what it is thought to take in time and memory. projections: what more, by what a step finds out; None
-        where there is nothing to find out. foresights: what instead, by what is fed; None where that makes no sizes.
+        where there is nothing to find out. foresights: what instead, by what is fed; None where that doesn't change.
+      feedings: what its tasks take, by what has come before them; of a staged plan. ordered: for sizes that don't fit
+        in its own order, by their bits: the sizes that one is made for, and that.
       remake: compiles it for feeds of other shapes, or values; None where these are fixed. variants: what has been made
-        so, by the bits of the number of bytes fed, or of the sizes fed.
+        so, by the bits of the number of bytes fed.
     """
 
     graph: Graph
@@ -104,8 +106,10 @@ class Plan:
     estimate: Estimate = Estimate()
     projections: Projections | None = None
     foresights: Foresights | None = None
+    feedings: Feedings | None = None
     remake: Callable[..., Plan] | None = None
-    variants: dict[Any, Plan] = attrs.field(factory=dict)
+    variants: dict[int, Plan] = attrs.field(factory=dict)
+    ordered: dict[Any, tuple[list[Any], Plan]] = attrs.field(factory=dict)
 
     def fitted(self, values: Sequence[Any]) -> tuple[Plan, Foresight | None]:
         """This plan, or one like it that is estimated, or ordered, for feeds of the size of these; and what it takes
@@ -116,9 +120,10 @@ class Plan:
         foresight = plan.foresights.of(values)
         if foresight is not None and not foresight.fits and plan.remake is not None:
             size = tuple([int(abs(number)).bit_length() for number in foresight.measure])
-            found = plan.variants.get(size)
-            if found is None:
-                found = plan.variants[size] = plan.remake([value.shape for value in values], foresight.fed)
+            most, found = plan.ordered.get(size, ((), plan))
+            if not is_within(foresight.measure, most):
+                found = plan.remake([value.shape for value in values], foresight.fed)
+                plan.ordered[size] = foresight.measure, found
             if found.foresights is not None:
                 return found, found.foresights.of(values)
         return plan, foresight
@@ -235,9 +240,9 @@ class Compiler:
         shape = [_shape(t, given, i) for i, t in enumerate(feeds)]
         if sizes_fed or not looks_tiny(work.nodes, fed, _open_size(feeds, given), self._little):
             scales = work.scales(shape, fed=sizes_fed)
-        if not staged and (sizes_fed or (scales.sizes.sources if scales is not None else may_grow(work.nodes))):
+        if sizes_fed or (scales.sizes.sources if scales is not None else may_grow(work.nodes, staged)):
             whole = [position for position, tensor in enumerate(feeds) if tensor.dtype.is_integer]
-            projections = watch(work.nodes, shape, whole)  # before code is emitted that calls the kernels
+            projections = watch(work.nodes, shape, whole, staged)  # before code is emitted that calls the kernels
         if work.flow is not None and (scales is not None or projections is not None):
             watch_loops(work.flow.frames.values(), (scales or work.scales(shape)).sizes)
         parts, needs_memory = parts_of(
@@ -245,12 +250,28 @@ class Compiler:
         )
         if sizes_fed:  # the order is for these sizes, and others will be fed
             needs_memory = needs_of(parts, results, work.scales(shape), self._threads)
+        told = [] if projections is None else projections.told
+        sizing = () if projections is None else projections.sizing
+        open_feeds = [position for position, size in enumerate(fed_sizes) if size is not None]
+
+        def project(
+            seen: Seen, fed: Fed, given: Sequence[RawShape] | None, tasks: tuple[int, ...] | None
+        ) -> tuple[tuple[Need, ...], Seen]:
+            there = work.scales(shape if given is None else given, seen, fed)
+            if tasks is None:
+                found = needs_of(parts, results, there, self._threads)
+            else:
+                found = needs_of_some(parts, tasks, there, self._threads)
+            known = set(told).difference(there.sizes.sources)
+            return found, {node: there.sizes.kinds[node].shapes for node in known}
+
+        foresights = feedings = None
+        if staged:
+            dtypes = [tensor.dtype.as_numpy_dtype for tensor in feeds]
+            feedings = Feedings(sizing, [tensor.raw_shape for tensor in feeds], dtypes, parts.refs, project)
+        elif sizing or (open_feeds and needs_memory):
+            foresights = Foresights(sizing, open_feeds if needs_memory else (), project)
         if projections is not None:
-
-            def project(seen: Seen, fed: Fed) -> tuple[tuple[Need, ...], Sizes]:
-                there = work.scales(shape, seen, fed)
-                return needs_of(parts, results, there, self._threads), there.sizes
-
             projections.of_plan(needs_memory, project)
         floor = TINY if fed >= TINY else floor_of(work.nodes, feeds, fed_sizes, self._little)
         estimate = Estimate(
@@ -261,7 +282,7 @@ class Compiler:
             tuple([None if size is None else max(floor, 2 * size) for size in fed_sizes]),
             floor,
             projections is not None,
-            () if projections is None else projections.sizing,
+            sizing,
         )
         return Plan(
             graph,
@@ -281,7 +302,8 @@ class Compiler:
             any(task.segment.is_async for task in parts.tasks),
             estimate,
             projections,
-            None if projections is None else projections.foresights,
+            foresights,
+            feedings,
             None
             if staged or not estimate.is_elastic
             else partial(self._remade, (graph, feeds, fetches, targets), trace, links),

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from runstep.kernels import blas
 from runstep.plan.cost import may_take_any_time
 from runstep.plan.device import PlanDevice
@@ -93,6 +95,19 @@ def needs_of(parts: Parts, results: Sequence[tuple[Ref, str, Guard]], scales: Sc
     if len(parts.tasks) > 1 or parts.collect is not None:
         return scales.needs(parts.tasks, parts.items, kept, threads, copied)
     return scales.need(parts.tasks[0].device, parts.items[0], kept, copied)
+
+
+def needs_of_some(parts: Parts, numbers: Sequence[int], scales: Scales, threads: int) -> tuple[Need, ...]:
+    """The memory that some tasks of a staged plan take beside what is there before them; all that they make stays."""
+    tasks = []
+    kept: set[Ref] = set()
+    for number in numbers:
+        task = parts.tasks[number]
+        made = {parts.refs[slot] for slot in task.results}
+        sizes = tuple([scales.sizes.nbytes(ref) for ref in made])
+        tasks.append(attrs.evolve(task, size=scales.size(parts.items[number], made), result_sizes=sizes))
+        kept |= made
+    return scales.needs(tasks, [parts.items[number] for number in numbers], kept, threads, 0)
 
 
 def collected(parts: Parts) -> list[int]:

@@ -73,7 +73,7 @@ def readers(tasks: Sequence[Task], collected: Iterable[int], slots: int) -> tupl
 @attrs.frozen(eq=False)
 class Parts:
     """A plan that is cut: its tasks, and the items of each; the segment that makes the fetched values, and the slots
-    that it takes; the number of slots; how the fetches leave one by one."""
+    that it takes; the number of slots; how the fetches leave one by one; the output in each slot."""
 
     tasks: tuple[Task, ...]
     items: tuple[tuple[Item, ...], ...]
@@ -81,6 +81,7 @@ class Parts:
     collect_slots: tuple[int, ...]
     slots: int
     stages: Stages | None
+    refs: tuple[Ref, ...] = ()
 
 
 class _Draft:
@@ -227,7 +228,8 @@ def _emit(
     items = tuple(tuple(draft.items) for draft in order)
     if needs is None:
         collect = Emitter(flow).emit((), list(collected), results, "collect")
-        return Parts(finished, items, collect, tuple(slots[ref] for ref in collected), len(slots), None)
+        leave = tuple(slots[ref] for ref in collected)
+        return Parts(finished, items, collect, leave, len(slots), None, tuple(slots))
     lasting = _lasting(drafts, reader, reads, results)
     collectors = []
     for ref, how, guard in results:
@@ -238,7 +240,7 @@ def _emit(
     every = (1 << len(feeds)) - 1
     waits = tuple(draft.seen & every for draft in order)
     stages = Stages(tuple(collectors), needs, waits, tuple(draft.serves for draft in order))
-    return Parts(finished, items, None, (), len(slots), stages)
+    return Parts(finished, items, None, (), len(slots), stages, tuple(slots))
 
 
 def _weight(draft: _Draft, out: Sequence[Ref], scales: Scales) -> tuple[float, int, tuple[int, ...]]:

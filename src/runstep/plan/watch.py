@@ -20,19 +20,19 @@ import numpy as np
 from runstep.graph.shapes import RawShape, num_elements
 from runstep.plan.device import PlanDevice
 from runstep.plan.estimate import Need, is_small
-from runstep.plan.foresight import Foresight, Foresights
+from runstep.plan.foresight import Foresight, Project
 from runstep.plan.inside import Inside
 from runstep.plan.node import PASS, PlanNode
-from runstep.plan.sizes import BOUNDED, Fed, Seen, Sizes, item_size, shapes_of_call
+from runstep.plan.sizes import BOUNDED, Seen, Sizes, item_size, shapes_of_call
 from runstep.plan.stacks import POP, PUSH
-
-Project = Callable[[Seen, Fed], tuple[tuple[Need, ...], Sizes]]
-"""What the plan takes if such nodes make results of these shapes and it is fed these values."""
 
 _SPACING = 1.25
 """What takes up to so many times less than something that was projected is taken for that."""
 
 _REMEMBERED = 64
+_KINDS = 256
+
+_NOTHING = Foresight({}, {}, (), [])
 
 
 def least_of(device: PlanDevice) -> int:
@@ -45,59 +45,58 @@ class Projections:
 
     Attributes:
       sizing: the feeds whose values sizes are made of.
-      told: the nodes that tell. before: what it claims before it runs. foresights: what instead, by what is fed.
+      told: the nodes that tell. before: what it claims before it runs, where nothing is foreseen.
     """
 
     def __init__(self, sizing: Sequence[int]) -> None:
         self.told: list[PlanNode] = []
         self.sizing = tuple(sizing)
         self.before: tuple[Need, ...] = ()
-        self.foresights = Foresights(sizing, self._foreseen) if sizing else None
         self._project: Project | None = None
         self._lock = threading.Lock()
-        self._found: dict[frozenset[PlanNode], list[tuple[int, tuple[Need, ...]]]] = {}
+        self._found: dict[Any, list[tuple[int, tuple[Need, ...]]]] = {}
 
     def of_plan(self, before: tuple[Need, ...], project: Project) -> None:
         self.before, self._project = before, project
-
-    def _foreseen(self, seen: Seen, fed: Fed) -> tuple[tuple[Need, ...], Seen]:
-        assert self._project is not None
-        needs, sizes = self._project(seen, fed)
-        known = set(self.told).difference(sizes.sources)
-        return needs, {node: sizes.kinds[node].shapes for node in known}
 
     def needs(self, seen: Seen, foresight: Foresight | None, exact: bool = False) -> tuple[Need, ...]:
         """What it takes of each device; unless `exact`, maybe a fifth too much."""
         if self._project is None:
             return ()
-        fed = {} if foresight is None else foresight.fed
+        if foresight is None:
+            foresight = _NOTHING
+        given = foresight.fed, foresight.shapes, foresight.tasks
         if exact:
-            return self._project(seen, fed)[0]
+            return self._project(seen, *given)[0]
         size = sum(
             (num_elements(shape) or 0) * max(item_size(dtype), 1)
             for node, found in seen.items()
             for shape, dtype in zip(found, node.output_types, strict=False)
         )
-        nodes = frozenset(seen)
+        key = frozenset(seen), foresight.tasks, tuple(foresight.measure)
         with self._lock:
-            for there, needs in self._found.get(nodes, ()):
+            for there, needs in self._found.get(key, ()):
                 if size <= there <= size * _SPACING:
                     return needs
-            needs = self._project(seen, fed)[0]
-            known = self._found.setdefault(nodes, [])
+            needs = self._project(seen, *given)[0]
+            if len(self._found) >= _KINDS and key not in self._found:
+                self._found.clear()
+            known = self._found.setdefault(key, [])
             known.append((size, needs))
             del known[:-_REMEMBERED]
         return needs
 
 
-def watch(nodes: Sequence[PlanNode], feeds: Sequence[RawShape], whole: Iterable[int]) -> Projections | None:
+def watch(
+    nodes: Sequence[PlanNode], feeds: Sequence[RawShape], whole: Iterable[int], any_size: bool = False
+) -> Projections | None:
     """Has the nodes told that make results of open size, for feeds of these shapes; None if none is worth it.
 
     Args:
-      whole: the feeds that are whole numbers.
+      whole: the feeds that are whole numbers. any_size: the feeds may as well be much larger.
     """
     sizes = Sizes(nodes, feeds, beyond=True)
-    if sizes.bounded.issuperset(sizes.sources):  # all that there could be may be little
+    if not any_size and sizes.bounded.issuperset(sizes.sources):  # all that there could be may be little
         total = 0
         for node in nodes:
             total += sum(sizes.nbytes((node, index)) for index in range(len(node.output_types)))
@@ -146,10 +145,12 @@ def _is_told(kernel: Any) -> bool:
     return kernel is not None and kernel not in (PASS, PUSH, POP) and type(kernel) is not np.ufunc
 
 
-def may_grow(nodes: Sequence[PlanNode]) -> bool:
-    """Whether a plan that looks tiny has anything in it that may be large all the same."""
+def may_grow(nodes: Sequence[PlanNode], any_size: bool = False) -> bool:
+    """Whether a plan that looks tiny has anything in it that may be large all the same; with `any_size`, or when it is
+    fed much."""
+    types = _MUCH if any_size else _LARGE
     for node in nodes:
-        if node.type in _LARGE and _is_open(node):
+        if node.type in types and _is_open(node):
             return True
     return False
 

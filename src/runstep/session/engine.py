@@ -249,14 +249,13 @@ class LocalEngine:
         plan, foresight = plan.fitted(values)
         if foresight is None:
             return plan, plan.estimate.needs
-        if context.growth is None:
-            assert plan.projections is not None
+        if plan.projections is not None and context.growth is None:
             context.growth = Growth(plan.projections, foresight)
         return plan, foresight.needs
 
-    def threads(self, plan: Plan, needs: tuple[Need, ...], context: StepContext | None) -> Pool | None:
+    def threads(self, plan: Plan, needs: object, context: StepContext | None) -> Pool | None:
         """The threads for a plan that must not run in an event loop's: it is heavy, nobody can say when it ends, or it
-        may have to wait for memory. None: it may run there."""
+        needs memory that it may have to wait for. None: it may run there."""
         estimate = plan.estimate
         if not (estimate.is_heavy or needs):
             return None

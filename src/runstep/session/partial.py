@@ -150,6 +150,7 @@ class _PartialRun:
         self.step = self.request.step(session, None if self.recording is None else self.recording.context)
         if self.step is not None:
             self.step.resume(state)
+            self.step.forget(self.taken, self.taken)
 
     def _resume_late(self, session: BaseSession, state: StepState, done: Future[None]) -> None:
         with self.lock:
@@ -294,7 +295,7 @@ class PartialRuns:
             await waiting(run.pending, lambda: None)
         with _limited(session, run, options, run_metadata):
             plan = None if run.step is None else run.step.plan
-            threads = None if plan is None else run.engine.threads(plan, plan.estimate.needs, None)
+            threads = None if plan is None else run.engine.threads(plan, run.request.may_wait_for_memory(values), None)
             if threads is None:
                 step, future, given = _begin(session, run, call, values)
             else:  # it would keep the loop waiting
@@ -408,7 +409,7 @@ def _advance_plainly(
         try:
             if step.error is not None:
                 raise step.error
-            move = call.move(before) if call.light and step.is_light(kept) and not run.shared else None
+            move = call.move(before) if call.light and step.is_light(call.fed, kept) and not run.shared else None
             if move is not None:
                 return run.build(call, step.move(move, kept, run.fed))
             if now:
@@ -476,6 +477,8 @@ def _end(run: _PartialRun, step: PlainStep | DrivenStep | None, call: Call, give
             found.append(value.copy() if run.shared and isinstance(value, np.ndarray) else value)
         except errors.InvalidArgumentError:
             raise not_valid(step.plan.fetches[position]) from None
+    if step is not None and not run.request.small:
+        step.forget(call.wanted, run.taken)
     return run.build(call, found)
 
 

@@ -9,7 +9,8 @@ from runstep import errors
 from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
 from runstep.plan.compile import Plan
-from runstep.plan.estimate import Estimate
+from runstep.plan.estimate import TINY, Estimate
+from runstep.plan.exhausted import refusal
 from runstep.session import feeds
 from runstep.session.failure import explained
 from runstep.session.fetches import Build, Fetches
@@ -70,9 +71,21 @@ class Request:
         )
         estimate = Estimate() if self.plan is None else self.plan.estimate
         self.elastic = estimate.is_elastic
-        self.small = not (estimate.needs or self.elastic)
-        self.light = not (estimate.needs or self.endless)
+        self.small = not (estimate.needs or self.elastic or estimate.is_open)
+        self.light = not (estimate.needs or estimate.sizing or self.endless)
+        # Bytes of each feed up to which what it leads to need not be looked at.
+        self.limits = [TINY if limit is None else limit for limit in estimate.limits]
+        if estimate.needs:
+            _check_memory(self.plan)  # type: ignore[arg-type]
         self.plain = not any(task.segment.is_async for task in tasks) and len({task.device for task in tasks}) <= 1
+
+    def may_wait_for_memory(self, values: Collection[Any]) -> bool:
+        """Whether a call that feeds these values may have to wait for memory, or to work on much."""
+        if self.small or self.plan is None:
+            return False
+        estimate = self.plan.estimate
+        least = min(self.limits, default=TINY)
+        return bool(estimate.needs) or estimate.is_open or any(_nbytes(value) > least for value in values)
 
     def step(self, session: BaseSession, context: StepContext | None) -> PlainStep | DrivenStep | None:
         engine = session._engine
@@ -179,6 +192,23 @@ class Call:
         else:
             self.needs |= 1 << request.feeds[end]  # type: ignore[index]
         return position
+
+
+def _check_memory(plan: Plan) -> None:
+    """Refuses a plan one of whose tasks, by what the graph knows, takes more than its device has."""
+    assert plan.feedings is not None
+    slots = [None] * plan.slots
+    for number in range(len(plan.tasks)):
+        for need in plan.feedings.of((number,), slots, 0).needs:
+            if need.least > need.device.memory_limit:
+                raise explained(refusal(need, need.least, need.device.budget.statistics()))
+
+
+def _nbytes(value: Any) -> int:
+    """About how many bytes the array of a fed value takes."""
+    if isinstance(value, list | tuple):
+        return 8 if not value else len(value) * _nbytes(value[0])
+    return getattr(value, "nbytes", 8)
 
 
 def _of_handle(session: BaseSession, tensor: Tensor, value: Any) -> Any:

@@ -19,14 +19,14 @@ import attrs
 
 from runstep import errors, quiet
 from runstep.actors.admission import Admission
-from runstep.actors.driver import drive_in_place
+from runstep.actors.driver import drive_in_place, foresee, growth_of
 from runstep.actors.loop import result_of
 from runstep.kernels.resources import RefVariable
 from runstep.memory import bytes_held
 from runstep.plan.compile import Plan
 from runstep.plan.estimate import TINY
 from runstep.session.failure import WaitsForItself
-from runstep.step import Event, Fed, Step, StepContext, Wanted
+from runstep.step import Event, Fed, Step, StepContext, Taken, Wanted
 
 if TYPE_CHECKING:
     from runstep.session.engine import LocalEngine
@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 
 FOREIGN = frozenset(("PyFunc", "PyFuncStateless", "EagerPyFunc"))
 """Ops that run for as long as somebody else's code likes."""
+
+
+Script = tuple[tuple[int, ...], list[Any]]
+"""Tasks that run one after the other: their numbers, and for each its code, the slots that it reads and makes, and the
+ends that it serves."""
 
 
 @attrs.frozen
@@ -56,6 +61,13 @@ class StepState:
 
 def _state(step: PlainStep | DrivenStep, fed: int, taken: int) -> StepState:
     """The state of a step whose ends `taken` nobody will ask for any more."""
+    needed = _needed(step, taken)
+    slots = [value if n in needed else None for n, value in enumerate(step.slots)]
+    return StepState(fed, step.finished, _apart(slots, step.engine), step.error)
+
+
+def _needed(step: PlainStep | DrivenStep, taken: int) -> set[int]:
+    """The slots that are still to be read, where these ends have left."""
     plan, finished = step.plan, step.finished
     stages = plan.stages
     assert stages is not None
@@ -63,8 +75,7 @@ def _state(step: PlainStep | DrivenStep, fed: int, taken: int) -> StepState:
     for position, (_, read) in enumerate(stages.collectors):
         if not taken >> position & 1:
             needed.update(read)
-    slots = [value if n in needed else None for n, value in enumerate(step.slots)]
-    return StepState(fed, finished, _apart(slots, step.engine), step.error)
+    return needed
 
 
 def _apart(values: list[Any], engine: LocalEngine) -> list[Any]:
@@ -113,7 +124,7 @@ class PlainStep:
         due = scripts.get(0)
         if due is None:
             due = scripts[0] = self._due(0, 0)
-        if due:
+        if due[0]:
             self._run(due, 0)
 
     def begin(self, positions: Sequence[int], values: Sequence[Any], now: int, wanted: int) -> Future[None] | None:
@@ -133,19 +144,22 @@ class PlainStep:
             due = scripts.get(key)
             if due is None:
                 due = scripts[key] = self._due(before, now, wanted)
-            if due:
+            if due[0]:
                 self._run(due, wanted)
             elif not self._request.small:
-                self._settle(self._is_counted())
+                self._settle(self._is_counted(()))
         return None
 
-    def is_light(self, values: Sequence[Any]) -> bool:
+    def is_light(self, positions: Sequence[int], values: Sequence[Any]) -> bool:
         """Whether a call that feeds these values may be one move: nobody needs to be able to end it, and it takes no
         memory that somebody must know of."""
         request = self._request
         if not request.elastic:
             return request.light
-        return request.light and self._memory is None and all(getattr(v, "nbytes", 0) <= TINY for v in values)
+        if not request.light or self._memory is not None:
+            return False
+        limits = request.limits
+        return all(getattr(v, "nbytes", 0) <= limits[position] for position, v in zip(positions, values))  # noqa: B905
 
     def move(self, move: Move, values: Sequence[Any], fed: int) -> tuple[Any, ...]:
         """Feeds these values, so that the feeds `fed` have come, runs, and returns what the call fetches."""
@@ -160,32 +174,34 @@ class PlainStep:
         """A future that is done when the feeds so far have reached the step; None if they have."""
         return None
 
-    def _due(self, before: int, now: int, wanted: int = 0) -> list[Any]:
+    def _due(self, before: int, now: int, wanted: int = 0) -> Script:
         stages = self.plan.stages
         assert stages is not None
         found = []
-        for number in stages.due(before, now, wanted):
+        numbers = tuple(stages.due(before, now, wanted))
+        for number in numbers:
             task = self.plan.tasks[number]
             found.append((task.segment.run, task.args, task.results, stages.serves[number]))
-        return found
+        return numbers, found
 
-    def _run(self, due: list[Any], wanted: int) -> None:
+    def _run(self, script: Script, wanted: int) -> None:
         slots, engine = self.slots, self.engine
         context: Any = self._context
         endless = self._request.endless
         if endless:
             context = self.context
             engine.enter(context)
-        counted = not self._request.small and self._is_counted()
-        if counted:
-            assert self._memory is not None
-            try:
-                self._memory.enter()
-            except BaseException as error:
-                self.error = error
-                if endless:
-                    engine.leave(context)
-                raise
+        numbers, due = script
+        try:
+            counted = not self._request.small and self._is_counted(numbers)
+            if counted:
+                self._memory.enter()  # type: ignore[union-attr]
+        except BaseException as error:
+            self.error = error
+            self._settle(self._memory is not None)
+            if endless:
+                engine.leave(context)
+            raise
         token = quiet.begin()
         try:
             for run, args, results, serves in due:
@@ -207,19 +223,39 @@ class PlainStep:
             if endless:
                 engine.leave(context)
 
-    def _is_counted(self) -> bool:
-        """Whether it takes, or holds, so much memory that somebody must know."""
-        if self._memory is None:
-            fed = self.slots[: len(self.plan.feeds)]
-            if not self.plan.estimate.needs and not any(getattr(value, "nbytes", 0) > TINY for value in fed):
+    def _is_counted(self, numbers: tuple[int, ...]) -> bool:
+        """Whether it takes, or holds, so much memory that somebody must know, when these tasks run next; if so, what
+        they take is foreseen."""
+        plan, limits = self.plan, self._request.limits
+        estimate = plan.estimate
+        if self._memory is None and not (estimate.needs or estimate.is_open):
+            fed = self.slots[: len(plan.feeds)]
+            if all(getattr(value, "nbytes", 0) <= limits[position] for position, value in enumerate(fed)):
                 return False
-            self._memory = Admission(self.plan.estimate.needs, self.context)
+        assert plan.feedings is not None
+        foresight = plan.feedings.of(numbers, self.slots, self.fed)
+        if self._memory is None:
+            self._memory = Admission((), self.context)
+        self._memory.expect(foresight, growth_of(plan, self.context), self._held())
         return True
+
+    def _held(self) -> dict[Any, int]:
+        tasks = self.plan.tasks
+        return {tasks[0].device if tasks else self.engine.devices[0]: bytes_held(self.slots)}
+
+    def forget(self, left: int, taken: int) -> None:
+        """These ends have left, so that all of those have. What nobody needs any more goes."""
+        if self._memory is not None:
+            needed = _needed(self, taken)
+            for slot, value in enumerate(self.slots):
+                if value is not None and slot not in needed:
+                    self.slots[slot] = None
+            self._settle(True)
 
     def _settle(self, counted: bool) -> None:
         if counted:
             assert self._memory is not None
-            self._memory.suspend({self.plan.tasks[0].device: bytes_held(self.slots)})
+            self._memory.suspend(self._held())
 
     def check(self, wanted: int) -> None:
         """Raises what has kept these ends from coming."""
@@ -240,11 +276,17 @@ class PlainStep:
     def resume(self, state: StepState) -> None:
         """Goes on from the state of another step of this plan; instead of `start`."""
         self.fed, self.slots, self.error = state.fed, list(state.slots), state.error
+        if bytes_held(self.slots) > TINY:
+            self._memory = Admission((), self.context)
+            self._settle(True)
 
     def abandon(self) -> Future[None] | None:
         """Ends the step: nobody will ask for anything any more. A future, when it takes a while."""
         if self._context is not None:
             self._context.cancelled = True
+        self.error = None  # whose traceback knows the step
+        if self._memory is not None:
+            self._memory.end()
         return None
 
 
@@ -260,7 +302,9 @@ class DrivenStep:
         self.slots = self._step.slots
         self._mailbox: _Mailbox | None = None
         self._broken: BaseException | None = None
-        self._memory = Admission(plan.estimate.needs, context) if plan.estimate.needs else None
+        estimate = plan.estimate
+        counts = estimate.needs or estimate.is_elastic or estimate.is_open
+        self._memory = Admission((), context) if counts else None
 
     @property
     def error(self) -> BaseException | None:
@@ -303,6 +347,7 @@ class DrivenStep:
             self.engine.enter(self.context)
             try:
                 if self._memory is not None:
+                    foresee(self._step, self._memory, self.fed)
                     self._memory.enter()
                 parked = drive_in_place(self._step, values)
             except BaseException as error:
@@ -314,6 +359,21 @@ class DrivenStep:
                 self.engine.leave(self.context)
             if parked:
                 self._hand_over(None, parked)
+
+    def forget(self, left: int, taken: int) -> None:
+        """As of PlainStep."""
+        if self._memory is None:
+            return
+        stages = self.plan.stages
+        assert stages is not None
+        slots = [slot for n, (_, read) in enumerate(stages.collectors) if left >> n & 1 for slot in read]
+        if not slots:
+            return
+        if self._mailbox is not None:
+            self._mailbox.post(Taken(slots))
+        else:
+            self._step.handle(Taken(slots))
+            self._memory.suspend(self._step.held())
 
     def _hand_over(self, values: dict[int, Any] | None, parked: Any) -> None:
         """Lets the device actors go on with the step."""
@@ -330,6 +390,8 @@ class DrivenStep:
             closed = self.engine.closed
             self._broken = errors.CancelledError(None, None, "Session has been closed.") if closed else failed
             self._step.over = True
+        if self._memory is not None and failed is not None:
+            self._memory.end()
         if self.context.growth is not None:
             self.context.growth.close()
         self._mailbox.close()  # type: ignore[union-attr]
@@ -381,10 +443,14 @@ class DrivenStep:
 
     def abandon(self) -> Future[None] | None:
         """As of PlainStep."""
-        if self._step.over:
-            return None
-        self.engine.cancel(self.context, errors.CancelledError(None, None, "Run call was cancelled"))
+        is_over = self._step.over
+        if not is_over:
+            self.engine.cancel(self.context, errors.CancelledError(None, None, "Run call was cancelled"))
+        if self._memory is not None:
+            self._memory.end()
         if self._mailbox is None:
+            self._broken = None  # whose traceback knows the step
+        if self._mailbox is None or is_over:
             return None
         ended: Future[None] = Future()
         self._mailbox.post(Wanted(partial(ended.set_result, None), _NO_TASK))
