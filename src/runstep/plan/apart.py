@@ -45,7 +45,7 @@ def apart(order: Sequence[PlanNode]) -> tuple[list[PlanNode], dict[PlanNode, Pla
 
     `order` has producers before consumers, back edges left out of account.
     """
-    inside, outside = _paths(order)
+    inside, outside = paths(order)
     if not inside:
         return list(order), {}
     levels: list[_Parts] = [_Parts() for _ in range(max(map(len, inside.values())))]
@@ -81,7 +81,7 @@ def apart(order: Sequence[PlanNode]) -> tuple[list[PlanNode], dict[PlanNode, Pla
     return nodes, {node: levels[len(inside[node]) - 1].of(node) for node in nodes if node.type in ENTERS}
 
 
-def _paths(order: Sequence[PlanNode]) -> tuple[dict[PlanNode, Path], dict[PlanNode, Path]]:
+def paths(order: Sequence[PlanNode]) -> tuple[dict[PlanNode, Path], dict[PlanNode, Path]]:
     """Of the nodes in frames, the path of each, and that of its outputs."""
     inside: dict[PlanNode, Path] = {}
     outside: dict[PlanNode, Path] = {}

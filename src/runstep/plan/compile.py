@@ -20,6 +20,7 @@ from runstep.graph.tensor import Tensor
 from runstep.plan import calls, elementwise, regions
 from runstep.plan.alike import stack_alike
 from runstep.plan.cost import TURNS, may_take_any_time
+from runstep.plan.crossing import unmixed
 from runstep.plan.device import Placement, PlanDevice
 from runstep.plan.dimensions import shorten
 from runstep.plan.emit import Emitter, Segment
@@ -409,6 +410,8 @@ class _Work:
         ends = [self.ref(tensor) for tensor in fetches] + [(self.node(op), 0) for op in targets]
         while self._rules.fold and self._pruned.has_control_flow and find_stacks(live, ends):
             live = self._live(fetches, targets)
+        if self._pruned.has_control_flow:
+            live = unmixed(live, Rewriter(self._compiler._rewrites).fold)  # traced plans, too
         live = reread(live)
         inherit_waits(live)
         if self._rules.simplify:

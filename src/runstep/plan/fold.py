@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from runstep.graph.shapes import num_elements
-from runstep.plan.node import ENTERS, MERGES, PASS, SWITCHES, PlanNode
+from runstep.plan.node import ENTERS, MERGES, PASS, SWITCHES, PlanNode, Ref
 from runstep.plan.prune import PASS as PASS_TYPES
 
 _PIVOTS = SWITCHES | MERGES | ENTERS | {"LoopCond"}
@@ -89,9 +89,9 @@ class Rewriter:
         if node.type in PASS_TYPES and not node.op.inputs[0].dtype.is_ref:  # type: ignore[union-attr]
             node.kernel = PASS
             self.changed = True
-            source, output = node.inputs[0]
-            if source.known is not None:
-                node.known = [source.known[output]]
+            value = constant(node.inputs[0])
+            if value is not None:
+                node.known = [value]
                 _inherit_controls(node)
             return True
         return False
@@ -100,10 +100,13 @@ class Rewriter:
         """Computes a pure node whose inputs are all known. Its error, if it has one, is left to the run."""
         op = node.op
         assert op is not None
-        for source, _ in node.inputs:
-            if source.known is None:
+        given = []
+        for ref in node.inputs:
+            value = constant(ref)
+            if value is None or (value.dtype == object and ref[0].known is None):  # no texts of loops, as in TensorFlow
                 return False
-        if not self._rules.fold or not op.outputs or not node.inputs or not node.is_pure:
+            given.append(value)
+        if not self._rules.fold or not op.outputs or not given or not node.is_pure:
             return False
         if node.row is None or node.row.is_async or node.row.uses_step:
             return False
@@ -116,7 +119,7 @@ class Rewriter:
         try:
             with np.errstate(all="ignore"):
                 kernel = node.row.make(node)
-                found = kernel(*[source.known[output] for source, output in node.inputs])  # type: ignore[index]
+                found = kernel(*given)
         except Exception:
             return False
         values = [np.asarray(value) for value in (found if type(found) in (tuple, list) else (found,))]
@@ -135,8 +138,31 @@ def _inherit_controls(node: PlanNode) -> None:
     """A known node lets go of its inputs, but is there no earlier than they, and only in their frame and branch."""
     found = dict.fromkeys(node.controls)
     for source, _ in node.inputs:
-        found.update(dict.fromkeys(source.controls))
+        found.update(dict.fromkeys((source,) if source.known is None else source.controls))
     node.controls = list(found)
+
+
+def constant(ref: Ref) -> np.ndarray | None:
+    """The value of an output, where constants decide it: that of a constant, and of one that enters a loop as such or
+    passes a Switch whose predicate is known."""
+    node, output = ref
+    while node.known is None:
+        if node.type in ENTERS:
+            if not node.attrs["is_constant"]:
+                return None
+        elif node.type not in SWITCHES or _taken(node) != output:
+            return None
+        node, output = node.inputs[0]
+    return node.known[output]
+
+
+def _taken(switch: PlanNode) -> int | None:
+    """The output that a Switch takes, where a constant decides it."""
+    chosen = constant(switch.inputs[1])
+    if chosen is None or chosen.size != 1:
+        return None
+    way, last = int(chosen.item()), len(switch.op.outputs) - 1  # type: ignore[union-attr]
+    return way if 0 <= way <= last else last
 
 
 def inherit_waits(live: Sequence[PlanNode]) -> None:

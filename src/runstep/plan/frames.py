@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from runstep import errors
 from runstep.plan.apart import apart
 from runstep.plan.node import (
     ALWAYS,
@@ -29,7 +28,7 @@ from runstep.plan.node import (
     Ref,
     root,
 )
-from runstep.plan.prune import cycle_error
+from runstep.plan.order import topological
 
 
 class Frame:
@@ -190,12 +189,9 @@ class ControlFlow:
         self.symbols = Symbols()
         self.top = Region(None)
         self.frames: dict[tuple[Frame | None, bytes, PlanNode], Frame] = {}
-        self._nodes, self._loop_of = apart(_topological(nodes))
+        self._nodes, self._loop_of = apart(topological(nodes))
         for node in self._nodes:
             self._assign(node)
-        for node in self._nodes:
-            if node.type in MERGES:
-                self._check_next_turns(node)
         if any(self.frame_after(node) is not None for node, _ in fetched):
             raise Tangled(self._nodes)
         self._guarded(self.top, self._in_order(self.top))
@@ -212,12 +208,8 @@ class ControlFlow:
         sources = [source for source, _ in node.inputs] + node.controls
         if node.type in MERGES:
             sources = [source for source in sources if source.type not in NEXTS]
-        frames: dict[Frame | None, PlanNode] = {}
-        for source in sources:
-            frames.setdefault(self.frame_after(source), source)
-        if len(frames) > 1:
-            raise _frames_differ(node, frames)
-        frame = next(iter(frames), None)
+        # All are of one frame (see `crossing`), but for constants that nobody has to wait for.
+        frame = next((found for source in sources if (found := self.frame_after(source)) is not None), None)
         if node.type in ENTERS:
             name = node.attrs["frame_name"]
             key = (frame, name, self._loop_of[node])
@@ -226,23 +218,12 @@ class ControlFlow:
             frame = self.frames[key]
             frame.enters.append(node)
         elif node.type in EXITS:
-            if frame is None:
-                raise errors.InvalidArgumentError(
-                    None,
-                    node.op,
-                    f"Invalid Exit op: Cannot find a corresponding Enter op for {{{{node {node.name}}}}}.",
-                )
+            assert frame is not None, "checked by `crossing`"
             frame.exits.append(node)
         elif node.type in MERGES and frame is not None and any(s.type in NEXTS for s, _ in node.inputs):
             frame.merges.append(node)
         node.frame = frame
         (self.top if frame is None else frame.region).nodes.append(node)
-
-    def _check_next_turns(self, merge: PlanNode) -> None:
-        for source, _ in merge.inputs:
-            if source.type in NEXTS and source.frame is not merge.frame:
-                others = [source for source, _ in merge.inputs if source.type not in NEXTS]
-                raise _frames_differ(merge, {merge.frame: (others or [merge])[0], source.frame: source})
 
     # -- order and guards
 
@@ -432,44 +413,6 @@ def _before(node: PlanNode, frame: Frame) -> tuple[list[Ref], list[PlanNode]]:
         enters = node.frame.enters
         return [ref for enter in enters for ref in enter.inputs], [c for enter in enters for c in enter.controls]
     return node.inputs, node.controls
-
-
-def _frames_differ(node: PlanNode, frames: dict[Frame | None, PlanNode]) -> errors.OpError:
-    places = " ".join(
-        f"The input {{{{node {source.name}}}}} is in frame '{'' if frame is None else frame.name}'."
-        for frame, source in frames.items()
-    )
-    return errors.InvalidArgumentError(
-        None,
-        node.op,
-        f"{{{{node {node.name}}}}} has inputs from different frames. {places} A value enters a loop only through Enter "
-        f"('' is outside of all loops).\n\t [[{{{{node {node.name}}}}}]]",
-    )
-
-
-def _topological(nodes: Sequence[PlanNode]) -> list[PlanNode]:
-    """Producers before consumers, the back edges of loops left out of account."""
-    inside = set(nodes)
-    pending: dict[PlanNode, int] = {}
-    consumers: dict[PlanNode, list[PlanNode]] = {}
-    for node in nodes:
-        sources = {source for source, _ in node.inputs} | set(node.controls)
-        if node.type in MERGES:
-            sources = {source for source in sources if source.type not in NEXTS}
-        sources &= inside
-        pending[node] = len(sources)
-        for source in sources:
-            consumers.setdefault(source, []).append(node)
-    order = [node for node in nodes if not pending[node]]
-    for node in order:
-        for consumer in consumers.get(node, ()):
-            pending[consumer] -= 1
-            if not pending[consumer]:
-                order.append(consumer)
-    if len(order) != len(nodes):
-        stuck = [node for node in nodes if pending[node]]
-        raise cycle_error([node.name for node in stuck], stuck[0].op)
-    return order
 
 
 def _scheduled(region: Region, inner: Iterable[Frame], guards: dict[Item, Guard] | None) -> list[Item]:
