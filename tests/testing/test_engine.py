@@ -199,6 +199,52 @@ def test_texts(v1: Any, text: str) -> None:
             door(v1).run({n.name: [2, 1]}, [y.name])
 
 
+def test_kept_tensors(v1: Any) -> None:
+    """A handle leaves as a string, which names the tensor, and may be fed as the bytes of its message (S170)."""
+    handles = importlib.import_module("tensorflow.core.framework.resource_handle_pb2")
+    with v1.Graph().as_default():
+        kept = v1.get_session_handle(v1.constant([1.0, 2.0]))
+        holder, taken = v1.get_session_tensor("x;0;/device:CPU:0", v1.float32)
+        x = v1.placeholder(v1.float32, [2])
+        doubled = x * 2
+        engine = door(v1)
+    (handle,), _ = engine.run({}, [kept.name])
+    text = handle.item()
+    assert isinstance(text, bytes) and text.startswith(b"GetSessionHandle;0;")
+    message = handles.ResourceHandleProto(container="TensorHandle", name=text.decode())
+    wire = np.frombuffer(message.SerializeToString(), np.dtype([("resource", np.ubyte)]))
+    (again, product), _ = engine.run({holder.name: text, x.name: wire}, [taken.name, doubled.name])
+    assert again.tolist() == [1, 2] and product.tolist() == [2, 4]
+    message.name = "gone;1;"
+    wire = np.frombuffer(message.SerializeToString(), wire.dtype)
+    with pytest.raises(EngineError, match="The tensor with handle 'gone;1;' is not in the session store"):
+        engine.run({x.name: wire}, [doubled.name])
+
+
+def test_words_of_partial_runs(v1: Any) -> None:
+    """The feed that is told to be missing is the one that TensorFlow's search finds first."""
+    with v1.Graph().as_default():
+        a, b, c = (v1.placeholder(v1.float32, [], name=name) for name in "abc")
+        sum_ = a + b
+        product = sum_ * c
+        engine = door(v1)
+        with v1.Session() as session:
+            theirs = session.partial_run_setup([product], [a, b, c])
+            with pytest.raises(v1.errors.InvalidArgumentError) as expected:
+                session.partial_run(theirs, product, {a: 1})
+    handle = engine.partial_run_setup(["a:0", "b:0", "c:0"], [product.name])
+    with pytest.raises(EngineError) as caught:
+        engine.partial_run(handle, {"a:0": 1}, [product.name])
+    assert caught.value.message == expected.value.message.splitlines()[-1] and "Fetch c:0" in caught.value.message
+    with pytest.raises(EngineError) as caught:
+        engine.partial_run(handle, {}, ["later:0"])
+    assert caught.value.code == errors.INVALID_ARGUMENT and "later:0 was not specified" in caught.value.message
+    engine.close()
+    with pytest.raises(EngineError, match="Session has been closed") as caught:
+        engine.run({}, ["a:0"])
+    assert caught.value.code == errors.CANCELLED
+
+
 def test_queues(tf: Any) -> None:
     queue = tf.FIFOQueue(3, tf.float32, shapes=[[]])
     put, take = queue.enqueue_many([[1.0, 2.0, 3.0]]), queue.dequeue_many(2)
@@ -218,6 +264,25 @@ def test_python_functions_of_the_client(tf: Any) -> None:
     wrong = tf.py_func(lambda x: x.astype(np.int64), [x], tf.float32, name="wrong")
     with pytest.raises(EngineError, match="0-th value returned by pyfunc_.* is int64, but expects float"):
         door(tf).run({"x": [1.0, 2.0]}, [wrong.name])
+
+
+def test_eager_functions_of_the_client(tf: Any) -> None:
+    """`py_function`: on TensorFlow's eager tensors, with the tape that its gradient asks for."""
+    x = tf.placeholder(tf.float32, [2], name="x")
+
+    def cube(x: Any) -> Any:
+        assert hasattr(x, "numpy")
+        return x * x * x
+
+    y = tf.py_function(cube, [x], tf.float32)
+    words = tf.py_function(lambda s: [s + "!", tf.size(s)], [["a", "b"]], [tf.string, tf.int32])
+    none = tf.py_function(lambda x: None, [x], [])
+    agree(tf, [y, *words, *tf.gradients(tf.ensure_shape(y, [2]), [x])], {x: [1.0, 2.0]})
+    engine = door(tf)
+    engine.run({"x": [1.0, 2.0]}, [], [none.name])
+    bad = tf.py_function(lambda x: 1 // 0, [x], tf.float32)
+    with pytest.raises(EngineError, match="ZeroDivisionError"):
+        door(tf).run({"x": [1.0, 2.0]}, [bad.name])
 
 
 def test_strings_and_odd_types(tf: Any) -> None:

@@ -16,7 +16,6 @@ def as_graph_element(graph: Graph, obj: Any, allow_tensor: bool, allow_operation
     """See `Graph.as_graph_element`."""
     if not (allow_tensor or allow_operation):
         raise ValueError("allow_tensor and allow_operation can't both be False.")
-    types = " or ".join(kind for kind, allowed in (("Tensor", allow_tensor), ("Operation", allow_operation)) if allowed)
     if not isinstance(obj, Tensor | Operation | str | bytes) and hasattr(obj, "_as_graph_element"):
         obj = obj._as_graph_element()
     if isinstance(obj, bytes):
@@ -31,6 +30,7 @@ def as_graph_element(graph: Graph, obj: Any, allow_tensor: bool, allow_operation
         if obj.graph is not graph:
             raise ValueError(f"{_kind(obj)} {obj!r} is not an element of this graph.{_graphs(obj.graph, graph)}")
         return obj
+    types = " or ".join(kind for kind, allowed in (("Tensor", allow_tensor), ("Operation", allow_operation)) if allowed)
     raise TypeError(f"Can not convert a {type(obj).__name__} into a {types}.")
 
 

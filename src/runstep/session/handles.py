@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runstep import errors
-from runstep.graph.dtypes import DType
+from runstep.graph.dtypes import DType, as_dtype, string
 from runstep.graph.tensor import Tensor
 from runstep.kernels.session_store import SessionStore, store_of
 from runstep.kernels.shared import type_text
@@ -96,6 +96,18 @@ def made(session: BaseSession, tensor: Tensor, value: Any) -> TensorHandle:
     """The TensorHandle of a fetched handle."""
     text = value.decode() if isinstance(value, bytes) else value.name
     return TensorHandle(text, tensor.op.inputs[0].dtype.base_dtype, session)
+
+
+def handle_of(text: str, session: BaseSession) -> TensorHandle:
+    """The handle of a tensor that `session` keeps; it stays when the handle goes.
+
+    Raises:
+      InvalidArgumentError: there is none (any more).
+    """
+    value = np.asarray(_store(text, session).get(text))
+    handle = TensorHandle(text, string if value.dtype == object else as_dtype(value.dtype), session)
+    handle.get_raw_handle()
+    return handle
 
 
 def _store(handle: str, session: BaseSession) -> SessionStore:

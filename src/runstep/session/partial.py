@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runstep import errors
+from runstep.graph.tensor import Tensor
 from runstep.observe.trace import active
 from runstep.observe.waits import waits
 from runstep.session import feeds, metadata
@@ -31,6 +32,23 @@ if TYPE_CHECKING:
     from runstep.session.session import BaseSession
 
 _UNKNOWN = "Must run 'setup' before performing partial runs!"
+
+
+def _first(call: Call, request: Request, missing: int) -> Tensor:
+    """The feed that a refused call lacks: of several, the one that TensorFlow names."""
+    lacking = {tensor for tensor, position in request.feeds.items() if missing >> position & 1}
+    stack = [end.op if isinstance(end, Tensor) else end for end in call.elements]
+    seen = set(stack)
+    while stack:
+        op = stack.pop()
+        for tensor in op.inputs:
+            if tensor in lacking:
+                return tensor
+        for source in [*(tensor.op for tensor in op.inputs), *op.control_inputs]:
+            if source not in seen:
+                seen.add(source)
+                stack.append(source)
+    return next(tensor for tensor in request.feeds if tensor in lacking)
 
 
 class _PartialRun:
@@ -63,10 +81,8 @@ class _PartialRun:
                 raise misuse(f"The fetch {end.name} has already been fetched.", self._left())
         missing = call.needs & ~(self.fed | call.now)
         if missing:
-            first = next(t for t, position in request.feeds.items() if missing >> position & 1)
-            raise misuse(
-                f"Fetch {first.name} can't be computed from the feeds that have been fed so far.", self._left()
-            )
+            first = _first(call, request, missing).name
+            raise misuse(f"Fetch {first} can't be computed from the feeds that have been fed so far.", self._left())
 
     def build(self, call: Call, found: Sequence[Any]) -> Any:
         """What a call returns; the handle is spent when nothing is left to feed and to fetch (S147)."""

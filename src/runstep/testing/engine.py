@@ -14,27 +14,49 @@ from typing import Any
 import numpy as np
 
 from runstep import errors
+from runstep.garbage import uncollected
 from runstep.graph.functions import add_library
 from runstep.graph.graph import Graph
 from runstep.graph.importer import as_message
 from runstep.graph.node_importer import NodeImporter
 from runstep.graph.tensor import Tensor
 from runstep.kernels import scripts
+from runstep.ops.session_store import device_of
 from runstep.session.feeds import as_bytes
+from runstep.session.handles import TensorHandle, handle_of
 from runstep.session.session import Session
 
 
 def _function_of_client(token: str) -> Callable[..., Any] | None:
-    """What a graph of TensorFlow, running in this process, means by the token of a `py_func`.
-
-    Not of a `py_function`, which takes TensorFlow's own tensors.
-    """
+    """What a graph of TensorFlow, running in this process, means by the token of a `py_func` or a `py_function`."""
     module = sys.modules.get("tensorflow.python.ops.script_ops")
     function = getattr(module, "_py_funcs", {}).get(token, None)
-    return None if type(function).__name__ == "EagerFunc" else function
+    if type(function).__name__ != "EagerFunc":
+        return function
+
+    def eager(*values: Any) -> list[Any]:
+        """A `py_function`: it takes and gives TensorFlow's own tensors, and keeps a tape for its gradient."""
+        assert module is not None and function is not None
+        with module.context.eager_mode():
+            found = function(None, token, [module.ops.convert_to_tensor(value) for value in values])
+            if not isinstance(found, list | tuple):
+                found = [found]
+            return [tensor.numpy() for tensor in found if tensor is not None]
+
+    return eager
 
 
 scripts.others.append(_function_of_client)
+
+_HANDLE = np.dtype([("resource", np.ubyte)])
+"""How a TensorFlow client passes the handle of a tensor that the session keeps: the bytes of its message."""
+
+
+def _handle_bytes(text: str) -> np.ndarray:
+    from runstep.protos.resource_handle_pb2 import ResourceHandleProto
+
+    message = ResourceHandleProto(device=device_of(text), container="TensorHandle", name=text)
+    return np.frombuffer(message.SerializeToString(), _HANDLE)
 
 
 class EngineError(Exception):
@@ -79,10 +101,15 @@ class Engine:
         before = dict(graph._nodes)
 
         def lookup(ref: str) -> Tensor:
-            return graph.get_tensor_by_name(ref if ":" in ref else f"{ref}:0")
+            name, _, index = ref.partition(":")
+            op = graph._nodes.get(name)
+            number = int(index) if index.isdigit() else 0
+            if op is None or number >= len(op.outputs) or not (index.isdigit() or ref == name):
+                return graph.get_tensor_by_name(ref if ":" in ref else f"{ref}:0")  # which says what is wrong
+            return op.outputs[number]
 
         try:
-            with graph.as_default():
+            with graph.as_default(), uncollected():
                 NodeImporter(graph).add_all(message.node, lookup, lambda ref: ref.partition(":")[0])
         except BaseException:
             graph._nodes.clear()
@@ -112,11 +139,11 @@ class Engine:
     ) -> tuple[list[Any], bytes]:
         from runstep.protos import config_pb2
 
+        self._check_open()
         options = config_pb2.RunOptions.FromString(options_bytes) if options_bytes else None
         metadata = config_pb2.RunMetadata() if options is not None else None
         wanted = [*map(self._tensor, fetches), *map(self._operation, targets)]
-        fed = {self._tensor(name): value for name, value in feeds.items()}
-        values = self._session.run(wanted, fed, options, metadata)
+        values = self._session.run(wanted, self._fed(feeds), options, metadata)
         arrays = [self._array(tensor, value) for tensor, value in zip(wanted, values[: len(fetches)], strict=False)]
         return arrays, b"" if metadata is None else metadata.SerializeToString()
 
@@ -128,6 +155,7 @@ class Engine:
         return _translated(self._partial_run_setup, feeds, fetches, targets)
 
     def _partial_run_setup(self, feeds: Sequence[str], fetches: Sequence[str], targets: Sequence[str]) -> str:
+        self._check_open()
         wanted = [*map(self._tensor, fetches), *map(self._operation, targets)]
         return self._session.partial_run_setup(wanted, [self._tensor(name) for name in feeds])
 
@@ -136,8 +164,15 @@ class Engine:
         return _translated(self._partial_run, handle, feeds, fetches)
 
     def _partial_run(self, handle: str, feeds: Mapping[str, Any], fetches: Sequence[str]) -> list[Any]:
+        self._check_open()
+        for kind, names in (("feed", feeds), ("fetch", fetches)):
+            for name in names:
+                if name.partition(":")[0] not in self._graph._nodes:  # it may have come after the setup
+                    raise errors.InvalidArgumentError(
+                        None, None, f"The {kind} {name} was not specified in partial_run_setup."
+                    )
         wanted = [self._tensor(name) for name in fetches]
-        values = self._session.partial_run(handle, wanted, {self._tensor(name): value for name, value in feeds.items()})
+        values = self._session.partial_run(handle, wanted, self._fed(feeds))
         return [self._array(tensor, value) for tensor, value in zip(wanted, values, strict=True)]
 
     def _tensor(self, name: str) -> Tensor:
@@ -152,8 +187,28 @@ class Engine:
         except (KeyError, ValueError) as error:
             raise errors.NotFoundError(None, None, f"Operation {name}: not found ({error.args[0]})") from None
 
+    def _check_open(self) -> None:
+        if self._session._closed:
+            raise errors.CancelledError(None, None, "Session has been closed.")
+
+    def _fed(self, feeds: Mapping[str, Any]) -> dict[Tensor, Any]:
+        """What the session is fed: handles of kept tensors come as the bytes of a ResourceHandleProto."""
+        return {
+            self._tensor(name): self._kept(value) if getattr(value, "dtype", None) == _HANDLE else value
+            for name, value in feeds.items()
+        }
+
+    def _kept(self, value: Any) -> TensorHandle:
+        from runstep.protos.resource_handle_pb2 import ResourceHandleProto
+
+        return handle_of(ResourceHandleProto.FromString(value.tobytes()).name, self._session)
+
     @staticmethod
     def _array(tensor: Any, value: Any) -> Any:
+        if isinstance(value, TensorHandle):
+            value = value.get_raw_handle()
+            if tensor.dtype.base_dtype.name == "resource":
+                return _handle_bytes(value)
         if tensor.dtype.base_dtype.name == "string":
             return as_bytes(np.asarray(value, dtype=object))
         if tensor.dtype.base_dtype.name in ("resource", "variant"):

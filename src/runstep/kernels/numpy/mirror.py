@@ -25,7 +25,7 @@ def _paddings(x: Array, paddings: Array, gradient: bool, reflect: bool) -> list[
             None,
             None,
             "The first dimension of paddings must be the rank of inputs"
-            f"{shapes.text(paddings.shape)} {shapes.text(x.shape)}",
+            f"{shapes.text(paddings.shape)}, {shapes.text(x.shape)}",
         )
     if gradient and not x.ndim:
         return []
