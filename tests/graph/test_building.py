@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import random
 from typing import Any
+
+import pytest
 
 
 def build(rs: Any, ops: int) -> Any:
@@ -22,7 +25,42 @@ def test_an_operation_is_few_objects_for_the_garbage_collector(rs: Any) -> None:
     gc.collect()
     made = len(gc.get_objects()) - before
     assert len(graph.get_operations()) == 1001
-    assert made < 3.6 * 1000  # the operation, its tensor, two tuples; "tanh" shares one with its input
+    assert made < 2.6 * 1000  # the operation, its tensor; where there are two inputs, the tuple of these
+
+
+def test_operations_that_are_alike_share_their_attributes(rs: Any) -> None:
+    with rs.Graph().as_default() as graph:
+        x = rs.placeholder("float32", [2, 2])
+        first, again, other = (rs.matmul(x, x, transpose_b=flag).op for flag in (True, True, False))
+        low, high = (rs.nn.leaky_relu(x, alpha).op for alpha in (0.0, -0.0))
+        with graph._attr_scope({"_mark": rs.AttrValue(i=3)}):
+            marked = rs.matmul(x, x, transpose_b=True).op
+    assert first.attrs is again.attrs
+    assert first.attrs["transpose_b"] and not other.attrs["transpose_b"]
+    assert [str(op.get_attr("alpha")) for op in (low, high)] == ["0.0", "-0.0"]
+    assert marked.get_attr("_mark") == 3 and "_mark" not in first.attrs
+
+
+def test_inputs_and_outputs_are_tuples_however_many_there_are(rs: Any) -> None:
+    with rs.Graph().as_default():
+        x = rs.placeholder("float32", [4])
+        one, two, three = rs.tanh(x).op, (x + x).op, rs.split(x, 2)[0].op
+        none = rs.no_op()
+        one._update_input(0, two.outputs[0])
+    assert (x.op.inputs, none.inputs, none.outputs) == ((), (), ())
+    assert (one.inputs, two.inputs) == (two.outputs, (x, x))
+    assert [tensor.value_index for tensor in three.outputs] == [0, 1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_names_are_made_unique_as_tensorflow_makes_them(both: Any, seed: int) -> None:
+    draw = random.Random(seed)
+    asked = []
+    for _ in range(300):
+        parts = [draw.choice(("0", "1", "2", "3", "01", "c")) for _ in range(draw.randrange(3))]
+        asked.append(("_".join([draw.choice("aAbB"), *parts]), draw.random() < 0.8))
+    ours, theirs = both(lambda tf: [tf.get_default_graph().unique_name(*each) for each in asked])
+    assert ours == theirs
 
 
 def test_operations_made_in_one_place_share_its_traceback(rs: Any) -> None:

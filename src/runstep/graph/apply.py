@@ -46,7 +46,7 @@ def apply(op_type: str, *inputs: Any, name: str | None = None, **attrs: Any) -> 
             if types is not None:
                 known = op_def.quick.get(types)
                 if known is not None:
-                    return graph._create(op_def, op_type, inputs, known[0], name, known[1]).outputs[0]
+                    return graph._create(op_def, op_type, inputs, known[0], name, known[1])._outputs
                 op = apply_op(op_type, *inputs, name=name)
                 if (
                     op.graph is graph
@@ -166,6 +166,7 @@ def _apply(graph: Graph, op_def: OpDef, inputs: Sequence[Any], name: str | None,
             if attr.default is REQUIRED:
                 raise TypeError(f"No argument for attr '{key}' of op '{op_def.name}': it must be given.")
             given[key] = attr.default
+    given = graph._alike.shared(op_def.name, given)
     if op_def.has_ref_input:
         return _beside_references(graph, op_def, tensors, given, name)
     return graph._create(op_def, op_def.name, tuple(tensors), given, name)

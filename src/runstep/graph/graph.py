@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from runstep.graph import device as devices, dtypes
+from runstep.graph.alike import Alike
 from runstep.graph.dtypes import DType
 from runstep.graph.node_text import node_text, shapes_text
 from runstep.graph.operation import Operation
@@ -25,6 +26,7 @@ PRODUCER = 2474
 _LIBRARY = (os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep, "<frozen ", "<attrs ")
 _CREATION_FRAMES = 12  # nearest user frames kept per operation
 _PLACES = 1024
+_DIGITS = 12  # of numbers that `unique_name` may come to
 _SCOPE_START = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
 _SCOPE_INSIDE = re.compile(r"[A-Za-z0-9_.\\/>-]*")
 
@@ -39,7 +41,8 @@ class Graph:
 
     def __init__(self) -> None:
         self._nodes: dict[str, Operation] = {}
-        self._names_in_use: dict[str, int] = {}
+        self._names_in_use: dict[str, int] = {}  # in lower case; "x": 3 says that "x_1" and "x_2" are in use too
+        self._alike = Alike()
         self._lock = threading.RLock()
         self._here = Here()
         self._collections: dict[Any, list[Any]] = {}
@@ -120,16 +123,13 @@ class Graph:
             context = scope.control_flow_context
             if context is not None and inputs:
                 inputs = context.prepare(name, inputs)
-        if len(inputs) == 1 and len(inputs[0].op.outputs) == 1:
-            inputs = inputs[0].op.outputs  # an equal tuple that is there already
-        op = Operation(self, name, op_type, op_def, inputs, attrs)
+        op = Operation(self, name, op_type, op_def, inputs, attrs, _user_frames())
         if output_types is None:
             output_types = output_types_of(op_def, attrs)
         if len(output_types) == 1:
-            op.outputs = (self._tensor_class(op, 0, output_types[0]),)
+            op._outputs = self._tensor_class(op, 0, output_types[0])
         else:
-            op.outputs = tuple([self._tensor_class(op, i, dtype) for i, dtype in enumerate(output_types)])
-        op._creation = _user_frames()
+            op._outputs = tuple([self._tensor_class(op, i, dtype) for i, dtype in enumerate(output_types)])
         if not scope.plain:
             self._add_scope(op, scope)
         if op_def is not None and op_def.shape is not None:
@@ -148,10 +148,11 @@ class Graph:
             if "{{node" in str(error):
                 raise
             raise ValueError(f"{error} for '{node_text(op)}' with {shapes_text(op)}") from None
-        if len(op.outputs) == 1:
-            (op.outputs[0].raw_shape,) = found
+        outputs = op._outputs
+        if type(outputs) is not tuple:
+            (outputs.raw_shape,) = found  # type: ignore[union-attr]
             return
-        for tensor, raw in zip(op.outputs, found, strict=True):
+        for tensor, raw in zip(outputs, found, strict=True):
             tensor.raw_shape = raw
 
     def unique_name(self, name: str, mark_as_used: bool = True) -> str:
@@ -162,18 +163,27 @@ class Graph:
         key = name.lower()
         names = self._names_in_use
         with self._lock:
-            count = names.get(key, 0)
-            if mark_as_used:
-                names[key] = count + 1
-            if count:
-                base = key
-                while key in names:
-                    key = f"{base}_{count}"
-                    count += 1
+            count = names.get(key) or int(self._is_numbered(key))
+            if not count:
                 if mark_as_used:
                     names[key] = 1
-                name = key if name == base else f"{name}_{count - 1}"
-        return name
+                return name
+            if mark_as_used:
+                names[key] = count + 1
+            if f"{key}_{count}" in names:
+                while f"{key}_{count}" in names:
+                    count += 1
+                if mark_as_used:
+                    names[f"{key}_{count}"] = 1
+        return f"{name}_{count}"
+
+    def _is_numbered(self, key: str) -> bool:
+        """Whether `unique_name` has made this name of another and a number: the other's count tells, nothing else is
+        kept of it."""
+        base, _, number = key.rpartition("_")
+        if not (number.isdecimal() and number.isascii()) or number[0] == "0" or len(number) > _DIGITS:
+            return False
+        return int(number) < self._names_in_use.get(base, 0)
 
     def _add_controls(self, op: Operation, controllers: tuple[Controller, ...]) -> None:
         # A block adds nothing to an op whose input was made inside it: that input waits already.
@@ -196,14 +206,15 @@ class Graph:
         if scope.attrs is None and scope.gradient_overrides is None and not scope.colocation and not scope.container:
             return
         op_def = op.op_def
-        attrs = op.attrs = {**(scope.attrs or {}), **op.attrs}
+        attrs = {**(scope.attrs or {}), **op.attrs}
         if scope.gradient_overrides is not None and op.type in scope.gradient_overrides:
             attrs["_gradient_op_type"] = scope.gradient_overrides[op.type].encode()
         if scope.colocation:
             attrs["_class"] = tuple(sorted(set(scope.colocation)))
-            self._follow_colocation(op)
+            self._follow_colocation(op, attrs["_class"])
         if scope.container and op_def is not None and "container" in op_def.attrs and not attrs.get("container"):
             attrs["container"] = scope.container.encode()
+        op.attrs = self._alike.shared(op.type, attrs)
 
     def _apply_device_functions(self, op: Operation) -> None:
         # Innermost first; each sees the op with what the blocks inside of it said, and its word replaces that.
@@ -213,8 +224,8 @@ class Graph:
             devices.parse(text)
             op.device = devices.merge(outside, text) if outside else text
 
-    def _follow_colocation(self, op: Operation) -> None:
-        for group in op.attrs["_class"]:
+    def _follow_colocation(self, op: Operation, groups: tuple[bytes, ...]) -> None:
+        for group in groups:
             leader = self._nodes.get(group.decode().removeprefix("loc:@"))
             if leader is not None and leader.device:
                 op.device = leader.device
@@ -509,21 +520,23 @@ def output_types_of(op_def: OpDef | None, attrs: dict[str, Any]) -> list[DType]:
 
 _our_files: dict[str, bool] = {}
 _places: dict[int, tuple[Any, ...]] = {}
-"""What `_user_frames` found last, by the nearest user frame's line: operations made in one place share it."""
+"""What `_user_frames` found last, by the nearest user frame's instruction: operations made in one place share it."""
 
 
 def _user_frames(depth: int = 3) -> tuple[Any, ...]:
-    """The nearest frames outside this library, innermost first: code, line, code, line... Formatted only for an
-    error."""
+    """The nearest frames outside this library, innermost first: code, instruction, code, instruction... The lines are
+    looked up only for an error."""
     frame = sys._getframe(depth)
     ours = _our_files
     while frame is not None and ours.get(frame.f_code.co_filename):
         frame = frame.f_back  # type: ignore[assignment]
+    if frame is None:
+        return ()
+    here = id(frame.f_code) + frame.f_lasti
+    known = _places.get(here)
+    if known is not None and _is_at(frame, known):
+        return known
     found: list[Any] = []
-    if frame is not None:
-        known = _places.get(frame.f_lineno)
-        if known is not None and _is_at(frame, known):
-            return known
     while frame is not None and len(found) < 2 * _CREATION_FRAMES:
         code = frame.f_code
         file = code.co_filename
@@ -531,18 +544,20 @@ def _user_frames(depth: int = 3) -> tuple[Any, ...]:
         if inside is None:
             inside = ours[file] = file.startswith(_LIBRARY)
         if not inside:
+            if not found:
+                here = id(code) + frame.f_lasti
             found.append(code)
-            found.append(frame.f_lineno)
+            found.append(frame.f_lasti)
         frame = frame.f_back  # type: ignore[assignment]
     place = tuple(found)
     if not place:
         return place
-    known = _places.get(place[1])
+    known = _places.get(here)
     if known == place:
         return known
     if len(_places) >= _PLACES:
         _places.clear()
-    _places[place[1]] = place
+    _places[here] = place
     return place
 
 
@@ -556,7 +571,7 @@ def _is_at(frame: Any, place: tuple[Any, ...]) -> bool:
         if not inside:
             if inside is None or position >= count:
                 return False
-            if place[position] is not code or place[position + 1] != frame.f_lineno:
+            if place[position] is not code or place[position + 1] != frame.f_lasti:
                 return False
             position += 2
         frame = frame.f_back

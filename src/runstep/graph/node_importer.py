@@ -54,7 +54,6 @@ class NodeImporter:
         self._rename = rename
         self._names: dict[str, str] = {}
         self.creation: tuple[Any, ...] = ()
-        self._alike: dict[Any, dict[str, Any]] = {}
         self.ops: dict[str, Operation] = {}
 
     def op_def(self, op_type: str) -> OpDef | None:
@@ -192,7 +191,7 @@ class NodeImporter:
             raise ValueError(f"Node '{node.name}' of the GraphDef has no op")
         op_def = self.op_def(node.op)
         attrs = self._node_attrs(node, op_def)
-        op = Operation(graph, name, node.op, op_def, tuple(tensors), attrs)
+        op = Operation(graph, name, node.op, op_def, tuple(tensors), attrs, self.creation)
         if op_def is None:
             op.node_def_source = node
             types = _guessed_types(node, width)
@@ -201,7 +200,6 @@ class NodeImporter:
             if not partial:
                 self._check_inputs(op)
         op.outputs = tuple([Tensor(op, i, dtype) for i, dtype in enumerate(types)])
-        op._creation = self.creation
         self._place(node, op)
         if op_def is not None and op_def.shape is not None and not partial:
             graph.infer_shapes(op)
@@ -256,17 +254,7 @@ class NodeImporter:
                         f"{self._prefix}{node.name}}}}}"
                     )
                 attrs[name] = attr.default
-        return self._shared(node.op, attrs)
-
-    def _shared(self, op_type: str, attrs: dict[str, Any]) -> dict[str, Any]:
-        """The attributes, or equal ones of a node before: plans ask once for all nodes that share theirs."""
-        for value in attrs.values():
-            if type(value) is float or (type(value) is tuple and float in map(type, value)):
-                return attrs  # 0.0 and -0.0 are equal
-        try:
-            return self._alike.setdefault((op_type, *attrs.items(), *map(type, attrs.values())), attrs)
-        except TypeError:  # arrays, functions and messages
-            return attrs
+        return self._graph._alike.shared(node.op, attrs)
 
     def _new_group(self, group: bytes) -> bytes:
         if not group.startswith(b"loc:@"):

@@ -36,16 +36,16 @@ class Operation:
         "__weakref__",
         "_control_flow_context",
         "_creation",
+        "_inputs",
         "_original_op",
+        "_outputs",
         "attrs",
         "control_inputs",
         "device",
         "graph",
-        "inputs",
         "name",
         "node_def_source",
         "op_def",
-        "outputs",
         "type",
     )
 
@@ -57,20 +57,41 @@ class Operation:
         op_def: OpDef | None,
         inputs: tuple[Tensor, ...],
         attrs: dict[str, Any],
+        creation: tuple[CodeType | int, ...],
     ) -> None:
         self.graph = graph
         self.name = name
         self.type = op_type
         self.op_def = op_def
-        self.inputs = inputs
+        self._inputs: Tensor | tuple[Tensor, ...] = inputs[0] if len(inputs) == 1 else inputs
         self.attrs = attrs
         self.control_inputs: tuple[Operation, ...] = ()
-        self.outputs: tuple[Tensor, ...] = ()
+        self._outputs: Tensor | tuple[Tensor, ...] = ()
         self.device = ""
         self.node_def_source: Any = None
-        self._creation: tuple[CodeType | int, ...] = ()
+        self._creation = creation
         self._original_op: Operation | None = None
         self._control_flow_context: Any = None
+
+    # A tensor that is alone is held as it is: a tuple around it would be one object more for each collection to walk.
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        found = self._inputs
+        return found if type(found) is tuple else (found,)  # type: ignore[return-value]
+
+    @inputs.setter
+    def inputs(self, tensors: tuple[Tensor, ...]) -> None:
+        self._inputs = tensors[0] if len(tensors) == 1 else tensors
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        found = self._outputs
+        return found if type(found) is tuple else (found,)  # type: ignore[return-value]
+
+    @outputs.setter
+    def outputs(self, tensors: tuple[Tensor, ...]) -> None:
+        self._outputs = tensors[0] if len(tensors) == 1 else tensors
 
     # What shape rules and kernels ask for.
 
@@ -171,13 +192,13 @@ class Operation:
     def traceback(self) -> traceback.StackSummary:
         """The Python stack at creation, outermost call first, frames of this library left out."""
         codes: Any = self._creation[::2]
-        lines: Any = self._creation[1::2]
-        return traceback.StackSummary.from_list(
-            [
-                (code.co_filename, line, code.co_name, linecache.getline(code.co_filename, line).strip())
-                for code, line in zip(reversed(codes), reversed(lines), strict=True)
-            ]
-        )
+        instructions: Any = self._creation[1::2]
+        frames = []
+        for code, instruction in zip(reversed(codes), reversed(instructions), strict=True):
+            line = _line_of(code, instruction)
+            text = linecache.getline(code.co_filename, line).strip()
+            frames.append((code.co_filename, line, code.co_name, text))
+        return traceback.StackSummary.from_list(frames)
 
     def _as_graph_element(self) -> Operation:
         return self
@@ -199,3 +220,11 @@ class Operation:
 
     def __deepcopy__(self, memo: Any) -> Operation:
         return self
+
+
+def _line_of(code: CodeType, instruction: int) -> int:
+    """The line of the source that an instruction comes from."""
+    for start, end, line in code.co_lines():
+        if start <= instruction < end and line is not None:
+            return line
+    return code.co_firstlineno
