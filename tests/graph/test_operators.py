@@ -11,6 +11,7 @@ from runstep import errors
 from runstep.graph import dtypes, operators
 from runstep.graph.apply import apply
 from runstep.graph.graph import Graph
+from runstep.graph.tensor import Tensor
 from runstep.ops import table  # noqa: F401
 from runstep.testing.building import compare_graphs
 
@@ -29,6 +30,9 @@ class Given:
     def of(self, dtype):
         return self.tf.placeholder(dtype, [2])
 
+    def sparse(self, dtype):
+        return self.tf.SparseTensor([[0, 1]], self.tf.placeholder(dtype, [1]), [2, 2])
+
 
 BUILDERS = {
     "add": lambda g: [g.x + 1, 1 + g.x, g.x + g.x, g.p + [1, 2], g.s + "a", np.ones(5, np.float32) + g.x],
@@ -36,6 +40,19 @@ BUILDERS = {
     "mul": lambda g: [g.x * 2, 2 * g.x, g.x * np.float64(2)],
     "truediv": lambda g: [g.x / 2, 2 / g.x, g.p / 2, 2 / g.p, g.p / g.p],
     "truediv of small and wide": lambda g: [g.of("int8") / 2, g.of("int64") / 3, g.of("complex64") / 2],
+    "Python 2's div": lambda g: [g.x.__div__(2), g.x.__rdiv__(2), g.p.__div__(2), g.p.__rdiv__([1, 2])],
+    "sparse": lambda g: [
+        part
+        for dtype in ("float32", "int32", "uint8")
+        for made in (
+            g.sparse(dtype) * 2,
+            g.sparse(dtype) / 2,
+            g.sparse(dtype).__div__([[1], [2]]),
+            g.of(dtype) * g.sparse(dtype),
+        )
+        for part in (made.indices, made.values, made.dense_shape)
+    ],
+    "sparse by sparse": lambda g: g.sparse("int32") * g.sparse("int32"),
     "floordiv": lambda g: [g.x // 2, 2 // g.x, g.p // 2],
     "mod": lambda g: [g.x % 2, 2 % g.x, g.p % 3],
     "pow": lambda g: [g.x**2, 2**g.x, g.p**2],
@@ -173,3 +190,26 @@ def test_numbers_become_the_tensors_type():
         value = apply("Placeholder", dtype="bfloat16", shape=())
         assert (value * 2).op.inputs[1].dtype is dtypes.bfloat16
         assert (1 - value).op.inputs[0].dtype is dtypes.bfloat16
+
+
+def test_other_classes_may_hand_the_operators_on():
+    import tensorflow
+
+    assert Tensor.OVERLOADABLE_OPERATORS == set(tensorflow.Tensor.OVERLOADABLE_OPERATORS)
+
+
+def test_programs_may_hang_attributes_on_tensors_and_operations(x):
+    x.scope, x.op.layer = "conv1", 3
+    assert (x.scope, x.op.layer) == ("conv1", 3)
+
+
+def test_an_arrays_attribute_is_refused_with_what_to_write(x):
+    assert not hasattr(x, "numpy")
+    with pytest.raises(AttributeError, match=r"'astype': <tf.Tensor 'Placeholder:0' .*Write `tf.cast\(x, dtype\)`"):
+        _ = x.astype
+
+
+def test_ndim_is_minus_one_where_the_rank_is_unknown(x):
+    assert x.ndim == 2
+    with x.graph.as_default():
+        assert apply("Placeholder", dtype=dtypes.float32, shape=None).ndim == -1

@@ -17,7 +17,7 @@ class Space:
 
 
 Names.nn = Space  # type: ignore[attr-defined]
-Names.SparseTensor = SparseTensor  # type: ignore[attr-defined]
+Names.SparseTensor = SparseTensor
 
 
 def sparse(tf, kind="int64"):

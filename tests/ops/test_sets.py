@@ -114,7 +114,7 @@ def test_ops(row):
     check(row)
 
 
-Names.SparseTensor = SparseTensor  # type: ignore[attr-defined]
+Names.SparseTensor = SparseTensor
 
 
 class Ours:

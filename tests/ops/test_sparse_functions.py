@@ -10,7 +10,7 @@ from runstep.graph.composite import IndexedSlices, SparseTensor, SparseTensorVal
 from runstep.ops import sparse_functions
 from runstep.testing.building import Names, compare_graphs
 
-Names.SparseTensor = SparseTensor  # type: ignore[attr-defined]
+Names.SparseTensor = SparseTensor
 Names.IndexedSlices = IndexedSlices  # type: ignore[attr-defined]
 Names.SparseTensorValue = SparseTensorValue  # type: ignore[attr-defined]
 

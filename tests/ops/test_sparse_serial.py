@@ -102,7 +102,7 @@ def test_a_table_gives_each_sparse_tensor_once():
             take([0], dtypes.int32)
 
 
-Names.SparseTensor = SparseTensor  # type: ignore[attr-defined]
+Names.SparseTensor = SparseTensor
 
 
 def sparse(tf):

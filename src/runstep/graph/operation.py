@@ -33,6 +33,7 @@ class Operation:
     """
 
     __slots__ = (
+        "__dict__",
         "__weakref__",
         "_control_flow_context",
         "_creation",

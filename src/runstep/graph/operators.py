@@ -15,6 +15,7 @@ import numpy as np
 from runstep import errors
 from runstep.graph import dtypes
 from runstep.graph.apply import apply
+from runstep.graph.composite import SparseTensor
 from runstep.graph.convert import constant, convert_to_tensor
 from runstep.graph.graph import name_scope
 from runstep.graph.shapes import Dimension
@@ -34,9 +35,10 @@ def _add(x: Any, y: Any, name: str | None) -> Any:
 
 
 def _multiply(x: Any, y: Any, name: str | None) -> Any:
-    if hasattr(y, "dense_shape") and hasattr(y, "indices"):
-        values = apply("SparseDenseCwiseMul", y.indices, y.values, y.dense_shape, x, name=name)
-        return type(y)(y.indices, values, y.dense_shape)
+    if isinstance(y, SparseTensor):
+        with name_scope(name, "mul", [x, y.values]) as scope:
+            values = apply("SparseDenseCwiseMul", y.indices, y.values, y.dense_shape, x, name=scope)
+            return SparseTensor(y.indices, values, y.dense_shape)
     return apply("Mul", x, y, name=name)
 
 
@@ -44,6 +46,12 @@ def _truediv(x: Any, y: Any, name: str | None) -> Any:
     from runstep.ops.arithmetic import truediv
 
     return truediv(x, y, name)
+
+
+def _div(x: Any, y: Any, name: str | None) -> Any:
+    from runstep.ops.arithmetic import div
+
+    return div(x, y, name)
 
 
 def _matmul(x: Any, y: Any, name: str | None) -> Any:
@@ -75,6 +83,7 @@ _BINARY: dict[str, Build] = {
     "add": _add,
     "sub": _node("Sub"),
     "mul": _multiply,
+    "div": _div,
     "truediv": _truediv,
     "floordiv": _node("FloorDiv"),
     "mod": _node("FloorMod"),
@@ -292,6 +301,25 @@ def _array(self: Tensor, dtype: Any = None, copy: Any = None) -> Any:
     )
 
 
+# --- sparse tensors -----------------------------------------------------------------------------------------------
+
+
+def _of_sparse(op_type: str, name: str) -> Callable[[SparseTensor, Any], SparseTensor]:
+    """`sparse * dense` or `sparse / dense`: what is stored, by what stands there in `dense`, which may be broadcast."""
+
+    def method(sparse: SparseTensor, dense: Any) -> SparseTensor:
+        indices, values, shape = sparse.indices, sparse.values, sparse.dense_shape
+        with name_scope(None, name, [indices, values, shape, dense]) as scope:
+            dense = convert_to_tensor(dense, values.dtype.base_dtype, name="y")
+            if name == "truediv":
+                from runstep.ops.arithmetic import as_floats
+
+                values, dense = as_floats(values, dense)
+            return SparseTensor(indices, apply(op_type, indices, values, shape, dense, name=scope), shape)
+
+    return method
+
+
 # --- installing ---------------------------------------------------------------------------------------------------
 
 
@@ -309,6 +337,8 @@ def _operators() -> dict[str, Callable[..., Any]]:
 OPERATORS = _operators()
 """Every operator by the name of its method: takes a Tensor, and the other operand where there is one."""
 
+Tensor.OVERLOADABLE_OPERATORS = {*OPERATORS, "__eq__", "__ne__"}
+
 
 def overload(cls: type, value: Callable[[Any], Tensor]) -> None:
     """Gives the instances of `cls` the operators of the tensor that `value` returns for them."""
@@ -325,3 +355,5 @@ for _name, _function in OPERATORS.items():
     setattr(Tensor, _name, _function)
 for _name, _function in (("__bool__", _bool), ("__iter__", _iter), ("__len__", _len), ("__array__", _array)):
     setattr(Tensor, _name, _function)
+for _name, _does in (("mul", "Mul"), ("truediv", "Div"), ("div", "Div")):
+    setattr(SparseTensor, f"__{_name}__", _of_sparse(f"SparseDenseCwise{_does}", _name))

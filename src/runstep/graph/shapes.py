@@ -293,6 +293,9 @@ class Dimension:
     def __rfloordiv__(self, other: Any) -> Dimension:
         return Dimension(other) // self
 
+    __div__ = __floordiv__
+    __rdiv__ = __rfloordiv__
+
     def __mod__(self, other: Any) -> Dimension:
         return self._compute(operator.mod, Dimension(other))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from runstep.graph import shapes
 from runstep.graph.dtypes import DType
@@ -12,6 +12,25 @@ from runstep.graph.shapes import RawShape, TensorShape
 if TYPE_CHECKING:
     from runstep.graph.graph import Graph
     from runstep.graph.operation import Operation
+
+
+_OF_ARRAYS = {
+    "T": "`tf.transpose(x)`",
+    "astype": "`tf.cast(x, dtype)`",
+    "clip": "`tf.clip_by_value(x, low, high)`",
+    "data": "`session.run(x)`",
+    "item": "`session.run(x).item()`",
+    "max": "`tf.reduce_max(x)`",
+    "mean": "`tf.reduce_mean(x)`",
+    "min": "`tf.reduce_min(x)`",
+    "numpy": "`session.run(x)`",
+    "ravel": "`tf.reshape(x, [-1])`",
+    "reshape": "`tf.reshape(x, shape)`",
+    "size": "`tf.size(x)`",
+    "sum": "`tf.reduce_sum(x)`",
+    "tolist": "`session.run(x).tolist()`",
+    "transpose": "`tf.transpose(x)`",
+}
 
 
 class Reference:
@@ -40,7 +59,7 @@ class Tensor:
     """A symbolic handle to one output of an operation (source: tf.Tensor).
 
     Hashes and compares by identity (S108), so that tensors can be keys of a feed_dict. The arithmetic operators and
-    indexing are installed by `runstep.graph.operators`.
+    indexing are installed by `runstep.graph.operators`. A program may hang attributes of its own on a tensor.
 
     Attributes:
       op: the operation that produces it.
@@ -49,9 +68,12 @@ class Tensor:
       raw_shape: its static shape as a tuple (None for an unknown size), or None for an unknown rank.
     """
 
-    __slots__ = ("__weakref__", "_handle_data", "dtype", "op", "raw_shape", "value_index")
+    __slots__ = ("__dict__", "__weakref__", "_handle_data", "dtype", "op", "raw_shape", "value_index")
 
     __array_priority__ = 100
+
+    OVERLOADABLE_OPERATORS: ClassVar[set[str]]
+    """The names of the operators' methods, for classes that hand them on. Set by `runstep.graph.operators`."""
 
     def __init__(self, op: Operation, value_index: int, dtype: DType, raw_shape: RawShape = None) -> None:
         self.op = op
@@ -59,6 +81,14 @@ class Tensor:
         self.dtype = dtype
         self.raw_shape = raw_shape
         self._handle_data: Any = None
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Says what to write for an array's attribute that tensors do not have."""
+            cure = _OF_ARRAYS.get(name)
+            said = f": {self!r} has no value before a Session runs it. Write {cure}." if cure else ""
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{said}")
 
     @property
     def graph(self) -> Graph:
@@ -80,6 +110,11 @@ class Tensor:
     def get_shape(self) -> TensorShape:
         """The static shape, as `shape`."""
         return TensorShape.from_raw(self.raw_shape)
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes, -1 where it is unknown."""
+        return -1 if self.raw_shape is None else len(self.raw_shape)
 
     def _shape_as_list(self) -> list[int | None] | None:
         return None if self.raw_shape is None else list(self.raw_shape)
@@ -111,11 +146,6 @@ class Tensor:
         from runstep.session.default import session_for_tensor
 
         return session_for_tensor(self, session).run(self, feed_dict)
-
-    @property
-    def ndim(self) -> int | None:
-        """The number of dimensions. None: it is not known."""
-        return None if self.raw_shape is None else len(self.raw_shape)
 
     def ref(self) -> Reference:
         """What stands for this tensor in sets and dicts."""

@@ -203,7 +203,7 @@ def _pair(x: TensorLike, y: TensorLike) -> tuple[Tensor, Tensor]:
     return x, convert_to_tensor(y, name="y", dtype_hint=x.dtype.base_dtype)
 
 
-def _as_floats(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def as_floats(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """The operands of a true division. TypeError if their dtypes differ or cannot be divided."""
     kind = x.dtype.base_dtype
     if kind is not y.dtype.base_dtype:
@@ -221,7 +221,7 @@ def _as_floats(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 def truediv(x: TensorLike, y: TensorLike, name: str | None = None) -> Tensor:
     """`x / y` as Python 3 divides: integers become floats. Source: `tf.truediv`."""
     with name_scope(name, "truediv") as scope:
-        x, y = _as_floats(*_pair(x, y))
+        x, y = as_floats(*_pair(x, y))
         return apply("RealDiv", x, y, name=scope)
 
 
@@ -285,7 +285,7 @@ def div_no_nan(x: TensorLike, y: TensorLike, name: str | None = None) -> Tensor:
             x = convert_to_tensor(x, name="x", dtype_hint=y.dtype.base_dtype)
         else:
             x, y = _pair(x, y)
-        x, y = _as_floats(x, y)
+        x, y = as_floats(x, y)
         return apply("DivNoNan", x, y, name=scope)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from runstep.graph import dtypes, shapes
 from runstep.graph.apply import apply, apply_op
+from runstep.graph.composite import IndexedSlices, SparseTensor
 from runstep.graph.convert import constant, convert_to_tensor
 from runstep.graph.graph import get_default_graph, graph_of, name_scope
 from runstep.graph.operation import Operation
@@ -132,13 +133,11 @@ def sparse_placeholder(dtype: Any, shape: Any = None, name: str | None = None) -
 
 def identity(input: Any, name: str | None = None) -> Any:
     """A tensor with the same value (source: tf.identity); composites keep their form."""
-    if hasattr(input, "dense_shape") and hasattr(input, "indices"):
-        from runstep.graph import composite
-
+    if isinstance(input, SparseTensor | IndexedSlices):
         parts = [None if part is None else identity(part) for part in (input.indices, input.values, input.dense_shape)]
-        if isinstance(input, composite.SparseTensor):
-            return composite.SparseTensor(parts[0], parts[1], parts[2])
-        return composite.IndexedSlices(parts[1], parts[0], parts[2])
+        if isinstance(input, SparseTensor):
+            return SparseTensor(parts[0], parts[1], parts[2])
+        return IndexedSlices(parts[1], parts[0], parts[2])
     return apply("Identity", input, name=name)
 
 

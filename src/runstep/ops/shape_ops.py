@@ -13,6 +13,7 @@ from runstep.graph import (
     shapes,
 )
 from runstep.graph.apply import apply
+from runstep.graph.composite import SparseTensor, SparseTensorValue
 from runstep.graph.constant_value import constant_value
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import name_scope
@@ -200,7 +201,7 @@ def shape_internal(input: Any, name: str | None = None, optimize: bool = True, o
     """`shape`, with `optimize=False` always an op of the graph."""
     out_type = dtypes.int32 if out_type is None else dtypes.as_dtype(out_type)
     with name_scope(name, "Shape", [input]) as scope:
-        if hasattr(input, "dense_shape"):
+        if isinstance(input, SparseTensor | SparseTensorValue):
             from runstep.ops.cast import cast
 
             return cast(input.dense_shape, out_type)
@@ -220,7 +221,7 @@ def size(input: Any, name: str | None = None, out_type: Any = None) -> Tensor:
     """The number of elements of `input`, a scalar; a constant where it is known. Mirrors `tf.size`."""
     out_type = dtypes.int32 if out_type is None else dtypes.as_dtype(out_type)
     with name_scope(name, "Size", [input]) as scope:
-        if hasattr(input, "dense_shape"):
+        if isinstance(input, SparseTensor | SparseTensorValue):
             from runstep.ops.cast import cast
             from runstep.ops.reduction import reduce_prod
 
@@ -235,7 +236,7 @@ def size(input: Any, name: str | None = None, out_type: Any = None) -> Tensor:
 def rank(input: Any, name: str | None = None) -> Tensor:
     """The number of axes of `input`, a scalar int32; a constant where it is known. Mirrors `tf.rank`."""
     with name_scope(name, "Rank", [input]) as scope:
-        if hasattr(input, "dense_shape"):
+        if isinstance(input, SparseTensor | SparseTensorValue):
             return size(input.dense_shape, name=scope)
         input = convert_to_tensor(input)
         if input.raw_shape is not None:

@@ -18,12 +18,13 @@ class Names:
 
     def __init__(self, modules: Sequence[ModuleType]) -> None:
         from runstep.graph import dtypes
+        from runstep.graph.composite import SparseTensor
         from runstep.graph.graph import Graph, get_default_graph, name_scope
         from runstep.graph.random_seed import set_random_seed
         from runstep.graph.shapes import TensorShape
         from runstep.ops import basic
 
-        self.Graph, self.TensorShape, self.name_scope = Graph, TensorShape, name_scope
+        self.Graph, self.TensorShape, self.SparseTensor, self.name_scope = Graph, TensorShape, SparseTensor, name_scope
         self.get_default_graph, self.set_random_seed = get_default_graph, set_random_seed
         self.device = lambda name: get_default_graph().device(name)
         self.control_dependencies = lambda ops: get_default_graph().control_dependencies(ops)

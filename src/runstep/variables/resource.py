@@ -164,6 +164,9 @@ class ResourceVariable(Variable):
     def __itruediv__(self, other: Any) -> NoReturn:
         self._not_in_place("/", "`var.assign(var / value)`")
 
+    def __ipow__(self, other: Any) -> NoReturn:
+        self._not_in_place("**", "`var.assign(var ** value)`")
+
     def _not_in_place(self, operator: str, instead: str) -> NoReturn:
         use = f"`variable.assign_{instead}(value)`" if instead in ("add", "sub") else instead
         raise RuntimeError(
