@@ -15,6 +15,7 @@ from runstep import errors
 from runstep.graph.graph import Graph
 from runstep.graph.importer import import_graph_def
 from runstep.plan import compile as compile_module, frames, lanes, memory, tasks
+from runstep.plan.estimate import Glance
 from runstep.plan.idle import conditional
 from runstep.plan.tokens import TOKENS
 from runstep.plan.weigh import Scales
@@ -128,7 +129,7 @@ def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     elif request.param == "tokens":
         monkeypatch.setattr(compile_module, "ControlFlow", _Tangled)
     elif request.param in ("in pieces", "least memory"):
-        monkeypatch.setattr(compile_module, "looks_tiny", lambda *args: False)
+        monkeypatch.setattr(Glance, "looks_tiny", lambda *args: False)
         if request.param == "least memory":
             monkeypatch.setattr(Scales, "lanes", lambda *args: None)
             monkeypatch.setattr(Scales, "fitting", _reordered)

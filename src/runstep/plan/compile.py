@@ -24,7 +24,7 @@ from runstep.plan.crossing import unmixed
 from runstep.plan.device import Placement, PlanDevice
 from runstep.plan.dimensions import shorten
 from runstep.plan.emit import Emitter, Segment
-from runstep.plan.estimate import LITTLE, SHARE, TINY, Estimate, Need, floor_of, looks_tiny, sizes_of
+from runstep.plan.estimate import LITTLE, SHARE, TINY, Estimate, Glance, Need, sizes_of
 from runstep.plan.fold import NO_REWRITES, Rewriter, Rewrites, inherit_waits, resolve
 from runstep.plan.foresight import Feedings, Foresight, Foresights, is_within
 from runstep.plan.frames import NEVER, ControlFlow, Item, Tangled
@@ -239,7 +239,8 @@ class Compiler:
         fed = sum(size or 0 for size in fed_sizes)
         scales = projections = None
         shape = [_shape(t, given, i) for i, t in enumerate(feeds)]
-        if sizes_fed or not looks_tiny(work.nodes, fed, _open_size(feeds, given), self._little):
+        glance = Glance(work.nodes)
+        if sizes_fed or not glance.looks_tiny(fed, _open_size(feeds, given), self._little):
             scales = work.scales(shape, fed=sizes_fed)
         if sizes_fed or (scales.sizes.sources if scales is not None else may_grow(work.nodes, staged)):
             whole = [position for position, tensor in enumerate(feeds) if tensor.dtype.is_integer]
@@ -274,7 +275,7 @@ class Compiler:
             foresights = Foresights(sizing, open_feeds if needs_memory else (), project)
         if projections is not None:
             projections.of_plan(needs_memory, project)
-        floor = TINY if fed >= TINY else floor_of(work.nodes, feeds, fed_sizes, self._little)
+        floor = TINY if fed >= TINY else glance.floor(feeds, fed_sizes, self._little)
         estimate = Estimate(
             0.0 if scales is None else scales.time(),
             may_take_any_time(work.items),
@@ -335,7 +336,7 @@ class Compiler:
             work.prepare(body.outputs, body.control_outputs)
             results = [(work.ref(tensor), "", work.alive(tensor)) for tensor in body.outputs]
             scales = None
-            if not looks_tiny(work.nodes, 0, _OPEN, self._little):
+            if not Glance(work.nodes).looks_tiny(0, _OPEN, self._little):
                 scales = work.scales([tensor.raw_shape for tensor in body.inputs])
             pauses = frozenset() if scales is None else scales.pauses(work.items)
             args = [(feed, 0) for feed in pruned.feeds]
@@ -418,7 +419,7 @@ class _Work:
             live = simplify(live, ends)
             if not staged:  # there, what waits for an idle node waits for its feeds
                 live = drop_idle(live, ends, self._pruned.has_control_flow)
-            self._find_kept(live)
+        self._find_kept(live)
         if self._rules.fuse and self._pruned.has_control_flow:
             live, sums, collected = sum_after_loops(live)
             self._rewriter.replace(sums)
@@ -572,7 +573,6 @@ class _Work:
     def _live(self, fetches: Sequence[Tensor], targets: Sequence[Operation]) -> list[PlanNode]:
         """The nodes still needed once constants are folded; of those, only what they must wait for."""
         if not self._rewriter.changed and not self._pruned.has_control_flow:
-            self._find_kept(self._pruned.nodes)
             return list(self._pruned.nodes)
         replaced = self._rewriter.replaced
         stack = [self.ref(tensor)[0] for tensor in fetches]
@@ -593,12 +593,15 @@ class _Work:
                 node.inputs = []
             if node.controls:
                 stack.extend(node.controls)
-        self._find_kept(live)
         return [node for node in self._pruned.nodes if node in live]
 
     def _find_kept(self, live: Iterable[PlanNode]) -> None:
         """Which outputs something may hold on to after its kernel returned: a variable, a queue, a list of tensors."""
-        keepers = [node for node in live if not node.is_pure and node.op is not None and node.type not in _STRUCTURE]
+        keepers = [
+            node
+            for node in live
+            if not (node._is_pure or node.is_pure) and node.op is not None and node.type not in _STRUCTURE
+        ]
         self._kept: set[PlanNode] = set()
         self._keep([source for node in keepers for source, _ in node.inputs])
 
@@ -623,7 +626,7 @@ class _Work:
         assert op is not None
         node.functions = self._functions
         try:
-            if calls.is_call(node):
+            if node.row is None and calls.is_call(node):
                 node.uses_step = True
                 node.kernel, node.is_async = calls.make_call(node, lambda name: self._body(node, name))
                 return

@@ -145,4 +145,7 @@ def item_cost(item: Item, sizes: Sizes) -> float:
 
 def may_take_any_time(items: Iterable[Item]) -> bool:
     """Whether there is a loop among them, or foreign code: nobody can say when they end."""
-    return any(isinstance(item, Frame) or item.type in _FOREIGN or item.endless for item in items)
+    for item in items:
+        if isinstance(item, Frame) or item.endless or item.type in _FOREIGN:
+            return True
+    return False

@@ -7,6 +7,7 @@ an error is told by its line there, as everywhere.
 
 from __future__ import annotations
 
+import functools
 import heapq
 import math
 from collections.abc import Iterable, Sequence
@@ -45,14 +46,7 @@ _MOST = 64
 
 def join(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
     """`live` (producers first) without the nodes that were joined to others. `needed` are the outputs that leave."""
-    large: dict[RawShape, bool] = {}  # graphs have few different shapes
-
-    def may_be_large(shape: RawShape) -> bool:
-        found = large.get(shape)
-        if found is None:
-            found = large[shape] = _may_be_large(shape)
-        return found
-
+    may_be_large = functools.cache(_may_be_large)  # graphs have few different shapes
     ends = set()
     for node in live:
         if node.type in _OPS:
@@ -78,7 +72,8 @@ def join(live: Sequence[PlanNode], needed: Iterable[Ref]) -> list[PlanNode]:
 
 def _shape_of(node: PlanNode) -> RawShape:
     """The shape of the first output; none for what has no outputs."""
-    return node.op.outputs[0].raw_shape if node.op is not None and node.op.outputs else ()
+    outputs = node.op.outputs if node.op is not None else ()
+    return outputs[0].raw_shape if outputs else ()
 
 
 def _is_member(node: PlanNode) -> bool:
@@ -189,9 +184,11 @@ class _Group:
             copy = copies[node] = PlanNode(node.op, node.type, node.name)
             copy.number, copy.device, copy.where, copy.row = number, node.device, node.where, node.row
             slow = node.type in tiles.SLOW_BESIDE_SCALARS
+            refs = []
             for position, ref in enumerate(node.inputs):
                 is_axes = node is last and fold is not None and position == 1
-                copy.inputs.append(self._inner(ref, copies, outside, is_axes, slow))
+                refs.append(self._inner(ref, copies, outside, is_axes, slow))
+            copy.inputs = refs
             if slow:
                 spread.update(source.feed for source, _ in copy.inputs if source.feed >= 0)
             copy.kernel = node.row.make(node)

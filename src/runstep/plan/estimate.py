@@ -5,7 +5,7 @@ Most plans are small: a look at the static shapes says so, at a microsecond a no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -118,17 +118,51 @@ def sizes_of(feeds: Sequence[Any], given: Sequence[RawShape] | None) -> list[int
     return found
 
 
-def floor_of(nodes: Sequence[PlanNode], feeds: Sequence[Any], sizes: Sequence[int | None], most: int) -> int:
-    """Bytes of feeds of open size up to which an estimate holds that was made for less: what its values take is next
-    to nothing even then. TINY, unless little that is fed becomes much."""
-    open_feeds = [feed for feed, size in zip(feeds, sizes, strict=True) if size is not None]
-    if not open_feeds:
-        return TINY
-    for shift in range(0, 10, 3):
-        fed = TINY >> shift
-        if looks_tiny(nodes, 0, max([_side(feed, fed) for feed in open_feeds]), most):
-            return fed
-    return fed >> 3
+class Glance:
+    """What one look at the nodes of a plan tells of what they take."""
+
+    def __init__(self, nodes: Iterable[PlanNode]) -> None:
+        self._asks_for_more = self._piles = False
+        counts: dict[RawShape, int] = {}  # few different ones
+        for node in nodes:
+            kind = node.type
+            if node.inner_bytes or node.inner_cost >= HEAVY or node.endless or kind in _HEAVY_OPS or node.parts:
+                self._asks_for_more = True
+                break
+            if kind in _PILES:
+                self._piles = True
+            for tensor in node.op.outputs:  # type: ignore[union-attr]
+                raw = tensor.raw_shape
+                if raw:
+                    counts[raw] = counts.get(raw, 0) + 1
+        self._counts = counts
+
+    def looks_tiny(self, fed: int, open_size: int, most: int) -> bool:
+        """Whether nothing in a plan can be worth a closer look: all its values together take less than `most` bytes.
+
+        Args:
+          fed: bytes of the feeds. open_size: what a size that the graph leaves open is taken for.
+        """
+        if fed > TINY or self._asks_for_more:
+            return False
+        left = most >> 9 if self._piles else most >> 3
+        for raw, count in self._counts.items():
+            for size in raw or ():
+                count *= open_size if size is None else size
+            left -= count
+        return left >= 0
+
+    def floor(self, feeds: Sequence[Any], sizes: Sequence[int | None], most: int) -> int:
+        """Bytes of feeds of open size up to which an estimate holds that was made for less: what its values take is
+        next to nothing even then. TINY, unless little that is fed becomes much."""
+        open_feeds = [feed for feed, size in zip(feeds, sizes, strict=True) if size is not None]
+        if not open_feeds:
+            return TINY
+        for shift in range(0, 10, 3):
+            fed = TINY >> shift
+            if self.looks_tiny(0, max([_side(feed, fed) for feed in open_feeds]), most):
+                return fed
+        return fed >> 3
 
 
 def _side(feed: Any, nbytes: int) -> int:
@@ -140,29 +174,3 @@ def _side(feed: Any, nbytes: int) -> int:
     for size in raw:
         count //= max(1, size or 1)
     return max(1, int(count ** (1 / raw.count(None))))
-
-
-def looks_tiny(nodes: Sequence[PlanNode], fed: int, open_size: int, most: int) -> bool:
-    """Whether nothing in a plan can be worth a closer look: all its values together take less than `most` bytes.
-
-    Args:
-      fed: bytes of the feeds. open_size: what a size that the graph leaves open is taken for.
-    """
-    if fed > TINY:
-        return False
-    left = most >> 3
-    if any(node.type in _PILES for node in nodes):
-        left >>= 6
-    for node in nodes:
-        if node.inner_bytes or node.inner_cost >= HEAVY or node.endless or node.type in _HEAVY_OPS or node.parts:
-            return False
-        for tensor in node.op.outputs:  # type: ignore[union-attr]
-            raw = tensor.raw_shape
-            if raw:
-                count = 1
-                for size in raw:
-                    count *= open_size if size is None else size
-                left -= count
-                if left < 0:
-                    return False
-    return True

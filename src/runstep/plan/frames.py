@@ -205,7 +205,7 @@ class ControlFlow:
         return node.frame
 
     def _assign(self, node: PlanNode) -> None:
-        sources = [source for source, _ in node.inputs] + node.controls
+        sources = [*(source for source, _ in node.inputs), *node.controls]
         if node.type in MERGES:
             sources = [source for source in sources if source.type not in NEXTS]
         # All are of one frame (see `crossing`), but for constants that nobody has to wait for.
@@ -391,7 +391,7 @@ def _sides(frame: Frame, condition: PlanNode) -> dict[PlanNode, set[int]]:
             continue
         refs, controls = _before(node, frame)
         gates = {index for source, index in refs if _is_gate(source, frame, condition)}
-        sources = [source for source, _ in refs if not _is_gate(source, frame, condition)] + controls
+        sources = [*(source for source, _ in refs if not _is_gate(source, frame, condition)), *controls]
         missing = [source for source in sources if source not in sides]
         if missing:
             waiting += missing
@@ -405,7 +405,7 @@ def _is_gate(node: PlanNode, frame: Frame, condition: PlanNode) -> bool:
     return node.type in SWITCHES and node.frame is frame and node.inputs[1][0] is condition
 
 
-def _before(node: PlanNode, frame: Frame) -> tuple[list[Ref], list[PlanNode]]:
+def _before(node: PlanNode, frame: Frame) -> tuple[Sequence[Ref], Sequence[PlanNode]]:
     """What a node of a frame's region waits for in that region; an Exit of an inner loop, for all that enters this."""
     if node.type in ENTERS and node.frame is frame:
         return [], []

@@ -145,10 +145,11 @@ def bound(items: Sequence[Item], sizes: Sizes, results: Set[Ref]) -> int | None:
         assert isinstance(item, PlanNode)
         kind = sizes.kinds.get(item)
         if kind is not None:
-            size = sum(kind.bytes)
+            size = kind.total
             held += size
             dying[max(ends.get(item, 0), position)] += size
-            inner = max(inner, sizes.inner_bytes(item))
+            if item.inner_bytes or item.parts or item.bodies:
+                inner = max(inner, sizes.inner_bytes(item))
         most = max(most, held)
         held -= dying[position]
     return most + inner

@@ -81,8 +81,8 @@ class PlanNode:
         self.changed: dict[str, Any] | None = None
         self.type = type_
         self.name = name
-        self.inputs: list[Ref] = []
-        self.controls: list[PlanNode] = []
+        self.inputs: Sequence[Ref] = ()
+        self.controls: Sequence[PlanNode] = ()
         self.known: list[np.ndarray] | None = None
         self.frame: Any = None
         self.guard: Guard = ALWAYS

@@ -56,10 +56,6 @@ _STRUCTURAL = frozenset(
 PLACEHOLDERS = frozenset(("Placeholder", "PlaceholderV2"))
 
 
-def _inputs(op: Operation) -> tuple[Tensor, ...]:
-    return op.inputs
-
-
 def prune(
     feeds: Sequence[Tensor],
     fetches: Iterable[Tensor],
@@ -75,7 +71,6 @@ def prune(
       InvalidArgumentError: a cycle, in a graph without loops. (`ControlFlow` finds those in graphs with loops.)
     """
     found = Pruned(feeds)
-    inputs_of = _inputs if not links else lambda op: tuple([links.get(tensor, tensor) for tensor in op.inputs])
     roots = [tensor.op for tensor in fetches if not found.is_fed(tensor)]
     roots.extend(targets)
     by_op, fed = found.by_op, found._fed
@@ -90,7 +85,8 @@ def prune(
                 if node.number < 0:
                     node.number = len(order)
                     order.append(node)
-                    node.inputs = [(fed[t], 0) if t in fed else (by_op[t.op], t.value_index) for t in inputs_of(op)]
+                    inputs = op.inputs if not links else [links.get(tensor, tensor) for tensor in op.inputs]
+                    node.inputs = [(fed[t], 0) if t in fed else (by_op[t.op], t.value_index) for t in inputs]
                     if op.control_inputs:
                         node.controls = [found.arrivals.get(control) or by_op[control] for control in op.control_inputs]
                 continue
@@ -109,7 +105,8 @@ def prune(
                     stack.append(control)
                 elif node.number < 0:
                     back = back or (op, control)
-            for tensor in reversed(inputs_of(op)):
+            inputs = op.inputs if not links else [links.get(tensor, tensor) for tensor in op.inputs]
+            for tensor in reversed(inputs):
                 if tensor not in fed:
                     source = tensor.op
                     node = by_op.get(source)

@@ -160,15 +160,16 @@ def _region(
     copies = {node: copy.copy(node) for node in nodes}
     inputs: dict[Ref, None] = {}
     for node, twin in copies.items():
-        twin.inputs = []
+        refs: list[Ref] = []
         for ref in node.inputs:
             source, output = through(ref)
             if source in copies:
-                twin.inputs.append((copies[source], output))
+                refs.append((copies[source], output))
             else:
-                twin.inputs.append((source, output))
+                refs.append((source, output))
                 if source.known is None:
                     inputs[source, output] = None
+        twin.inputs = refs
     view = OpView(last.op, [node.op.outputs[0] for node in outputs], "_OneDnnRegion")  # type: ignore[union-attr]
     region = PlanNode(view, "_OneDnnRegion", last.name)  # type: ignore[arg-type]
     region.inputs = list(inputs)

@@ -23,7 +23,8 @@ def reread(live: Sequence[PlanNode]) -> list[PlanNode]:
     changes: dict[PlanNode, list[PlanNode]] = {}
     reads: dict[PlanNode, list[PlanNode]] = {}
     for node in live:
-        if node.op is None or not node.op.inputs or not node.op.inputs[0].dtype.is_ref:
+        inputs = node.op.inputs if node.op is not None else ()
+        if not inputs or not inputs[0].dtype.is_ref:
             continue
         variable = _variable(node)
         if node.type == "Identity":

@@ -61,13 +61,13 @@ _FEW = 64
 def _useful_controls(node: PlanNode) -> list[PlanNode]:
     inputs = {source for source, _ in node.inputs}
     found: dict[PlanNode, None] = {}
-    stack = node.controls[::-1]
+    stack = [*reversed(node.controls)]
     while stack:
         control = stack.pop()
         if control in inputs or (control.known is not None and not control.controls):
             continue
         if control.type == "NoOp" and control.feed < 0 and len(control.controls) <= _FEW:
-            stack.extend(control.controls[::-1])
+            stack.extend(reversed(control.controls))
         else:
             found[control] = None
     return list(found)

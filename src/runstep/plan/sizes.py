@@ -59,11 +59,11 @@ class Kind:
     """What is alike of nodes of one type with the same attributes and input shapes.
 
     Attributes:
-      shapes, bytes: of the outputs; 0 bytes where the shape is not known.
+      shapes, bytes: of the outputs; 0 bytes where the shape is not known. total: bytes of them all.
       cost: microseconds of one call, once somebody has worked them out; -1 before.
     """
 
-    __slots__ = ("bytes", "cost", "shapes")
+    __slots__ = ("bytes", "cost", "shapes", "total")
 
     def __init__(self, outputs: Sequence[Any], found: Sequence[RawShape]) -> None:
         self.shapes = found
@@ -71,6 +71,7 @@ class Kind:
             (shapes.num_elements(raw) or 0) * item_size(tensor.dtype)
             for tensor, raw in zip(outputs, found, strict=True)
         ]
+        self.total = sum(self.bytes)
         self.cost = -1.0
 
 
@@ -243,13 +244,14 @@ class Sizes:
                     count = seen[0][0]  # type: ignore[index]
                 kind = self.kinds[array] = copy.copy(kind)
                 kind.bytes = [max(kind.bytes[0], int(count) * size), *kind.bytes[1:]]
+                kind.total = sum(kind.bytes)
 
     def inner_bytes(self, node: PlanNode) -> int:
         """How many bytes a node surely never takes more than while it runs: what the functions take that it calls, or
         all that a region computes."""
         most = node.inner_bytes
         for part in node.parts:
-            most += sum(self.kinds[part].bytes)
+            most += self.kinds[part].total
         if node.bodies:
             inputs = [self.shape(root(ref)) for ref in node.inputs]
             most = max(most, *[body.peak(inputs) for body in node.bodies])
@@ -259,17 +261,22 @@ class Sizes:
         op: Any = node.op
         for part in node.parts:
             self._add(part)
-        inputs = [self.shape(root(ref)) for ref in node.inputs]
+        kinds, inputs = self.kinds, []
+        for ref in node.inputs:
+            source, index = ref
+            kind = kinds.get(source)
+            # Of most inputs this is known at once; the others are found by what they stand for.
+            inputs.append(self.shape(root(ref)) if kind is None or source.kernel is PASS else kind.shapes[index])
         known = [tensor.raw_shape for tensor in op.outputs]
         # Nodes made alike share their attributes, and so their types.
-        key = (node.type, op.type, id(node.attrs), *inputs, *known)
+        key = (node.type, op.type, id(op.attrs if node.changed is None else node.changed), *inputs, *known)
         kind = self._alike.get(key)
         if kind is None:
             found, is_shared = self._worked_out(node, inputs, known)
             kind = Kind(op.outputs, found)
             if is_shared and not node.parts and not isinstance(op, OpView):
                 self._alike[key] = kind
-        self.kinds[node] = kind
+        kinds[node] = kind
 
     def _worked_out(
         self, node: PlanNode, inputs: Sequence[RawShape], known: Sequence[RawShape]

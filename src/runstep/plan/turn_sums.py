@@ -78,7 +78,7 @@ def sum_after_loops(live: Sequence[PlanNode]) -> tuple[list[PlanNode], dict[Plan
 def _waits(node: PlanNode, gone: Set[PlanNode]) -> list[PlanNode]:
     """What a node waits for; in place of terms that are gone, what these were made of."""
     found: dict[PlanNode, None] = {}
-    stack = node.controls[::-1]
+    stack = [*reversed(node.controls)]
     while stack:
         control = stack.pop()
         if control in gone:
@@ -96,7 +96,7 @@ def _node(like: PlanNode, kind: str, number: int, inputs: list[Ref]) -> PlanNode
 
 def _variable(
     merge: PlanNode, users: dict[PlanNode, list[PlanNode]]
-) -> tuple[PlanNode, PlanNode, list[PlanNode], list[Ref], PlanNode] | None:
+) -> tuple[PlanNode, PlanNode, list[PlanNode], Sequence[Ref], PlanNode] | None:
     """Of a loop's variable that does nothing but add up: its Enter, the sum, the term (and before it the Identities
     that pass it on), what the term is made of, and its Exit."""
     if len(merge.inputs) != 2 or merge.inputs[0][0].type not in ENTERS or merge.inputs[1][0].type not in NEXTS:
@@ -129,7 +129,7 @@ def _variable(
     return enter, total, passed, rows, exits[0]
 
 
-def _terms(term: PlanNode) -> list[Ref] | None:
+def _terms(term: PlanNode) -> Sequence[Ref] | None:
     """What a term is made of row by row: two matrices for their product, one for the sum of its rows."""
     if term.kernel is not None or term.known is not None or term.op is None or term.type != term.op.type:
         return None

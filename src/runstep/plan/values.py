@@ -40,17 +40,24 @@ def references(node: PlanNode, refs: Sequence[Ref]) -> Sequence[int]:
     return found
 
 
+def has_known_size(node: PlanNode) -> bool:
+    """Whether a node has one output, no scalar, of which the graph tells the size: it may be written over an input."""
+    if node.op is None or node.type != node.op.type:
+        return False
+    (result,) = node.op.outputs
+    raw = result.raw_shape
+    return raw is not None and bool(raw) and None not in raw
+
+
 def overwritten(node: PlanNode, ends: Sequence[Ref], shared: Set[Ref]) -> Ref | None:
     """The input whose memory the result of a ufunc may take: nobody reads it later, nobody else knows it, and it fits.
 
     Args:
       ends: the inputs that nobody reads later. shared: values that something else may know.
     """
-    if node.op is None or node.type != node.op.type:
+    if not has_known_size(node):
         return None
-    (result,) = node.op.outputs
-    if not result.raw_shape or None in result.raw_shape:
-        return None
+    (result,) = node.op.outputs  # type: ignore[union-attr]
     for ref in ends:
         source = ref[0]
         if (
@@ -86,7 +93,10 @@ def takes_ref(op: Any, position: int) -> bool:
 def is_list_of_one(node: PlanNode) -> bool:
     """Whether the one output of a node is a sequence, of which kernels may return the list."""
     op_def = node.op.op_def  # type: ignore[union-attr]
-    return op_def is not None and not (len(op_def.outputs) == 1 and not op_def.outputs[0].is_sequence)
+    if op_def is None:
+        return False
+    outputs = op_def.outputs
+    return len(outputs) != 1 or outputs[0].is_sequence
 
 
 def to_blame(node: PlanNode, index: int, how: str) -> PlanNode | None:

@@ -18,6 +18,7 @@ from runstep.plan.node import PASS, Guard, PlanNode, Ref, root
 from runstep.plan.values import (
     IN_PLACE,
     INFIX,
+    has_known_size,
     is_list_of_one,
     only,
     overwritten,
@@ -83,7 +84,7 @@ class Walk:
             refs = inputs[position]
             kernel: Any = _node.kernel
             taken = [values[ref] for ref in refs]
-            if not _node.is_pure:
+            if not (_node._is_pure or _node.is_pure):
                 for place in references(_node, refs):
                     taken[place] = read_ref(taken[place])
                 if _node.uses_step:
@@ -91,7 +92,7 @@ class Walk:
             elif _node.uses_step:
                 taken.insert(0, step)
             elif type(kernel) is np.ufunc and len(refs) == 2:
-                if kernel in IN_PLACE and (_node, 0) in last:
+                if kernel in IN_PLACE and has_known_size(_node) and (_node, 0) in last:
                     over = overwritten(_node, [ref for ref in refs if last[ref] == position], shared)
                     if over is not None:
                         taken.append(values[over])
@@ -99,12 +100,13 @@ class Walk:
                     kernel = INFIX[kernel][1]
             found = kernel(*taken)
             taken = ()  # type: ignore[assignment]
-            outputs = len(_node.op.outputs)  # type: ignore[union-attr]
-            if outputs == 1:
-                if (_node, 0) in last:
-                    values[_node, 0] = only(found) if is_list_of_one(_node) else found
+            outputs = _node.op.outputs  # type: ignore[union-attr]
+            if len(outputs) == 1:
+                made = (_node, 0)
+                if made in last:
+                    values[made] = only(found) if is_list_of_one(_node) else found
             elif outputs:
-                _keep(values, _node, found, outputs, last)
+                _keep(values, _node, found, len(outputs), last)
             found = None
             for ref in refs:
                 if last[ref] == position:

@@ -7,7 +7,7 @@ from typing import Any
 
 from runstep.graph.shapes import RawShape
 from runstep.kernels import blas
-from runstep.plan.cost import HEAVY, flops_of, item_cost, may_take_any_time
+from runstep.plan.cost import HEAVY, flops_of, item_cost
 from runstep.plan.device import PlanDevice
 from runstep.plan.estimate import PAUSE, Need, is_small
 from runstep.plan.frames import Item
@@ -41,12 +41,11 @@ class Scales:
         self.sizes = Sizes(nodes, feeds, seen, fed=fed)
         self._reads = reads
         self._costs = {item: item_cost(item, self.sizes) for item in items}
-        self.endless = may_take_any_time(items)
         self._total = 0
         for node in nodes:
             kind = self.sizes.kinds.get(node)
             if kind is not None:
-                self._total += sum(kind.bytes)
+                self._total += kind.total
 
     def cost(self, items: Sequence[Item]) -> float:
         """Microseconds of these items one after the other."""
@@ -58,7 +57,10 @@ class Scales:
 
     def _bound(self, items: Sequence[Item]) -> int:
         """Bytes that these items never take more than: all outputs, and what loops and functions take inside."""
-        inner = sum(self.sizes.inner_bytes(item) for item in items if isinstance(item, PlanNode))
+        inner = 0
+        for item in items:
+            if isinstance(item, PlanNode) and (item.inner_bytes or item.parts or item.bodies):
+                inner += self.sizes.inner_bytes(item)
         return 2 * self._total + inner
 
     def pauses(self, items: Sequence[Item]) -> set[PlanNode]:
