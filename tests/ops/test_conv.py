@@ -25,6 +25,8 @@ def image(*shape):
 
 
 CASES = [
+    # What does not come of the gradient stays finite.
+    conv("Conv2DBackpropInput", [1, 3, 3, 1], of([[[[np.inf]], [[1.0]]], [[[np.nan]], [[2.0]]]]), image(1, 3, 3, 1)),
     *[
         conv("Conv2D", image(2, 7, 6, 3), image(3, 2, 3, 4), strides=strides, padding=padding)
         for strides in (S1, S2, S12)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from runstep import errors
 from runstep.testing import Case, case, check, of, positive, real
 
 LOOSE = {"float16": 2e-2, "bfloat16": 2e-1, "float32": 1e-4, "float64": 1e-10}
@@ -42,6 +43,17 @@ CASES = [
         rtol=LOOSE,
         atol=LOOSE,
     ),
+    *[
+        case(
+            "BatchNormWithGlobalNormalizationGrad",
+            *(real(2, 3, 3, 4), real(4), positive(4), real(*gamma), real(*grad)),
+            variance_epsilon=EPSILON,
+            scale_after_normalization=False,
+            types={"T": ["float32"]},
+            error=errors.InvalidArgumentError,
+        )
+        for gamma, grad in (((4, 2), (2, 3, 3, 4)), ((4,), (2, 3, 4)))
+    ],
     case(
         "Conv3DBackpropInput",
         *(real(1, 4, 4, 4, 2), real(2, 2, 2, 2, 3), real(1, 4, 4, 4, 3)),

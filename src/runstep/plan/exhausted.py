@@ -27,6 +27,10 @@ def refusal(need: Need, size: int, statistics: MemoryStatistics) -> errors.OpErr
     if op is not None and op.outputs:
         made = [(index, raw) for (other, index), _, raw in projection.live if other is node]
         index, raw = made[0] if made else (0, op.outputs[0].raw_shape)
+        if (shapes.num_elements(raw) or 0) >= 2**63:  # not too much for this device, but for any tensor
+            return errors.InvalidArgumentError(
+                None, op, f"Shape {shapes.text(raw)} would have more than 2**63 - 1 elements"
+            )
         text = f"OOM when allocating tensor with shape{shapes.text(raw)} and type {type_text(op.outputs[index].dtype)}"
     error = errors.ResourceExhaustedError(
         None,

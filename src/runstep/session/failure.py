@@ -18,6 +18,8 @@ from runstep.plan.node import OpView, PlanNode
 _UFUNC_SHAPES = re.compile(
     r"(?:operands could not be broadcast together with shapes|shape mismatch: objects cannot be broadcast) (.*)"
 )
+# numpy refuses a size that no machine has memory for before it asks for the memory.
+_TOO_BIG = re.compile(r"array is too big|Maximum allowed (?:dimension|size) exceeded")
 _NO_MEMORY = "OOM when computing it: the machine has no memory left."
 
 
@@ -57,7 +59,7 @@ def explained(error: BaseException) -> BaseException:
         found.__cause__ = error.__cause__
     else:
         op = _operation(node)
-        if isinstance(error, MemoryError):
+        if isinstance(error, MemoryError) or (type(error) is ValueError and _TOO_BIG.match(str(error))):
             found = errors.ResourceExhaustedError(None, op, message(op, f"{_NO_MEMORY} {error}".strip(), node))
         elif type(error) is ValueError and (match := _UFUNC_SHAPES.match(str(error))):
             found = errors.InvalidArgumentError(None, op, message(op, _incompatible(match[1]), node))

@@ -105,15 +105,20 @@ def _check_session(
                 continue
             if constants and isinstance(result, ValueError):
                 continue  # refused in building; that TensorFlow does so too is checked with the static shapes
-            if not isinstance(result, Exception):
-                if isinstance(outcome, Exception):
-                    yield f"{where}: gives {result!r:.200}, TensorFlow raises {_brief(outcome)}"
-                else:
-                    yield from _compare(instance, where, result, outcome)
-            elif not isinstance(outcome, Exception):
-                yield f"{where}: raised {_brief(result)}, TensorFlow gives {outcome!r:.200}"
-            elif type(result).__name__ != type(outcome).__name__:
-                yield f"{where}: raised {_brief(result)}, TensorFlow raises {_brief(outcome)}"
+            yield from compared(instance, where, result, outcome)
+
+
+def compared(instance: Instance, where: str, result: graphs.Outcome, outcome: oracle.Outcome) -> Iterator[str]:
+    """How what a session made of `instance` differs from what TensorFlow made of it."""
+    if not isinstance(result, Exception):
+        if isinstance(outcome, Exception):
+            yield f"{where}: gives {result!r:.200}, TensorFlow raises {_brief(outcome)}"
+        else:
+            yield from _compare(instance, where, result, outcome)
+    elif not isinstance(outcome, Exception):
+        yield f"{where}: raised {_brief(result)}, TensorFlow gives {outcome!r:.200}"
+    elif type(result).__name__ != type(outcome).__name__:
+        yield f"{where}: raised {_brief(result)}, TensorFlow raises {_brief(outcome)}"
 
 
 def _brief(error: Any) -> str:

@@ -118,20 +118,13 @@ def _softplus(x: Array) -> Array:
     return np.where(x > -threshold, x, np.where(x < threshold, small, np.log1p(small)))
 
 
-def _where(chosen: Array, x: Array) -> Array:
-    """`x` where `chosen`, 0 elsewhere. On arrays of bits, where large: three times as fast as `np.where`."""
-    bits = _BITS.get(x.dtype.char)
-    if bits is None or x.size <= _FEW:
-        found = np.zeros(x.shape, x.dtype)
-        np.copyto(found, x, where=chosen)
-        return found
-    mask = chosen.astype(bits)
-    np.negative(mask, out=mask)
-    return np.bitwise_and(mask, x.view(bits), out=mask).view(x.dtype)
+def _gated(opened: Array, x: Array) -> Array:
+    """`x` times 1 or 0, as TensorFlow has it: NaN and infinity make NaN where the gate is shut."""
+    gate = opened.astype(x.dtype)
+    return np.multiply(x, gate, out=gate) if gate.ndim else np.multiply(x, gate)
 
 
 _FEW = 512
-_BITS = {"f": np.int32, "d": np.int64}
 
 _UNARY: dict[str, Callable[[Array], Array]] = {
     "Elu": _elu,
@@ -140,8 +133,8 @@ _UNARY: dict[str, Callable[[Array], Array]] = {
     "Softsign": lambda x: x / (x.dtype.type(1) + np.abs(x)),  # a bare 1 makes numpy 1 widen a scalar
 }
 _GRADIENTS: dict[str, Callable[[Array, Array], Array]] = {
-    "ReluGrad": lambda g, x: _where(x > 0, g),
-    "Relu6Grad": lambda g, x: _where((x > 0) & (x < 6), g),
+    "ReluGrad": lambda g, x: _gated(x > 0, g),
+    "Relu6Grad": lambda g, x: _gated((x > 0) & (x < 6), g),
     "EluGrad": lambda g, y: np.where(y < 0, (y + y.dtype.type(1)) * g, g),
     "SeluGrad": _selu_gradient,
     "SoftplusGrad": lambda g, x: g / (np.exp(-x) + x.dtype.type(1)),
@@ -156,26 +149,7 @@ def unary(node: Node) -> Kernel:
 
 @numpy_kernel.make(*_GRADIENTS)
 def gradient(node: Node) -> Kernel:
-    if node.type == "ReluGrad" and node.output_types[0].np.char in _BITS:
-        return _relu_gradient(node)
     return _gradient(_GRADIENTS[node.type])(node)
-
-
-def _relu_gradient(node: Node) -> Kernel:
-    dtype = node.output_types[0].np
-    zero, zeros, copy = np.zeros((), dtype), np.zeros, np.copyto
-
-    def kernel(gradients: Array, features: Array) -> Array:
-        shape = features.shape
-        if gradients.shape != shape:
-            _same_size(node, gradients, features)
-        if features.size > _FEW:
-            return _where(features > zero, gradients)
-        found = zeros(shape, dtype)
-        copy(found, gradients, where=features > zero)
-        return found
-
-    return kernel
 
 
 def softmax_of(x: Array) -> Array:

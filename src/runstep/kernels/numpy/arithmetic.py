@@ -69,6 +69,7 @@ def checked_division(node: Node, kernel: Kernel, error: type[Exception], text: s
 
     def divide(x: Any, y: Any) -> Any:
         if not y.all() and x.size:
+            np.add(x, y)  # that shapes don't fit is said first
             raise error(None, None, text)
         return kernel(x, y)
 

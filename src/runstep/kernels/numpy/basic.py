@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
+from runstep.kernels.texts import invalid, shape_text
 from runstep.kernels.truth import truth
 
 
@@ -66,8 +67,8 @@ def to_bool(x: Any) -> Any:
 
 @numpy_kernel("RefSelect")
 def ref_select(index: Any, *refs: Any) -> Any:
+    if index.ndim:
+        raise invalid(f"Index must be a scalar, but it has shape {shape_text(index.shape)}")
     if not 0 <= index < len(refs):
-        from runstep import errors
-
-        raise errors.InvalidArgumentError(None, None, f"Index must be in the range [0, {len(refs)}) but got {index}")
+        raise invalid(f"Index must be in the range [0, {len(refs)}) but got {index}")
     return refs[int(index)]

@@ -119,7 +119,8 @@ class InputGradient:
             run = np.dtype((np.void, taps[1] * channels * shares.itemsize))
             tiles = shares.view(run).reshape(batch, placed.out[0], placed.out[1], taps[0])
             return np.ascontiguousarray(tiles.swapaxes(2, 3)).view(shares.dtype).reshape(x_shape)
-        if (dilated and strided) or channels * _FEW < g.shape[-1]:
+        # In the other ways borders of zeros are multiplied, and 0 * inf is NaN.
+        if (dilated and strided) or channels * _FEW < g.shape[-1] or not math.isfinite(w.sum(dtype=np.float64)):
             return self.tap_by_tap(w, g, x_shape, placed)
         phases = self.phases(x_shape, w.shape, placed)
         if len(phases) == 1 and not phases[0].is_empty and not strided:

@@ -156,12 +156,12 @@ def lin_space(node: Node) -> Kernel:
         if count <= 0:
             invalid(f"Requires num > 0: {count}")
         out = np.empty(count, dtype)
-        out[0] = start
         if count > 1:
             step = dtype.type(stop - start) / dtype.type(count - 1)
             np.multiply(np.arange(count, dtype=dtype), step, out)
             np.add(out, dtype.type(start), out)
             out[-1] = stop
+        out[0] = start
         return out
 
     return kernel

@@ -133,6 +133,8 @@ def crop_and_resize_box_gradient(grads: Array, image: Array, boxes: Array, index
     if grads.ndim != 4 or image.ndim != 4:
         raise InvalidArgumentError(None, None, f"grads image must be 4-D, got {shapes.text(grads.shape)}")
     _check(boxes, index, image.shape[0])
+    if boxes.shape[1] != 4:
+        raise InvalidArgumentError(None, None, "boxes must have 4 columns")
     if grads.shape[3] != image.shape[3]:
         raise InvalidArgumentError(None, None, "image, grads depth differ")
     result = np.zeros(boxes.shape, np.float32)

@@ -33,11 +33,11 @@ def _checked(inputs: Array, lengths: Array, refused: Callable[..., OpError] = Fa
         raise InvalidArgumentError(None, None, "inputs must not be empty")
     if steps == 0:
         raise InvalidArgumentError(None, None, f"max_time is 0: {shapes.text(inputs.shape)}")
-    found: list[int] = lengths.tolist()
+    found: list[int] = lengths.tolist()  # less than none is none, where TensorFlow looks at the end only
     for place, length in enumerate(found):
-        if length < 0 or length > steps:
+        if length > steps or (length < 0 and refused is InvalidArgumentError):
             raise refused(None, None, f"sequence_length({place}) <= {steps}: {length}")
-    return found
+    return [max(0, length) for length in found]
 
 
 def _log_softmax(x: Array) -> Array:

@@ -54,7 +54,7 @@ def real_transform(node: Node) -> Kernel:
             invalid(f"fft_length[{lengths.index(min(lengths))}] must be >= 0, but got: {min(lengths)}")
         taken = [*lengths[:-1], lengths[-1] // 2 + 1] if inverse else lengths
         for place, (axis, needed) in enumerate(zip(axes, taken, strict=True)):
-            if value.size and value.shape[axis] < needed:
+            if 0 < value.shape[axis] < needed:
                 invalid(f"Input dimension {place} must have length of at least {needed} but got: {value.shape[axis]}")
         outer = value.shape[: value.ndim - len(axes)]
         if not value.size or not all(lengths):

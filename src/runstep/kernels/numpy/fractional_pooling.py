@@ -153,6 +153,8 @@ def fractional_avg_pool_grad(node: Node) -> Kernel:
     overlapping = node.attrs["overlapping"]
 
     def kernel(shape: Array, grad: Array, rows: Array, columns: Array) -> Array:
+        if shape.shape != (4,):
+            raise invalid("original input tensor shape must be1-dimensional and 4 elements")
         dims = tuple(shape.tolist())
         down, across = _checked_regions(dims, grad, (rows, columns), overlapping)
         shares = grad / _counts(down, across)  # integers too lose their fractions at the end only

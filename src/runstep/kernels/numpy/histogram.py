@@ -114,11 +114,15 @@ def sparse_bincount(node: Node) -> Kernel:
         length = _length(size)
         if indices.ndim != 2:
             raise _invalid(f"Input indices must be a 2-dimensional tensor. Got: {_shape(indices)}")
+        if values.ndim != 1:
+            raise _invalid(f"Sparse values must be rank 1 but is rank {values.ndim}")
         if indices.shape[0] != values.shape[0]:
             raise _invalid(
                 f"Number of values must match first dimension of indices. Got {values.shape[0]} values, indices shape: "
                 f"{_shape(indices)}"
             )
+        if dense_shape.ndim != 1 or not dense_shape.size:
+            raise _invalid(f"Input dense_shape must be a vector that is not empty. Got: {_shape(dense_shape)}")
         chosen = _weights_like(values, weights)
         if values.size and values.min() < 0:
             raise _invalid("Input must be non-negative")

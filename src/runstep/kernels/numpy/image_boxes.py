@@ -118,7 +118,8 @@ def non_max_suppression(node: Node) -> Kernel:
     iou: Any = np.float32(node.attrs["iou_threshold"])
 
     def kernel(boxes: Array, scores: Array, most: Array) -> Array:
-        return suppress(scores, intersection_over_union(boxes), _check(boxes, scores, most, iou), iou, _ALL)
+        count = _check(boxes, scores, most, iou)
+        return suppress(scores, intersection_over_union(boxes), count, iou, _ALL)
 
     return kernel
 

@@ -224,6 +224,9 @@ def _transposed(node: Node, matrix: Any) -> Kernel:
     def kernel(g: Array, original: Array) -> Array:
         if g.ndim != 4 or original.ndim != 4:
             raise InvalidArgumentError(None, None, f"input_grad must be 4-dimensional: {shapes.text(g.shape)}")
+        for what, sizes in (("resized", g.shape), ("original", original.shape)):
+            if not (sizes[1] and sizes[2]):
+                raise InvalidArgumentError(None, None, f"{what} dimensions must be positive")
         if not g.size or not original.size:
             return np.zeros((g.shape[0], *original.shape[1:3], g.shape[3]), dtype)
         down = matrix(original.shape[1], g.shape[1], align, half).T

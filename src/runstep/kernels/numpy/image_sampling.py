@@ -86,7 +86,7 @@ def _sides(
 
 def _boxes_in_pixels(boxes: Array, width: int, height: int) -> list[Rectangle]:
     flat = boxes.reshape(-1, 4)
-    if not (flat.size == 0 or ((flat >= 0).all() and (flat <= 1).all())):
+    if ((flat < 0) | (flat > 1)).any():
         invalid("All bounding box coordinates must be in [0.0, 1.0]")
     scale = np.array([height, width, height, width], np.float32)
     return [(left, top, right, bottom) for top, left, bottom, right in (flat * scale).astype(np.int32).tolist()]
@@ -99,6 +99,8 @@ def sample_distorted_bounding_box(node: Node) -> Kernel:
     sample = _sampler(node)
 
     def kernel(size: Any, boxes: Any, *covered: Any) -> tuple[Any, Any, Any]:
+        if covered and np.ndim(covered[0]):
+            invalid(f"min_object_covered must be 0-D, got shape {text(np.shape(covered[0]))}")
         least = np.float32(covered[0] if covered else given)
         return sample(size, boxes, least, lambda: (stream.key, stream.reserve_words(4 * attempts)))
 
@@ -126,9 +128,12 @@ def _sampler(node: Node) -> Kernel:
             invalid(f"image_size must be a vector of 3 elements, got shape {text(size.shape)}")
         if boxes.ndim != 3 or boxes.shape[2] != 4:
             invalid(f"input boxes must be 3-dimensional [batch, num_boxes, coords]: {text(boxes.shape)}")
-        if least < 0:
+        if not least >= 0:
             invalid(f"Min object covered must be non-negative: {least}")
         height, width = int(size[0]), int(size[1])
+        for what, pixels in (("height", height), ("width", width)):
+            if not 0 <= pixels < 2**31 - 1:
+                invalid(f"image {what} cannot be >= int32 max")
         objects = _boxes_in_pixels(boxes, width, height)
         if not objects:
             if not whole:

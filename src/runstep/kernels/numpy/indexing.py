@@ -14,7 +14,7 @@ import numpy as np
 
 from runstep.graph import dtypes
 from runstep.kernels.numpy.creation import empty_strings
-from runstep.kernels.numpy.rows import fitting_indices, scatter_nd as scatter_in_place
+from runstep.kernels.numpy.rows import fitting_indices, scatter_nd as scatter_in_place, without_nan
 from runstep.kernels.numpy.shape_ops import also_of_handles, dims_of, invalid, text
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 
@@ -54,6 +54,8 @@ def _gather(params: Any, indices: Any, axis: int, batch: int) -> Any:
                 f"params.shape[{at}]: {params.shape[at]} should be equal to indices.shape[{at}]: {indices.shape[at]}"
             )
     size = params.shape[axis]
+    if not math.prod(params.shape[:axis] + params.shape[axis + 1 :]):  # nothing is read: any index will do
+        return np.empty((*params.shape[:axis], *indices.shape[batch:], *params.shape[axis + 1 :]), params.dtype)
     _checked(indices, size)
     if not batch:
         found = params.take(indices, axis)
@@ -113,7 +115,7 @@ def gather_v2(node: Node) -> Kernel:
 
     def kernel(params: Any, indices: Any, axis: Any) -> Any:
         if indices.size and indices.min() < 0:
-            _refuse_index(indices, params.shape[at])
+            return _gather(params, indices, at, 0)
         try:
             return params.take(indices, at)
         except IndexError:
@@ -240,7 +242,7 @@ def _scatter(out: Any, indices: Any, updates: Any, combine: Any, ignore: bool, f
         invalid(f"Indices and updates specified for empty output.  indices shape: {text(indices.shape)}")
     rows, inside = _flat_rows(indices, shape, f"does not index into shape {text(shape)}", ignore)
     width = math.prod(shape[indices.shape[-1] :])
-    table, source = out.reshape(-1, width), updates.reshape(-1, width)
+    table, source = out.reshape(-1, width), without_nan(combine, updates.reshape(-1, width))
     if inside is not None:
         rows, source = rows[inside], source[inside]
     if combine is None:
@@ -328,6 +330,8 @@ def dynamic_stitch(node: Node) -> Kernel:
                 if where.min() < 0:
                     invalid(f"indices[{i}] is out of range")
                 size = max(size, int(where.max()) + 1)
+        if size >= 2**31:
+            invalid(f"Expected a non-negative size, got {size - 2**32}")
         shape = (size, *rest)
         out = empty_strings(shape) if is_string else np.zeros(shape, data[0].dtype)
         for where, values in zip(indices, data, strict=True):

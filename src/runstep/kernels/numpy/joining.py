@@ -358,9 +358,14 @@ def pad(node: Node) -> Kernel:
     known = node.constant(1)
     pads = None if known is None or known.ndim != 2 or known.shape[1] != 2 else _pads(known)
     if node.type == "PadV2":
-        return lambda value, paddings, fill: _pad(
-            value, _pads(paddings) if pads is None else pads, fill.item() if value.dtype.kind == "O" else fill
-        )
+
+        def filled(value: Any, paddings: Any, fill: Any) -> Any:
+            if fill.ndim:
+                invalid(f"constant_values must be a scalar. Found: {text(fill.shape)}")
+            found = _pads(paddings) if pads is None else pads
+            return _pad(value, found, fill.item() if value.dtype.kind == "O" else fill)
+
+        return filled
     source = node.input_shapes[0]
     if pads is None or source is None or len(source) != len(pads) or node.input_types[0] is dtypes.string:
         return lambda value, paddings: _pad(value, _pads(paddings) if pads is None else pads, None)

@@ -138,6 +138,7 @@ def determinant(value: Any) -> Any:
 def log_determinant(value: Any) -> tuple[Any, Any]:
     check_square(value)
     sign, log = np.linalg.slogdet(value)
+    sign = np.where(np.isnan(log), log, sign)
     return np.asarray(sign, value.dtype)[()], np.asarray(log, value.dtype)[()]
 
 
@@ -147,6 +148,8 @@ def inverse(node: Node) -> Kernel:
 
     def kernel(value: Any) -> Array:
         check_square(value)
+        if np.isnan(value).any():
+            invalid("Input is not invertible.")
         try:
             result = widened(np.linalg.inv)(adjoint_of(value) if adjoint else value)
         except np.linalg.LinAlgError:
@@ -208,9 +211,17 @@ def solve_ls(node: Node) -> Kernel:
 
 def _least_squares(matrix: Array, rhs: Array) -> Array:
     flat, right = (value.reshape(-1, *value.shape[-2:]) for value in (matrix, rhs))
-    found = [np.linalg.lstsq(one, wanted, rcond=None)[0] for one, wanted in zip(flat, right, strict=True)]
+    found = [_least_square(one, wanted) for one, wanted in zip(flat, right, strict=True)]
     result: Array = np.stack(found).astype(matrix.dtype)
     return result.reshape(*matrix.shape[:-2], matrix.shape[-1], rhs.shape[-1])
+
+
+def _least_square(matrix: Array, rhs: Array) -> Array:
+    try:
+        result: Array = np.linalg.lstsq(matrix, rhs, rcond=None)[0]
+    except np.linalg.LinAlgError:  # NaN or infinity inside: so is everything outside
+        return np.full((matrix.shape[-1], rhs.shape[-1]), np.nan, matrix.dtype)
+    return result
 
 
 def _by_normal_equations(matrix: Array, rhs: Array, regularizer: Any) -> Array:
@@ -305,12 +316,19 @@ def triangular_solve(node: Node) -> Kernel:
 # --- eigenvalues --------------------------------------------------------------------------------------------------
 
 
+def _check_decomposes(value: Any) -> None:
+    """Of a matrix that its own adjoint is taken for only the lower triangle counts."""
+    if not np.isfinite(np.tril(value)).all():
+        invalid("Self-adjoint eigen decomposition was not successful. The input might not be valid.")
+
+
 @numpy_kernel.make("SelfAdjointEigV2", "BatchSelfAdjointEigV2")
 def self_adjoint_eig(node: Node) -> Kernel:
     vectors = node.attrs["compute_v"]
 
     def kernel(value: Any) -> tuple[Array, Array]:
         check_square(value)
+        _check_decomposes(value)
         if not vectors:
             return np.linalg.eigvalsh(value).astype(value.dtype), np.empty(0, value.dtype)
         values, columns = np.linalg.eigh(value)
@@ -322,6 +340,7 @@ def self_adjoint_eig(node: Node) -> Kernel:
 @numpy_kernel("SelfAdjointEig", "BatchSelfAdjointEig")
 def self_adjoint_eig_packed(value: Any) -> Array:
     check_square(value)
+    _check_decomposes(value)
     values, vectors = np.linalg.eigh(value)
     return np.concatenate((values[..., None, :], vectors), axis=-2)
 

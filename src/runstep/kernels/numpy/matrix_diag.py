@@ -6,6 +6,7 @@ Which matrix element belongs to which place of a packed band depends only on siz
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,8 @@ def _diag(diagonal: Any, lower: int, upper: int, rows: int, columns: int, paddin
     if rows != least_rows and columns != least_columns:
         invalid("The number of rows or columns is not consistent with the specified d_lower, d_upper, and diagonal.")
     band = diagonal if count > 1 else diagonal[..., None, :]
+    if math.prod(band.shape[:-2]) * rows * columns >= 2**63:
+        invalid(f"Encountered overflow when multiplying {rows} with {columns}")
     out = np.empty((*band.shape[:-2], rows, columns), diagonal.dtype)
     out.fill(padding)
     row, column, line, place = _places(rows, columns, lower, upper, width, align)

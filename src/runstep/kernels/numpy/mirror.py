@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from runstep.errors import InvalidArgumentError
+from runstep.errors import InvalidArgumentError, UnimplementedError
 from runstep.graph import shapes
 from runstep.kernels.numpy.windows import compute_type
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
@@ -20,6 +20,8 @@ def _paddings(x: Array, paddings: Array, gradient: bool, reflect: bool) -> list[
         raise InvalidArgumentError(
             None, None, f"paddings must be a matrix with 2 columns: {shapes.text(paddings.shape)}"
         )
+    if x.ndim > 5:
+        raise UnimplementedError(None, None, f"inputs rank not in [0,5]: {x.ndim}")
     if paddings.shape[0] != x.ndim:
         raise InvalidArgumentError(
             None,

@@ -177,6 +177,10 @@ def batch_norm_gradient(node: Node) -> Kernel:
 
     def kernel(t: Array, m: Array, v: Array, gamma: Array, g: Array) -> tuple[Array, ...]:
         _check(t, {"mean": m, "var": v, **({"gamma": gamma} if scaled else {})}, False, (4,))
+        if gamma.ndim != 1:
+            raise InvalidArgumentError(None, None, f"gamma must be 1-dimensional{shapes.text(gamma.shape)}")
+        if g.ndim != 4:
+            raise InvalidArgumentError(None, None, f"out_backprop must be 4-dimensional{shapes.text(g.shape)}")
         t, m, v, gamma, g = (value.astype(compute, copy=False) for value in (t, m, v, gamma, g))
         axes = (0, 1, 2)
         inverse = 1 / np.sqrt(v + compute.type(epsilon))
@@ -204,6 +208,12 @@ def _window_sums(x: Array, radius: int) -> Array:
     return sums
 
 
+def _band(depth: int, radius: int) -> Array:
+    """float32 [depth, depth]: 1 where two channels are within `radius` of each other."""
+    places = np.arange(depth)
+    return (np.abs(places[:, None] - places) <= radius).astype(np.float32)
+
+
 @numpy_kernel.make("LRN")
 def local_response_normalization(node: Node) -> Kernel:
     radius = node.attrs["depth_radius"]
@@ -213,8 +223,14 @@ def local_response_normalization(node: Node) -> Kernel:
     def kernel(x: Array) -> Array:
         if x.ndim != 4:
             raise InvalidArgumentError(None, None, "in must be 4-dimensional")
+        if radius < 0:
+            raise InvalidArgumentError(None, None, f"depth_radius = {radius} larger than int max")
         wide = x.astype(np.float32, copy=False)
-        norm = bias + alpha * _window_sums(np.square(wide), radius)
+        squares = np.square(wide)
+        sums = _window_sums(squares, radius)
+        if not np.isfinite(sums).all():  # TensorFlow multiplies by a matrix of ones and zeros, and 0 * inf is NaN
+            sums = squares @ _band(x.shape[-1], radius)
+        norm = bias + alpha * sums
         return (wide * np.power(norm, -beta)).astype(dtype, copy=False)
 
     return kernel

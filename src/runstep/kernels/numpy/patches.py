@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from runstep.errors import InvalidArgumentError
+from runstep.errors import InvalidArgumentError, OutOfRangeError, UnimplementedError
 from runstep.graph import shapes
 from runstep.kernels.numpy import windows
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
@@ -42,6 +42,20 @@ def extract_image_patches(node: Node) -> Kernel:
 @numpy_kernel.make("ExtractVolumePatches")
 def extract_volume_patches(node: Node) -> Kernel:
     return _patches(node, 5)
+
+
+def _check_dilation(node: Node) -> None:
+    """That strides and rates are of four axes, positive, and 1 along batch and channels."""
+    for name, field, word in (
+        ("strides", "Sliding window stride", "Stride"), ("rates", "Input stride (atrous rate)", "Rate")
+    ):  # fmt: skip
+        values = node.attrs[name]
+        if len(values) != 4:
+            raise InvalidArgumentError(None, None, f"{field} field must specify 4 dimensions")
+        if values[0] != 1 or values[3] != 1:
+            raise UnimplementedError(None, None, f"{word} is only supported across spatial dimensions.")
+        if min(values) <= 0:
+            raise OutOfRangeError(None, None, f"{word} is only supported for positive numbers")
 
 
 class _Dilation:
@@ -90,12 +104,14 @@ class _Dilation:
 
 @numpy_kernel.make("Dilation2D")
 def dilation(node: Node) -> Kernel:
+    _check_dilation(node)
     dtype = node.output_types[0].np
     return lambda x, w: _Dilation(node, x, w).best.astype(dtype, copy=False)
 
 
 @numpy_kernel.make("Dilation2DBackpropInput")
 def dilation_input_gradient(node: Node) -> Kernel:
+    _check_dilation(node)
     dtype = node.output_types[0].np
 
     def kernel(x: Array, w: Array, g: Array) -> Array:
@@ -111,6 +127,7 @@ def dilation_input_gradient(node: Node) -> Kernel:
 
 @numpy_kernel.make("Dilation2DBackpropFilter")
 def dilation_filter_gradient(node: Node) -> Kernel:
+    _check_dilation(node)
     dtype = node.output_types[0].np
 
     def kernel(x: Array, w: Array, g: Array) -> Array:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from runstep.errors import InvalidArgumentError, UnimplementedError
-from runstep.graph import shapes
 from runstep.kernels.numpy import windows
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 from runstep.ops.windows import channels_first, split
@@ -82,7 +82,7 @@ def along(ufunc: Any, identity: Any, x: Array, axis: int, taps: int, stride: int
         return ufunc.reduce(blocks.reshape(shape), axis=axis + 1)
     full: list[Any] = []
     partial: list[Any] = []
-    for tap in range(taps):
+    for tap in range(min(taps, size + before)):
         low, high, start = reach(size, tap, stride, before, out)
         if high > low:
             part = x[(*lead, slice(start, start + (high - low - 1) * stride + 1, stride))]
@@ -251,20 +251,24 @@ def _average_gradient(node: Node, rank: int) -> Kernel:
         g = windows.to_last(g, pool.first)
         x_shape = (batch, *spatial, channels)
         placed = pool.place(x_shape)
+        if rank == 4 and not g.size:
+            return np.zeros(tuple(sizes.tolist()), dtype.np)
+        for what, want, have in (("first", batch, g.shape[0]), ("last", channels, g.shape[-1])):
+            if want != have and not (what == "first" and rank == 4 and have < want):
+                why = f"Expected {what} dimension of tensor_in_shape and out_backprop to match, got {want} and {have}"
+                raise InvalidArgumentError(None, None, why)
         if not g.size:
             return np.zeros(tuple(sizes.tolist()), dtype.np)
-        if g.shape != (batch, *placed.out, channels):
-            raise InvalidArgumentError(
-                None,
-                None,
-                f"Expected grad shape to be {shapes.text((batch, *placed.out, channels))}, "
-                f"but got {shapes.text(g.shape)}",
-            )
+        # Fewer windows than fit, or more, will do while they begin within the input.
+        for size, count, stride in zip(spatial, g.shape[1:-1], pool.strides, strict=True):
+            if (count - 1) * stride > size:
+                raise InvalidArgumentError(None, None, "index * stride must be less than or equal to input size")
+        placed = placed._replace(out=g.shape[1:-1])
         dx = np.zeros(x_shape, compute)
         if g.size and dx.size:
             share = g.astype(compute, copy=False) / np.asarray(_counts(x_shape, pool, placed), compute)
             for _, outs, ins in served(x_shape, pool, placed):
-                dx[ins] += share[outs]
+                dx[: len(g)][ins] += share[outs]
         return windows.to_first(dx.astype(dtype.np, copy=False), pool.first)
 
     return kernel
@@ -273,20 +277,23 @@ def _average_gradient(node: Node, rank: int) -> Kernel:
 def served(x_shape: Sequence[int], pool: Pool, placed: windows.Windows) -> Any:
     """Per tap that reads inside the input: its index, the outputs it serves and the elements it reads, as slices."""
     ranges = [
-        [reach(size, tap, stride, before, out) for tap in range(taps)]
+        [
+            (tap, low, high, start)
+            for tap in range(min(taps, size + before))
+            for low, high, start in [reach(size, tap, stride, before, out)]
+            if high > low
+        ]
         for size, taps, stride, before, out in zip(
             x_shape[1:-1], pool.taps, pool.strides, placed.before, placed.out, strict=True
         )
     ]
-    for index, tap in enumerate(np.ndindex(*pool.taps)):
-        outs, ins = [slice(None)], [slice(None)]
-        for axis, at in enumerate(tap):
-            low, high, start = ranges[axis][at]
+    for tap in itertools.product(*ranges):
+        outs, ins, index = [slice(None)], [slice(None)], 0
+        for (at, low, high, start), taps, step in zip(tap, pool.taps, pool.strides, strict=True):
             outs.append(slice(low, high))
-            step = pool.strides[axis]
-            ins.append(slice(start, start + (high - low - 1) * step + 1 if high > low else start, step))
-        if all(part.stop > part.start for part in outs[1:]):
-            yield index, tuple(outs), tuple(ins)
+            ins.append(slice(start, start + (high - low - 1) * step + 1, step))
+            index = index * taps + at
+        yield index, tuple(outs), tuple(ins)
 
 
 @numpy_kernel.make("AvgPoolGrad")

@@ -232,9 +232,10 @@ def _faked_gradient(g: Array, x: Array, low: Array, high: Array, bits: int, narr
     least, most, _ = _nudged(low, high, bits, narrow)
     nothing = (low == 0) & (high == 0)
     inside = (x >= least) & (x <= most)
-    below = np.where((x < least) & ~nothing, g, _f(0))
-    above = np.where((x > most) & ~nothing, g, _f(0))
-    return np.where(inside | nothing, g, _f(0)), below, above
+    masks = (inside | nothing, (x < least) & ~nothing, (x > most) & ~nothing)
+    # Times 1 or 0, as in TensorFlow: NaN and infinity make NaN where nothing passes.
+    passed, below, above = (g * mask.astype(_f) for mask in masks)
+    return passed, below, above
 
 
 def _checked_bits(node: Node) -> tuple[int, bool]:

@@ -40,8 +40,13 @@ def float_to_quantized(value: Any, low: Any, high: Any, dtype: Any, clamp: bool 
         return int(info.min)
     steps = 2.0**info.bits
     scale = steps / (float(_f(high) - _f(low)) * (steps / (steps - 1)))
-    found = int(away(float(value) * scale)) - int(away(float(low) * scale)) + int(info.min)
+    found = _whole(away(float(value) * scale)) - _whole(away(float(low) * scale)) + int(info.min)
     return min(max(found, int(info.min)), int(info.max)) if clamp else found
+
+
+def _whole(value: Any) -> int:
+    """An int64; what is none (NaN, infinity) is the least, as on x86."""
+    return int(value) if -(2.0**63) <= value < 2.0**63 else -(2**63)
 
 
 def quantized_to_float(value: Array, low: Any, high: Any) -> Array:
@@ -253,6 +258,10 @@ def matmul(node: Node) -> Kernel:
 @numpy_kernel.make("QuantizedConv2D", types={"Tinput": [_QUINT8], "Tfilter": [_QUINT8], "out_type": [_QINT32]})
 def conv2d(node: Node) -> Kernel:
     dtype = node.output_types[0].np
+    if node.attrs["strides"][1] != node.attrs["strides"][2]:
+        invalid("Current implementation only supports equal length strides in the row and column dimensions.")
+    if node.attrs["dilations"][1:3] != (1, 1):
+        invalid("Current implementation only supports dilated rate as 1 in the row and column dimensions.")
     made: dict[Any, Kernel] = {kind.np.type: convolution(node.attrs, kind, 4, None, None) for kind in _FLOATS}
 
     def kernel(x: Array, w: Array, low_x: Array, high_x: Array, low_w: Array, high_w: Array) -> Ranged:

@@ -50,7 +50,14 @@ def _concatenated(values: Sequence[Array], axis: Array, lows: Sequence[Array], h
 @numpy_kernel.make("QuantizedConcat", types={"T": [_QUINT8, _QINT32]})
 def concat(node: Node) -> Kernel:
     count = node.attrs["N"]
-    return lambda axis, *args: _concatenated(args[:count], axis, args[count : 2 * count], args[2 * count :])
+
+    def kernel(axis: Array, *args: Array) -> Ranged:
+        rank = args[0].ndim
+        if not np.ndim(axis) and not 0 <= axis < rank:
+            invalid(f"ConcatOp : Expected concatenating dimensions in the range [0, {rank}), but got {axis}")
+        return _concatenated(args[:count], axis, args[count : 2 * count], args[2 * count :])
+
+    return kernel
 
 
 @numpy_kernel.make("QuantizedReshape", types={"T": [_QUINT8, _QINT32]}, view=True)
@@ -180,6 +187,8 @@ def range_per_channel(node: Node) -> Kernel:
 
     def kernel(x: Array, low: Array, high: Array) -> tuple[Array, Array]:
         widest = _widest(x, low, high)
+        if not x.size:
+            invalid("input must not be empty")
         flat = x.reshape(-1, x.shape[-1]).astype(np.int64)
         used = np.abs(flat).max(axis=0).astype(_f)
         found = _f((widest * used / _f(1 << 31)).max())

@@ -125,6 +125,8 @@ def ragged_tensor_to_tensor(node: Node) -> Kernel:
     kinds = node.attrs["row_partition_types"]
 
     def kernel(shape: Array, values: Array, default: Array, *tensors: Array) -> Array:
+        if np.ndim(shape) > 1:
+            raise invalid(f"Shape must be at most rank 1 but is rank {np.ndim(shape)}")
         if np.ndim(default) >= values.ndim:
             raise invalid(
                 f"default_value.shape={text_shape(np.shape(default))} and rt_input.flat_values.shape="
@@ -209,6 +211,8 @@ def _counted(starts: Array, deltas: Array, lengths: Array, dtype: Any) -> Array:
 @numpy_kernel("RaggedGather")
 def ragged_gather(*parts: Array) -> tuple[Array, ...]:
     *nested, values, indices = parts
+    if not np.ndim(values):
+        raise invalid("params.rank must be nonzero")
     for level, splits in enumerate(nested):
         if np.ndim(splits) != 1 or not len(splits):
             raise invalid("Split tensors must be vectors that are not empty")

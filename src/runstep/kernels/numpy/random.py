@@ -198,7 +198,7 @@ def checked_multinomial(logits: Any, num_samples: Any) -> int:
     count = int(num_samples)
     if count < 0:
         invalid(f"num_samples should be non-negative, got {count}")
-    if not logits.shape[1] and logits.shape[0]:
+    if not logits.shape[1]:
         invalid(f"num_classes should be positive, got {logits.shape[1]}")
     return count
 

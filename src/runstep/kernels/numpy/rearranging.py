@@ -130,6 +130,10 @@ def reverse_sequence(node: Node) -> Kernel:
         rank = value.ndim
         if lengths.ndim != 1:
             invalid(f"seq_lengths must be 1-dim, not {lengths.ndim}")
+        if batch < 0:
+            invalid(f"Invalid batch_dim {batch}")
+        if seq < 0:
+            invalid(f"Invalid seq_dim {seq}")
         if batch == seq:
             invalid(f"batch_dim == seq_dim == {seq}")
         if not seq < rank:
@@ -165,7 +169,7 @@ def roll(value: Any, shift: Any, axis: Any) -> Any:
         invalid(f"shift must be a scalar or a 1-D vector. Found: {text(shift.shape)}")
     if axis.ndim > 1:
         invalid(f"axis must be a scalar or a 1-D vector. Found: {text(axis.shape)}")
-    if shift.shape != axis.shape and shift.size != axis.size:
+    if shift.shape != axis.shape:
         invalid("shift and axis must have the same size")
     rank = value.ndim
     axes = axis.reshape(-1).tolist()

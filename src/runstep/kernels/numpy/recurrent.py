@@ -93,6 +93,13 @@ def _check_size(name: str, value: Array, axis: int, what: str, size: int) -> Non
         raise InvalidArgumentError(None, None, f"{name}.dim_size({axis}) != {what}: {value.shape[axis]} vs. {size}")
 
 
+def _check_peepholes(wci: Array, wcf: Array, wco: Array, size: int) -> None:
+    for name, value in (("wci", wci), ("wcf", wcf), ("wco", wco)):
+        if value.ndim != 1:
+            raise InvalidArgumentError(None, None, f"{name} must be rank 1 but is rank {value.ndim}")
+        _check_size(name, value, 0, "cell_size", size)
+
+
 def _check_cell_ranks(x: Array, state: Array, h: Array, w: Array, b: Array) -> None:
     for name, value in (("x", x), ("cs_prev", state), ("h_prev", h), ("w", w)):
         if value.ndim != 2:
@@ -165,8 +172,7 @@ def block_lstm(node: Node) -> Kernel:
         x, state, h, w, wci, wcf, wco, b = _wide(*inputs)
         _check_sequence_ranks(x, state, h, w, b)
         _check(x, state, h, w, b)
-        for name, value in (("wci", wci), ("wcf", wcf), ("wco", wco)):
-            _check_size(name, value, 0, "cell_size", state.shape[1])
+        _check_peepholes(wci, wcf, wco, state.shape[1])
         cell = _cell(node, w, wci, wcf, wco, b, order)
         results = [np.zeros((*x.shape[:2], state.shape[1]), dtype) for _ in range(7)]
         for step in range(_length(length, x.shape[0])):
@@ -188,6 +194,14 @@ def block_lstm_gradient(node: Node) -> Kernel:
         x, first_state, first_h, w, wci, wcf, wco, b, i, cs, f, o, ci, co, h, cs_grad, h_grad = _wide(*inputs)
         _check_sequence_ranks(x, first_state, first_h, w, b)
         _check(x, first_state, first_h, w, b)
+        _check_peepholes(wci, wcf, wco, first_state.shape[1])
+        shape = (*x.shape[:2], first_state.shape[1])
+        grads = {"i": i, "cs": cs, "f": f, "o": o, "ci": ci, "co": co, "h": h, "cs_grad": cs_grad, "h_grad": h_grad}
+        for name, value in grads.items():
+            if value.ndim != 3:
+                raise InvalidArgumentError(None, None, f"{name} must be rank 3. Received: {value.ndim}")
+            for axis, (what, size) in enumerate(zip(("timelen", "batch_size", "cell_size"), shape, strict=True)):
+                _check_size(name, value, axis, what, size)
         cell = _cell(node, w, wci, wcf, wco, b, order)
         width = x.shape[2]
         x_grad, w_grad, b_grad = np.zeros_like(x), np.zeros_like(w), np.zeros_like(b)

@@ -285,6 +285,8 @@ def _register(kind: str, function: Update | None) -> None:
                 f"The shape of indices ({shape_text(indices.shape)}) must be a prefix of the shape of updates "
                 f"({shape_text(updates.shape)})"
             )
+        if ranks_fit and not indices.size:  # then rows of any size will do
+            return
         scatter(function, target, indices, updates)
 
     def run(handle: Any, indices: Any, updates: Any) -> None:

@@ -80,6 +80,15 @@ def update_rows(function: Update | None, target: np.ndarray, indices: Any, updat
         target[rows] = function(target[rows], updates[chosen] if whole else updates)
 
 
+def without_nan(function: Any, updates: Any) -> Any:
+    """The updates of a maximum or minimum: one that is NaN changes nothing, as in TensorFlow. (NaN that is there
+    stays.)"""
+    if function not in (np.maximum, np.minimum) or updates.dtype.kind in "biu" or not np.isnan(updates).any():
+        return updates
+    least = updates.dtype.type(-np.inf if function is np.maximum else np.inf)
+    return np.where(np.isnan(updates), least, updates)
+
+
 def scatter(function: Update | None, target: np.ndarray, indices: Any, updates: Any) -> None:
     """What Scatter* ops do to a variable's array, in place.
 
@@ -98,7 +107,7 @@ def scatter(function: Update | None, target: np.ndarray, indices: Any, updates: 
     flat = np.asarray(indices).reshape(-1)
     if updates.ndim:
         updates = updates.reshape((flat.shape[0], *target.shape[1:]))
-    update_rows(function, target, flat, updates)
+    update_rows(function, target, flat, without_nan(function, updates))
 
 
 def fitting_indices(target: np.ndarray, indices: Any, updates: Any) -> Any:
@@ -162,7 +171,8 @@ def scatter_nd(function: Update | None, target: np.ndarray, indices: Any, update
         if len(index) == 0:
             return
     strides = np.cumprod((1, *lead[:0:-1]), dtype=np.int64)[::-1] if depth else np.zeros(0, np.int64)
-    update_rows(function, target.reshape((-1, *target.shape[depth:])), index @ strides, rows)
+    table = target.reshape((-1, *target.shape[depth:]))
+    update_rows(function, table, index @ strides, without_nan(function, rows))
 
 
 def ignores_bad_indices(policy: bytes) -> bool:

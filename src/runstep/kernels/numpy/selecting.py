@@ -216,6 +216,8 @@ def bound(node: Node) -> Kernel:
         out = np.empty(values.shape, dtype)
         for row, (sorted_, wanted) in enumerate(zip(lists, values, strict=True)):
             out[row] = np.searchsorted(sorted_, wanted, side)
+        if side == "left" and values.dtype.kind == "f":
+            out[np.isnan(values)] = 0  # nothing is less than NaN
         return out
 
     return kernel

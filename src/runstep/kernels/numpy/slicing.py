@@ -122,6 +122,8 @@ def strided_slice_(node: Node) -> Kernel:
 
 
 def _placed(shape: tuple[int, ...], dtype: Any) -> Any:
+    if shape and min(shape) < 0:
+        invalid(f"Dimension {min(shape)} must be >= 0")
     if dtype.kind == "O":
         out = np.empty(shape, object)
         out[...] = b""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from runstep import errors
 from runstep.kernels.bytestrings import Array, text_shape
 from runstep.kernels.registry import Kernel, Node, numpy_kernel
 from runstep.kernels.sparse_arrays import (
@@ -40,6 +42,8 @@ def sparse_to_dense(node: Node) -> Kernel:
             raise invalid("default_value should be a scalar.")
         if (shape < 0).any():
             raise invalid(f"Dimension {shape[shape < 0][0]} must be >= 0")
+        if not _is_size(shape.tolist()):
+            raise invalid(f"Shape {text_shape(shape.tolist())} would have more than 2**63 - 1 elements")
         places = np.reshape(indices, (count, rank)).astype(np.int64, copy=False)
         sizes = shape.tolist()
         if validate:
@@ -136,6 +140,8 @@ def sparse_concat(node: Node) -> Kernel:
                     "indices and values rows (indexing dimension) must match. "
                     f"(indices = {len(part)}, values = {len(held)})"
                 )
+        if any(not _is_size(shape.tolist()) for shape in dense):
+            raise errors.InternalError(None, None, "Encountered overflow from large input shape.")
         rank = len(dense[0])
         if not -rank <= axis < rank:
             raise invalid(f"Concat dimension must be in range [{-rank}, {rank}), got {axis}")
@@ -154,6 +160,11 @@ def sparse_concat(node: Node) -> Kernel:
         return joined[order], np.concatenate(values)[order], shape
 
     return kernel
+
+
+def _is_size(sizes: list[int]) -> bool:
+    """Whether a dense tensor could have these sizes."""
+    return all(size >= 0 for size in sizes) and math.prod(sizes) < 2**63
 
 
 def _checked_total(dense: tuple[Array, ...], along: int) -> int:
@@ -241,10 +252,20 @@ def sparse_slice_grad(grad: Array, indices: Array, start: Array, taken: Array) -
         raise invalid(
             f"# elements in backprop_val_grad and rows in output_indices should match; got {len(grad)} and {len(taken)}"
         )
+    if len(taken) > len(indices):
+        raise invalid(
+            f"# rows of output_indices should be not greater than of input_indices, got {len(taken)} and {len(indices)}"
+        )
     out = np.zeros(len(indices), grad.dtype)
     places = {row: place for place, row in enumerate(map(tuple, (taken + start).tolist()))}
     rows = list(map(tuple, indices.tolist()))
     found = [(place, places[row]) for place, row in enumerate(rows) if row in places]
+    if len({source for _, source in found}) != len(grad):
+        raise errors.InternalError(
+            None,
+            None,
+            f"Elements of backprop_val_grad aren't all propagated. Num elements:{len(grad)}, used: {len(found)}",
+        )
     if found:
         targets, sources = np.array(found).T
         out[targets] = grad[sources]

@@ -35,7 +35,7 @@ class _Counter:
             inside = values < self.most
             rows, values = rows[inside], values[inside]
             weights = weights[inside] if weights.size else weights
-        size = self.most if self.most >= 0 else max(int(values.max(initial=0)) + 1, self.least)
+        size = self.most if self.most >= 0 else max(min(int(values.max(initial=0)), 2**63 - 2) + 1, self.least)
         pairs, places = np.unique(np.stack([rows, values.astype(np.int64)], 1), axis=0, return_inverse=True)
         if self.binary:
             amounts = np.ones(len(pairs), self.kind)
@@ -66,7 +66,12 @@ def sparse_count(node: Node) -> Kernel:
     counter = _Counter(node)
 
     def kernel(indices: Array, values: Array, sizes: Array, weights: Array) -> Counts:
-        if indices.ndim != 2 or indices.shape[0] != values.shape[0] or indices.shape[1] != sizes.shape[0]:
+        if sizes.ndim != 1:
+            invalid(f"Input shape must be a vector. Got: {text(sizes.shape)}")
+        if not sizes.size:
+            invalid("The shape argument requires at least one element.")
+        fits = values.ndim and indices.ndim == 2 and indices.shape == (values.shape[0], sizes.shape[0])
+        if not fits:
             invalid(f"indices of shape {text(indices.shape)} do not fit values of shape {text(values.shape)}")
         flat = len(sizes) == 1
         if indices.size and ((indices < 0).any() or (indices >= sizes).any()):
@@ -82,7 +87,9 @@ def ragged_count(node: Node) -> Kernel:
     counter = _Counter(node)
 
     def kernel(splits: Array, values: Array, weights: Array) -> Counts:
-        if splits.size == 0 or splits[0] != 0 or splits[-1] != len(values) or (np.diff(splits) < 0).any():
+        if splits.ndim != 1 or splits.size < 2:
+            invalid("Must provide at least 2 elements for the splits argument")
+        if splits[0] != 0 or splits[-1] != len(values) or (np.diff(splits) < 0).any():
             invalid(f"Splits must start with 0, end with the number of values, and not fall, got {splits.tolist()}")
         rows = np.repeat(np.arange(len(splits) - 1), np.diff(splits))
         return counter(rows, values, weights, len(splits) - 1, flat=False)

@@ -45,11 +45,15 @@ def _columns(node: Node, parts: Sequence[Array]) -> tuple[list[Rows], int]:
 
 
 def _sparse_rows(indices: Array, values: Array, batch: int) -> Rows:
-    rows: Rows = [[] for _ in range(batch)]
-    for row, value in zip(indices[:, 0].tolist(), values.tolist(), strict=True):
-        if not 0 <= row < batch:
-            raise invalid(f"Got an index of example {row}, there are {batch}")
-        rows[row].append(value)
+    """Examples take features while these are theirs: what is out of order, and all that follows it, goes to nobody."""
+    rows: Rows = []
+    ids, features, start = indices[:, 0].tolist(), values.tolist(), 0
+    for row in range(batch):
+        end = start
+        while end < len(ids) and ids[end] == row:
+            end += 1
+        rows.append(features[start:end])
+        start = end
     return rows
 
 

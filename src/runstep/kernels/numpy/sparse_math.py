@@ -58,6 +58,8 @@ def sparse_tensor_dense_mat_mul(node: Node) -> Kernel:
                 f"Dimensions of B: {text_shape(b.shape)}"
             )
         m, k = (indices[:, 1], indices[:, 0]) if adjoint_a else (indices[:, 0], indices[:, 1])
+        if not rows * b.shape[1]:
+            return np.zeros((rows, b.shape[1]), values.dtype)
         for name, places, size, column in (("k", k, inner, int(not adjoint_a)), ("m", m, rows, int(adjoint_a))):
             outside = (places < 0) | (places >= size)
             if outside.any():
@@ -115,8 +117,37 @@ def _same_shape(a_shape: Array, b_shape: Array) -> None:
             raise invalid(f"Operands' shapes do not match: got {a} and {b} for dimension {axis}")
 
 
+def _ascends(rows: Array) -> bool:
+    """Whether each row comes after the one before it."""
+    if not (sorted_order(rows) == np.arange(len(rows))).all():
+        return False
+    return bool((rows[1:] != rows[:-1]).any(axis=1).all())
+
+
+def _merged(a: Array, b: Array) -> tuple[Array, Array, Array]:
+    left, right = (list(map(tuple, rows.tolist())) for rows in (a, b))
+    rows: list[Any] = []
+    found: tuple[list[int], list[int]] = ([], [])
+    i = j = 0
+    while i < len(left) or j < len(right):
+        first = i < len(left) and (j == len(right) or left[i] <= right[j])
+        second = j < len(right) and (i == len(left) or right[j] <= left[i])
+        row = left[i] if first else right[j]
+        if first:
+            found[0].append(len(rows))
+        if second:
+            found[1].append(len(rows))
+        i, j = i + first, j + second
+        rows.append(row)
+    in_a, in_b = (np.array(places, np.int64) for places in found)
+    return np.array(rows, np.int64).reshape(-1, a.shape[1]), in_a, in_b
+
+
 def _union(a: Array, b: Array) -> tuple[Array, Array, Array]:
-    """Rows that are in a or b, sorted; where each row of a, and of b, is among them."""
+    """Rows that are in a or b, sorted; where each row of a, and of b, is among them. What is out of order or twice in
+    one of them comes out as merging of sorted lists leaves it."""
+    if not (_ascends(a) and _ascends(b)):
+        return _merged(a, b)
     rows = np.concatenate((a, b))
     order = sorted_order(rows)
     ordered = rows[order]

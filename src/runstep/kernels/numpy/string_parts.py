@@ -191,9 +191,12 @@ def unsorted_segment_join(node: Node) -> Kernel:
             raise _invalid(f"Number of segments must be non-negative but got {count}")
         if not np.ndim(ids):
             raise _invalid("Segment_id cannot have rank 0")
+        if ids.ndim > text.ndim:
+            why = f"Invalid segment_id rank {ids.ndim} for input with {text.ndim} dimension(s)"
+            raise errors.OutOfRangeError(None, None, why)
         if text.shape[: ids.ndim] != ids.shape:
-            axis = next(i for i, size in enumerate(ids.shape) if i >= text.ndim or text.shape[i] != size)
-            of = text.shape[axis] if axis < text.ndim else 0
+            axis = next(i for i, size in enumerate(ids.shape) if text.shape[i] != size)
+            of = text.shape[axis]
             raise _invalid(f"Segment dimension is {ids.shape[axis]} while input dimension is {of} in rank {axis}")
         if ids.size and not 0 <= ids.min() <= ids.max() < count:
             raise _invalid("segment_ids are not allowed to exceed num_segments or to have negative values.")
