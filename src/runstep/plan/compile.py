@@ -407,6 +407,7 @@ class _Work:
         """Rewrites, places, orders, and makes the kernels of what is left."""
         for node in self._pruned.nodes:
             self._rewrite(node)
+        self._rewriter.done()
         live = self._live(fetches, targets)
         ends = [self.ref(tensor) for tensor in fetches] + [(self.node(op), 0) for op in targets]
         while self._rules.fold and self._pruned.has_control_flow and find_stacks(live, ends):
@@ -624,7 +625,8 @@ class _Work:
         """Finds and makes the kernel of a node."""
         op = node.op
         assert op is not None
-        node.functions = self._functions
+        if op.op_def is None or op.op_def.takes_function:
+            node.functions = self._functions  # which keeps all that is here for as long as the plan is
         try:
             if node.row is None and calls.is_call(node):
                 node.uses_step = True

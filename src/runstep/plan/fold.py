@@ -44,7 +44,7 @@ class Rewriter:
 
     def __init__(self, rules: Rewrites) -> None:
         self._rules = rules
-        self._seen: dict[Any, PlanNode] = {}
+        self._seen: dict[Any, dict[Any, PlanNode]] = {}  # by kind, then by what they take
         self._more: dict[Any, list[PlanNode]] = {}  # with the same key as another, and different
         self.replaced: dict[PlanNode, PlanNode] = {}
         self.changed = False  # whether any node is no longer what it was
@@ -55,19 +55,24 @@ class Rewriter:
             return False
         op = node.op
         assert op is not None
+        kind: Any
         key: Any
         if node.known is not None:
             value = node.known[0]
             if op.type != "Const" or value.nbytes > _SMALL or value.dtype == object:
                 return False
-            key = (op.attrs["dtype"].enum, value.shape, value.tobytes(), frozenset(node.controls))
+            kind, key = op.attrs["dtype"].enum, (value.shape, value.tobytes(), frozenset(node.controls))
         else:
-            key = (node.type, op.device, *node.inputs)
+            kind, key = (node.type, op.device), tuple(node.inputs)  # most are one already
             if node.controls:
                 key = (key, frozenset(node.controls))
-        first = self._seen.setdefault(key, node)
+        seen = self._seen.get(kind)
+        if seen is None:
+            seen = self._seen[kind] = {}
+        first = seen.setdefault(key, node)
         if first is node:
             return False
+        key = (kind, key)
         others = self._more.get(key, ())  # rarely any
         for other in (first, *others):
             if _same_attrs(op.attrs, other.attrs):
@@ -76,6 +81,11 @@ class Rewriter:
                 return True
         self._more[key] = [*others, node]
         return False
+
+    def done(self) -> None:
+        """Forgets the nodes that came: there will be no more."""
+        self._seen.clear()
+        self._more.clear()
 
     def replace(self, others: Mapping[PlanNode, PlanNode]) -> None:
         """Says of nodes what stands for them from now on."""

@@ -129,29 +129,29 @@ def bound(items: Sequence[Item], sizes: Sizes, results: Set[Ref]) -> int | None:
     A tenth of the work of `project`: every output counts, to the last reader of it or of what may show it.
     """
     ends = {node: len(items) for node, _ in results}
+    made, dying = [0] * len(items), [0] * (len(items) + 1)
+    inner = 0
     for position in range(len(items) - 1, -1, -1):
         item = items[position]
         if not isinstance(item, PlanNode) or item.type in MERGES or item.type in ALIASES:
             return None
-        end = position
-        if item.kernel is PASS or (item.row is not None and item.row.view):
-            end = max(ends.get(item, 0), position)
-        for source, _ in item.inputs:
-            if ends.get(source, -1) < end:
-                ends[source] = end
-    dying = [0] * (len(items) + 1)
-    held = most = inner = 0
-    for position, item in enumerate(items):
-        assert isinstance(item, PlanNode)
+        end = ends.pop(item, position)  # all who read it come later, and have been here
         kind = sizes.kinds.get(item)
         if kind is not None:
-            size = kind.total
-            held += size
-            dying[max(ends.get(item, 0), position)] += size
+            made[position] = kind.total
+            dying[end] += kind.total
             if item.inner_bytes or item.parts or item.bodies:
                 inner = max(inner, sizes.inner_bytes(item))
-        most = max(most, held)
-        held -= dying[position]
+        shown = end if item.kernel is PASS or (item.row is not None and item.row.view) else position
+        for source, _ in item.inputs:
+            if ends.get(source, -1) < shown:
+                ends[source] = shown
+    held = most = 0
+    for size, freed in zip(made, dying, strict=False):
+        held += size
+        if held > most:
+            most = held
+        held -= freed
     return most + inner
 
 

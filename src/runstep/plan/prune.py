@@ -86,7 +86,8 @@ def prune(
                     node.number = len(order)
                     order.append(node)
                     inputs = op.inputs if not links else [links.get(tensor, tensor) for tensor in op.inputs]
-                    node.inputs = [(fed[t], 0) if t in fed else (by_op[t.op], t.value_index) for t in inputs]
+                    refs = [(fed[t], 0) if t in fed else (by_op[t.op], t.value_index) for t in inputs]
+                    node.inputs = tuple(refs)
                     if op.control_inputs:
                         node.controls = [found.arrivals.get(control) or by_op[control] for control in op.control_inputs]
                 continue
