@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 import runstep
@@ -134,3 +135,120 @@ def test_in_a_partial_run(rs: Any) -> None:
         handle = session.partial_run_setup([found, other, total], [n, limit, x])
         assert session.partial_run(handle, other, {x: 1}) == 2
         assert session.partial_run(handle, [found, total], {n: 4, limit: 7}) == [7, 8]
+
+
+def entered(queue: Any) -> Any:
+    with runstep.control_dependencies(None):
+        return apply("Enter", queue.queue_ref, frame_name="f", parallel_iterations=10, is_constant=True)
+
+
+def dequeued(rs: Any, queue: Any, after: Any, name: str | None = None) -> Any:
+    with rs.control_dependencies([rs.identity(after)]):  # not the Switch, which is there in the last turn, too
+        return rs.raw_ops.QueueDequeueV2(handle=entered(queue), component_types=["int32"], name=name)[0]
+
+
+def test_what_waits_waits_beside_all_else(rs: Any) -> None:
+    """A dequeue does not keep the enqueue from it that feeds it, in turns and in loops that run at once."""
+    queue = rs.FIFOQueue(4, "int32", [])
+    other = rs.FIFOQueue(4, "int32", [])
+
+    def passed(value: Any, source: Any, target: Any) -> Any:
+        got = dequeued(rs, source, value)
+        with rs.control_dependencies([rs.raw_ops.QueueEnqueueV2(handle=entered(target), components=[value])]):
+            return value + rs.minimum(got, value) // value
+
+    n = rs.placeholder("int32", [])
+    first, i = loop(rs, rs.constant(1), n, lambda value: passed(value, queue, other))
+    there, _ = loop(rs, rs.constant(1), n, lambda value: passed(value, other, queue))
+    second, _ = loop(rs, first, rs.constant(10), lambda value: rs.add(value, i))
+    with rs.Session() as session:
+        options = rs.RunOptions(timeout_in_ms=20_000)
+        assert session.run([second, there], {n: 4}, options=options) == [10, 4]
+        assert session.run([queue.size(), other.size()]) == [0, 0]
+
+
+def test_what_waits_in_vain_is_told(rs: Any) -> None:
+    """All of it, at the end of the step's time; the queues are then as before."""
+    queues = [rs.FIFOQueue(4, "int32", [], name=name) for name in ("one", "two")]
+
+    def both(value: Any) -> Any:
+        return rs.add_n([value, *(dequeued(rs, queue, value, f"from_{queue.name}") for queue in queues)])
+
+    first, i = loop(rs, rs.constant(0), rs.constant(1))
+    second, _ = loop(rs, first, rs.constant(3), lambda value: both(value) + (i - i))
+    given = rs.placeholder("int32", [])
+    fill = [queue.enqueue(given) for queue in queues]
+    with rs.Session() as session:
+        with pytest.raises(rs.errors.DeadlineExceededError) as caught:
+            session.run(second, options=rs.RunOptions(timeout_in_ms=50))
+        notes = " ".join(caught.value.__notes__)
+        assert "from_one" in notes and "from_two" in notes
+        session.run(fill, {given: 2})
+        assert session.run(second) == 5
+        assert session.run([queue.size() for queue in queues]) == [0, 0]
+
+
+def test_an_error_beside_what_waits(rs: Any) -> None:
+    queue = rs.FIFOQueue(4, "int32", [])
+
+    def turn(value: Any) -> Any:
+        return dequeued(rs, queue, value) + rs.floordiv(value, value - value, name="by_zero")
+
+    first, i = loop(rs, rs.constant(0), rs.constant(1))
+    second, _ = loop(rs, first, rs.constant(3), lambda value: turn(value) + (i - i))
+    with rs.Session() as session:
+        with pytest.raises(rs.errors.InvalidArgumentError, match="by_zero"):
+            session.run(second)
+        session.run(queue.enqueue(7))
+        assert session.run(queue.dequeue()) == 7
+
+
+def test_coroutines_in_turns(rs: Any) -> None:
+    import trio
+
+    async def slowly(value: Any) -> Any:
+        await trio.lowlevel.checkpoint()
+        return value + 1
+
+    def turn(value: Any) -> Any:
+        return rs.py_func(slowly, [value], "int32")
+
+    first, i = loop(rs, rs.constant(0), rs.constant(2), turn)
+    second, _ = loop(rs, first, rs.constant(5), lambda value: turn(value) + (i - i))
+    with rs.Session() as session:
+        assert session.run(second) == 5
+
+
+def test_what_tokens_hold_counts(rs: Any) -> None:
+    """A value of another turn that waits for a last one; what is refused is named, and all is given back."""
+    x = rs.placeholder("float32", [None])
+
+    def loop_of(start: Any, size: Any, other: Any = None) -> tuple[Any, Any]:
+        entered = apply("Enter", start, frame_name="f", parallel_iterations=10)
+        bound = apply("Enter", size, frame_name="f", parallel_iterations=10, is_constant=True)
+        v, _ = apply("Merge", [entered, entered])
+        done, more = apply("Switch", v, rs.less(rs.size(v), bound))
+        with rs.control_dependencies([more]):
+            axis = rs.constant(0)
+        twice = apply("ConcatV2", [more, more], axis, name="twice")
+        if other is not None:
+            with rs.control_dependencies([more]):
+                twice = twice + rs.reduce_sum(other) * rs.constant(0.0)
+        v.op._update_input(1, apply("NextIteration", twice))
+        return apply("Exit", done), v
+
+    n = rs.placeholder("int32", [])
+    first, v = loop_of(x, n)
+    second, _ = loop_of(first, n * 2, v)
+    with rs.Session(memory_limit="1MiB") as session:
+        memory = session._engine.devices[0].budget
+        for size in (1 << 13, 1 << 20, 1 << 14):
+            feeds = {x: np.ones(size >> 4, np.float32), n: size}
+            if size == 1 << 20:
+                with pytest.raises(rs.errors.ResourceExhaustedError, match=r"tensor with shape\[\d+\]") as caught:
+                    session.run(second, feeds)
+                assert caught.value.op is not None
+            else:
+                assert session.run(second, feeds).size == 2 * size
+            statistics = memory.statistics()
+            assert (statistics.in_use, statistics.reserved, statistics.waiting) == (0, 0, 0)
