@@ -95,6 +95,11 @@ class Growth:
             projection = Projection(planned, node, (what,))
             self._claim(step, Need(device, planned, planned, projection), owner)  # type: ignore[arg-type]
 
+    def has(self, key: Any, size: int) -> bool:
+        """Whether so many bytes have been added for `key`."""
+        there = self._beside.get(key)
+        return there is not None and size <= there[1]
+
     def _more(self, device: Any) -> int:
         """The bytes beside what is projected: of functions, those of one and of what it calls."""
         total = most = 0

@@ -13,6 +13,8 @@ import trio
 import trio.testing
 
 from runstep import errors
+from runstep.graph.apply import apply
+from runstep.graph.functions import FunctionGraph, define
 from runstep.protos import config_pb2
 
 MIB = 1 << 20
@@ -139,9 +141,72 @@ def collected(rs: Any, n: Any) -> Any:
     return rs.reduce_max(loop[1].read(0))
 
 
+def row_of(rs: Any) -> Any:
+    """4 KiB that nobody knows before the run."""
+    return rs.placeholder_with_default(np.ones(1 << 10, np.float32), [1 << 10])
+
+
+def grown(rs: Any, n: Any) -> Any:
+    """As `collected`, in an array that has no size at first."""
+    row = row_of(rs)
+    array = rs.TensorArray(rs.float32, 0, dynamic_size=True, clear_after_read=False)
+    loop = rs.while_loop(lambda i, a: i < n // 1024, lambda i, a: (i + 1, a.write(i, row * 2.0)), [0, array])
+    return rs.reduce_max(loop[1].read(0))
+
+
+def pushed(rs: Any, n: Any) -> Any:
+    row, ops = row_of(rs), rs.raw_ops
+    empty = ops.EmptyTensorList(element_shape=[1 << 10], max_num_elements=-1, element_dtype=rs.float32)
+
+    def turn(i: Any, there: Any) -> Any:
+        return i + 1, ops.TensorListPushBack(input_handle=there, tensor=row * 2.0)
+
+    return ops.TensorListLength(input_handle=rs.while_loop(lambda i, _: i < n // 1024, turn, [0, empty])[1])
+
+
+def called_in_turns(rs: Any, inputs: list[Any], goes_on: Callable[..., Any], turn: Callable[..., Any]) -> Any:
+    """A functional While: its outputs."""
+    graph = rs.get_default_graph()
+    functions: dict[str, Any] = {}
+    for name, build in (("cond", goes_on), ("body", turn)):
+        body = FunctionGraph(name, graph)
+        with body.as_default():
+            given = [body.add_input(f"x{i}", x.dtype, x.raw_shape) for i, x in enumerate(inputs)]
+            body.outputs.extend(rs.identity(value) for value in build(*given))
+        functions[name] = define(graph, body, f"{name}_of_{len(graph.get_operations())}")
+    shapes = [tensor.shape.as_proto() for tensor in inputs]
+    return apply("While", inputs, **functions, output_shapes=shapes)
+
+
+def set_in_called_turns(rs: Any, n: Any) -> Any:
+    """What a TensorArray is within functions."""
+    ops, count = rs.raw_ops, n // 1024
+    whole = ops.TensorListReserve(element_shape=[1 << 10], num_elements=count, element_dtype=rs.float32)
+
+    def turn(i: Any, count: Any, there: Any, row: Any) -> Any:
+        return i + 1, count, ops.TensorListSetItem(input_handle=there, index=i, item=row * 2.0), row
+
+    inputs = [rs.constant(0), count, whole, row_of(rs)]
+    return ops.TensorListLength(input_handle=called_in_turns(rs, inputs, lambda i, n, *_: [i < n], turn)[2])
+
+
+def carried_in_called_turns(rs: Any, n: Any) -> Any:
+    """A variable that doubles from turn to turn."""
+    start = rs.placeholder_with_default(np.ones(1 << 10, np.float32), [None])
+
+    def turn(n: Any, value: Any) -> Any:
+        return n, rs.concat([value, value], 0)
+
+    return rs.reduce_max(called_in_turns(rs, [n, start], lambda n, v: [rs.size(v) < n], turn)[1][:5])
+
+
 @pytest.mark.parametrize(
     ("program", "least", "most"),
     [
+        (grown, 4, 8),
+        (pushed, 4, 8),
+        (set_in_called_turns, 4, 8),
+        (carried_in_called_turns, 6, 14),
         (kept_for_the_gradient, 4, 12),
         (collected, 4, 8),
         (turns, 4, 8),

@@ -13,6 +13,7 @@ from runstep.graph.attr_value import NameAttrs
 from runstep.kernels.truth import truth
 from runstep.plan.emit import Segment
 from runstep.plan.node import PlanNode
+from runstep.plan.piles import Carried
 from runstep.plan.signatures import (
     fitting,
     of_a_branch,
@@ -132,10 +133,11 @@ def _while(node: PlanNode, body: Body) -> tuple[Callable[..., Any], bool]:
     one = condition.gives[:1] or (dtypes.bool,)  # of any dtype
     condition = fitting(node, condition, types, one, of_a_condition, errors.InvalidArgumentError)
     turn = fitting(node, turn, types, types, of_a_turn, errors.InvalidArgumentError)
-    goes_on, go = condition.run, turn.run
+    goes_on, go, carried = condition.run, turn.run, Carried.of(node)
     if condition.is_async or turn.is_async:
 
         async def waiting(step: Any, *values: Any) -> Any:
+            look = None if carried is None else carried.look(values)
             while True:
                 if step.cancelled:
                     step.stop()
@@ -143,10 +145,13 @@ def _while(node: PlanNode, body: Body) -> tuple[Callable[..., Any], bool]:
                 if not truth(more):
                     return values
                 values = await go(step, *values) if turn.is_async else go(step, *values)
+                if look is not None:
+                    look(step, values)
 
         return waiting, True
 
     def loop(step: Any, *values: Any) -> Any:
+        look = None if carried is None else carried.look(values)
         while True:
             if step.cancelled:
                 step.stop()
@@ -154,6 +159,8 @@ def _while(node: PlanNode, body: Body) -> tuple[Callable[..., Any], bool]:
             if not truth(more):
                 return values
             values = go(step, *values)
+            if look is not None:
+                look(step, values)
 
     return loop, False
 
@@ -162,6 +169,7 @@ def _for(node: PlanNode, body: Body) -> tuple[Callable[..., Any], bool]:
     turn, types = body(node.attrs["body"]), node.input_types[3:]
     error = errors.InternalError if len(turn.gives) < len(types) else errors.InvalidArgumentError
     turn = fitting(node, turn, (dtypes.int32, *types), types, of_a_count, error)
+    carried = Carried.of(node)
 
     def counts(start: Any, limit: Any, delta: Any) -> range:
         if int(delta) == 0 or (int(delta) > 0) != (int(limit) >= int(start)) and int(limit) != int(start):
@@ -171,19 +179,25 @@ def _for(node: PlanNode, body: Body) -> tuple[Callable[..., Any], bool]:
     if turn.is_async:
 
         async def waiting(step: Any, start: Any, limit: Any, delta: Any, *values: Any) -> Any:
+            look = None if carried is None else carried.look(values)
             for i in counts(start, limit, delta):
                 if step.cancelled:
                     step.stop()
                 values = await turn.run(step, np.int32(i), *values)
+                if look is not None:
+                    look(step, values)
             return values
 
         return waiting, True
 
     def loop(step: Any, start: Any, limit: Any, delta: Any, *values: Any) -> Any:
+        look = None if carried is None else carried.look(values)
         for i in counts(start, limit, delta):
             if step.cancelled:
                 step.stop()
             values = turn.run(step, np.int32(i), *values)
+            if look is not None:
+                look(step, values)
         return values
 
     return loop, False

@@ -46,7 +46,7 @@ from runstep.plan.node import (
     root,
 )
 from runstep.plan.pieces import collected, needs_of, needs_of_some, parts_of
-from runstep.plan.piles import watch_loops
+from runstep.plan.piles import watch_loops, watch_writes
 from runstep.plan.prune import PASS as PASS_TYPES, PLACEHOLDERS, Pruned, prune
 from runstep.plan.refusals import is_unknown, placeholder_error, unknown_function, unknown_ops
 from runstep.plan.remap import remap
@@ -246,7 +246,9 @@ class Compiler:
             whole = [position for position, tensor in enumerate(feeds) if tensor.dtype.is_integer]
             projections = watch(work.nodes, shape, whole, staged)  # before code is emitted that calls the kernels
         if work.flow is not None and (scales is not None or projections is not None):
-            watch_loops(work.flow.frames.values(), (scales or work.scales(shape)).sizes)
+            sizes = (scales or work.scales(shape)).sizes
+            watch_loops(work.flow.frames.values(), sizes)
+            watch_writes([node for node in work.kernels if node.frame is not None], sizes.nbytes)
         parts, needs_memory = parts_of(
             work, pruned, results, scales, ends, needed, trace, staged, self._devices, self._threads
         )
@@ -291,7 +293,7 @@ class Compiler:
             tuple(feeds),
             tuple(fetches),
             tuple(targets),
-            (*work.nodes, *work.by_tokens),
+            tuple(work.kernels),
             parts.tasks,
             parts.collect,
             parts.collect_slots,
@@ -345,6 +347,8 @@ class Compiler:
             watch_body(work.nodes, inside)
             if scales is not None and work.flow is not None:
                 watch_loops(work.flow.frames.values(), scales.sizes)
+            if scales is not None:  # a loop may call it
+                watch_writes(work.kernels, scales.sizes.nbytes)
             found = Emitter(work.flow, pauses=pauses).emit(work.items, args, results, "body")
             _signed(found, name.name, body)
             found.inside = inside
@@ -402,6 +406,11 @@ class _Work:
         self.called: list[Inside] = []
         self.by_tokens: list[PlanNode] = []  # those with kernels that run by tokens
         self._tokens: ByTokens | None = None
+
+    @property
+    def kernels(self) -> list[PlanNode]:
+        """All nodes with kernels."""
+        return [*self.nodes, *self.by_tokens]
 
     def prepare(self, fetches: Sequence[Tensor], targets: Sequence[Operation], staged: bool = False) -> None:
         """Rewrites, places, orders, and makes the kernels of what is left."""

@@ -33,7 +33,7 @@ SHARE = 12
 PAUSE = 500.0
 """Microseconds of straight code after which a step looks whether it has been cancelled."""
 
-_PILES = frozenset("StackPushV2 TensorArrayWriteV3 TensorListPushBack".split())
+_PILES = frozenset("StackPushV2 TensorArrayWriteV3 TensorListPushBack TensorListSetItem".split())
 """Ops that keep what each turn of a loop makes."""
 
 _HEAVY_OPS = frozenset("Svd Eig Qr SelfAdjointEigV2".split())

@@ -101,6 +101,24 @@ def tensor_array_write(node: Node) -> Kernel:
     return run
 
 
+def told_write(node: Node, mask: int, tell: Callable[[Any, TensorArray, Any], None]) -> Kernel:
+    """The kernel of a write that tells the step of the array and the value where no bit of `mask` is set in the
+    index."""
+    dtype = node.attrs["T"]
+
+    def run(step: Any, handle: Any, index: Any, value: Any, flow: Any) -> Any:
+        array = array_of(handle)
+        if dtype is not array.dtype:
+            array.check_dtype(dtype, "is trying to write")
+        place = _index(index)
+        array.write(place, value)
+        if not place & mask:
+            tell(step, array, value)
+        return flow
+
+    return run
+
+
 @numpy_kernel.make(*_ops("TensorArrayRead"), view=True)
 def tensor_array_read(node: Node) -> Kernel:
     dtype = node.attrs["dtype"]
