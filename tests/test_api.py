@@ -20,7 +20,7 @@ import runstep as tf
 NAMESPACES = (
     "audio bitwise config config.experimental config.optimizer config.threading data debugging distributions "
     "graph_util image initializers io layers linalg lookup losses manip math metrics nn python_io quantization queue "
-    "random resource_loader saved_model signal sparse spectral strings summary sysconfig test train"
+    "ragged random resource_loader saved_model signal sparse spectral strings summary sysconfig test train"
 ).split()
 
 # Where our signature says more than TensorFlow's, which hides its own behind a decorator.

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from runstep.graph.composite import (
         IndexedSlices as IndexedSlices,
         IndexedSlicesValue as IndexedSlicesValue,
-        RaggedTensor as RaggedTensor,
         SparseTensor as SparseTensor,
         SparseTensorValue as SparseTensorValue,
     )
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     )
     from runstep.graph.importer import import_graph_def as import_graph_def
     from runstep.graph.operation import Operation as Operation
+    from runstep.graph.ragged_tensor import RaggedTensor as RaggedTensor
     from runstep.graph.scopes import (
         add_to_collection as add_to_collection,
         add_to_collections as add_to_collections,
@@ -88,12 +88,13 @@ _PARTS = frozenset(
 # no protobuf to build a graph).
 _MODULES = {
     "graph.collections": "GraphKeys",
-    "graph.composite": "IndexedSlices IndexedSlicesValue RaggedTensor SparseTensor SparseTensorValue",
+    "graph.composite": "IndexedSlices IndexedSlicesValue SparseTensor SparseTensorValue",
     "graph.convert": "convert_to_tensor register_tensor_conversion_function",
     "graph.device": "DeviceSpec",
     "graph.graph": "Graph get_default_graph name_scope reset_default_graph",
     "graph.importer": "import_graph_def",
     "graph.operation": "Operation",
+    "graph.ragged_tensor": "RaggedTensor",
     "graph.scopes": "add_to_collection add_to_collections colocate_with container control_dependencies device "
     "get_collection get_collection_ref init_scope op_scope",
     "graph.shapes": "Dimension TensorShape",

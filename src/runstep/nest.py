@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from runstep.graph import nest as _nest
-from runstep.graph.composite import IndexedSlices, RaggedTensor, SparseTensor
 from runstep.graph.nest import is_nested as _is_nested
 
 __all__ = ["assert_same_structure", "flatten", "is_nested", "map_structure", "pack_sequence_as"]
@@ -30,9 +29,7 @@ def flatten(structure: Any, expand_composites: bool = False) -> list[Any]:
 
 
 def _parts(leaf: Any) -> tuple[Any, ...]:
-    if isinstance(leaf, SparseTensor | IndexedSlices | RaggedTensor):
-        return tuple(leaf._component_tensors())
-    return (leaf,)
+    return tuple(leaf._component_tensors()) if hasattr(leaf, "_component_tensors") else (leaf,)
 
 
 def pack_sequence_as(structure: Any, flat_sequence: Any, expand_composites: bool = False) -> Any:
@@ -69,13 +66,7 @@ def pack_sequence_as(structure: Any, flat_sequence: Any, expand_composites: bool
 
 
 def _rebuilt(leaf: Any, parts: list[Any]) -> Any:
-    if isinstance(leaf, SparseTensor):
-        return SparseTensor(*parts)
-    if isinstance(leaf, IndexedSlices):
-        return IndexedSlices(*parts)
-    if isinstance(leaf, RaggedTensor):
-        return RaggedTensor.from_nested_row_splits(parts[0], parts[1:])
-    return parts[0]
+    return leaf._with_components(parts) if hasattr(leaf, "_component_tensors") else parts[0]
 
 
 def map_structure(func: Callable[..., Any], *structure: Any, **kwargs: Any) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as real
 
-from runstep.graph import composite, dtypes
+from runstep.graph import composite, dtypes, ragged_tensor
 from runstep.graph.convert import constant
 from runstep.graph.graph import Graph
 from runstep.ops import basic  # noqa: F401 - the rows of Const and Placeholder
@@ -27,7 +27,7 @@ class Ours:
     SparseTensor = composite.SparseTensor
     SparseTensorValue = composite.SparseTensorValue
     IndexedSlices = composite.IndexedSlices
-    RaggedTensor = composite.RaggedTensor
+    RaggedTensor = ragged_tensor.RaggedTensor
     constant = staticmethod(constant)
     int64 = dtypes.int64
 
@@ -107,7 +107,7 @@ def test_ragged_tensor() -> None:
     ("values", "splits"), [([1, 2], [0.0, 2.0]), ([1, 2], [[0, 2]]), ([1, 2], []), (3, [0, 1])], ids=repr
 )
 def test_ragged_tensor_refuses_what_tensorflow_refuses(values: Any, splits: Any) -> None:
-    for cls in (composite.RaggedTensor, real.RaggedTensor):
+    for cls in (ragged_tensor.RaggedTensor, real.RaggedTensor):
         with pytest.raises(ValueError):
             cls.from_row_splits(values, splits)
 
@@ -119,7 +119,7 @@ def ragged_values(cls: Any) -> list[Any]:
 
 @pytest.mark.parametrize("index", range(3))
 def test_ragged_tensor_value(index: int) -> None:
-    ours = ragged_values(composite.RaggedTensorValue)[index]
+    ours = ragged_values(ragged_tensor.RaggedTensorValue)[index]
     theirs = ragged_values(real.ragged.RaggedTensorValue)[index]
     for name in ("shape", "dtype", "ragged_rank"):
         assert getattr(ours, name) == getattr(theirs, name)
@@ -138,7 +138,7 @@ def test_ragged_tensor_value_refuses_what_tensorflow_refuses(arguments: Any) -> 
     with pytest.raises(TypeError) as theirs:
         real.ragged.RaggedTensorValue(*arguments)
     with pytest.raises(TypeError) as ours:
-        composite.RaggedTensorValue(*arguments)
+        ragged_tensor.RaggedTensorValue(*arguments)
     assert str(ours.value) == str(theirs.value)
 
 
@@ -149,7 +149,7 @@ def test_parts_for_a_session() -> None:
     assert sparse._feed_components((1, 2, 3)) == [(sparse.indices, 1), (sparse.values, 2), (sparse.dense_shape, 3)]
     with pytest.raises(ValueError):
         sparse._feed_components((1, 2))
-    ragged = composite.RaggedTensor.from_nested_row_splits([1, 2, 3], [[0, 1], [0, 3]])
+    ragged = ragged_tensor.RaggedTensor.from_nested_row_splits([1, 2, 3], [[0, 1], [0, 3]])
     value = ragged._from_component_values([np.array([4, 5, 6]), np.array([0, 1]), np.array([0, 3])])
     assert value.to_list() == [[[4, 5, 6]]]
     assert [tensor for tensor, _ in ragged._feed_components(value)] == list(ragged._component_tensors())

@@ -12,7 +12,7 @@ import runstep.ops.table  # noqa: F401
 from runstep import errors
 from runstep.graph import dtypes
 from runstep.graph.apply import apply
-from runstep.graph.composite import RaggedTensor
+from runstep.graph.ragged_tensor import RaggedTensor
 from runstep.ops import ragged
 from runstep.testing import case, check, of, real
 from runstep.testing.bench import Bench

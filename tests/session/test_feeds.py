@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import runstep
-from runstep.graph.composite import RaggedTensorValue
+from runstep.graph.ragged_tensor import RaggedTensorValue
 
 
 class Fed(collections.abc.Mapping):

@@ -258,7 +258,7 @@ def test_composites(same: Any) -> None:
 
 def test_ragged(rs: Any) -> None:
     """S78: RaggedTensorValue."""
-    from runstep.graph.composite import RaggedTensorValue
+    from runstep.graph.ragged_tensor import RaggedTensorValue
 
     ragged = rs.RaggedTensor.from_row_splits(rs.constant([1, 2, 3]), rs.constant([0, 2, 3], rs.int64))
     with rs.Session() as session:

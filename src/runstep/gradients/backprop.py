@@ -18,11 +18,12 @@ from runstep.gradients.aggregate import AggregationMethod, aggregated
 from runstep.gradients.control_flow import Flow, Unit
 from runstep.gradients.trainable import is_trainable, zeros_for
 from runstep.graph import dtypes
-from runstep.graph.composite import IndexedSlices, RaggedTensor, SparseTensor
+from runstep.graph.composite import IndexedSlices, SparseTensor
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.functions import standing_for
 from runstep.graph.graph import Graph, get_default_graph, name_scope
 from runstep.graph.operation import Operation
+from runstep.graph.ragged_tensor import RaggedTensor
 from runstep.graph.shapes import TensorShape, merge
 from runstep.graph.tensor import Tensor
 from runstep.ops.basic import identity, tuple as gated

@@ -14,11 +14,12 @@ from runstep.gradients.backprop import UnconnectedGradients, gradients, values_o
 from runstep.gradients.hessian import rows_of_gradients
 from runstep.gradients.trainable import is_trainable, known_variables, variables_read, zeros_for
 from runstep.graph import nest
-from runstep.graph.composite import IndexedSlices, RaggedTensor
+from runstep.graph.composite import IndexedSlices
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.functions import standing_for
 from runstep.graph.graph import Graph, get_default_graph
 from runstep.graph.operation import Operation
+from runstep.graph.ragged_tensor import RaggedTensor
 from runstep.graph.shapes import TensorShape
 from runstep.graph.tensor import Tensor
 from runstep.ops.creation import ones_like, zeros

@@ -13,7 +13,6 @@ import numpy as np
 
 from runstep.graph import nest
 from runstep.graph.attr_value import NameAttrs
-from runstep.graph.composite import IndexedSlices, SparseTensor
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.dtypes import DType, as_dtype
 from runstep.graph.functions import FunctionGraph, call, define
@@ -58,7 +57,7 @@ def traced(
 def _flatten(found: Any) -> list[Any]:
     leaves: list[Any] = []
     for leaf in nest.flatten(found):
-        leaves += list(leaf._component_tensors()) if isinstance(leaf, SparseTensor | IndexedSlices) else [leaf]
+        leaves += list(leaf._component_tensors()) if hasattr(leaf, "_component_tensors") else [leaf]
     return leaves
 
 
@@ -77,8 +76,8 @@ def packed(structure: Any, tensors: list[Tensor]) -> Any:
     def leaf(item: Any) -> Any:
         if item is None or isinstance(item, Operation):
             return None
-        if isinstance(item, SparseTensor | IndexedSlices):
-            return type(item)(*[part if part is None else next(rest) for part in item._component_tensors()])
+        if hasattr(item, "_component_tensors"):
+            return item._with_components([part if part is None else next(rest) for part in item._component_tensors()])
         return next(rest)
 
     return nest.pack_sequence_as(structure, [leaf(item) for item in nest.flatten(structure)])

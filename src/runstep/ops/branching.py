@@ -9,7 +9,6 @@ from typing import Any
 
 from runstep.graph import nest
 from runstep.graph.collections import GraphKeys
-from runstep.graph.composite import IndexedSlices, SparseTensor
 from runstep.graph.control_flow import CondContext, checked_predicate
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import get_default_graph, name_scope
@@ -95,9 +94,8 @@ def _branch_output(context: CondContext, leaf: Any) -> Any:
     if isinstance(leaf, Operation):
         # The pivot, once the operation has run: a tensor that stands for it in the merge.
         return with_dependencies([leaf], context.pivot.outputs[0])
-    if isinstance(leaf, SparseTensor | IndexedSlices):
-        parts = [context.add_value(part) for part in leaf._component_tensors()]
-        return SparseTensor(*parts) if isinstance(leaf, SparseTensor) else IndexedSlices(*parts)
+    if hasattr(leaf, "_component_tensors"):
+        return leaf._with_components([context.add_value(part) for part in leaf._component_tensors()])
     if isinstance(leaf, TensorArray):
         return leaf._with_flow(context.add_value(leaf.flow))
     tensor = convert_to_tensor(leaf, as_ref=True)
@@ -114,9 +112,9 @@ def _merged(false: Any, true: Any) -> Any:
         raise ValueError("One branch of a cond returns None where the other returns a value.")
     if false is None:
         return None
-    if isinstance(false, SparseTensor | IndexedSlices):
+    if hasattr(false, "_component_tensors"):
         parts = [_merged(a, b) for a, b in zip(false._component_tensors(), true._component_tensors(), strict=True)]
-        return SparseTensor(*parts) if isinstance(false, SparseTensor) else IndexedSlices(*parts)
+        return false._with_components(parts)
     if isinstance(false, TensorArray):
         return false._with_flow(_merged(false.flow, true.flow))
     if false.dtype.base_dtype is not true.dtype.base_dtype:

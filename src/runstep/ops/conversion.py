@@ -7,8 +7,9 @@ from typing import Any
 
 from runstep.graph import dtypes
 from runstep.graph.apply import apply
-from runstep.graph.composite import IndexedSlices, RaggedTensor, SparseTensor, SparseTensorValue
+from runstep.graph.composite import IndexedSlices, SparseTensor, SparseTensorValue
 from runstep.graph.convert import convert_to_tensor
+from runstep.graph.ragged_tensor import RaggedTensor
 from runstep.graph.tensor import Tensor, TensorLike
 from runstep.variables.variable import Variable
 

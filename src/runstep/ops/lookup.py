@@ -8,11 +8,12 @@ from typing import Any
 from runstep.graph import dtypes
 from runstep.graph.apply import apply
 from runstep.graph.collections import GraphKeys
-from runstep.graph.composite import RaggedTensor, SparseTensor
+from runstep.graph.composite import SparseTensor
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.dtypes import DType
 from runstep.graph.graph import get_default_graph, name_scope
 from runstep.graph.operation import Operation
+from runstep.graph.ragged_tensor import RaggedTensor
 from runstep.graph.tensor import Tensor
 from runstep.ops.basic import group, no_op
 from runstep.ops.data_flow import on_host

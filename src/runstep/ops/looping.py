@@ -8,7 +8,7 @@ from typing import Any
 from runstep.graph import nest, shapes
 from runstep.graph.apply import apply
 from runstep.graph.collections import GraphKeys
-from runstep.graph.composite import IndexedSlices, SparseTensor
+from runstep.graph.composite import SparseTensor
 from runstep.graph.control_flow import WhileContext, checked_predicate
 from runstep.graph.convert import constant, convert_to_tensor
 from runstep.graph.graph import Graph, get_default_graph, name_scope
@@ -113,7 +113,7 @@ class _Leaf:
 
     def __init__(self, value: Any) -> None:
         self.array = value if isinstance(value, TensorArray) else None
-        self.composite = value if isinstance(value, SparseTensor | IndexedSlices) else None
+        self.composite = value if hasattr(value, "_component_tensors") else None
         if self.array is not None:
             self.tensors = [self.array.flow]
         elif self.composite is not None:
@@ -124,10 +124,8 @@ class _Leaf:
     def rebuilt(self, tensors: list[Tensor]) -> Any:
         if self.array is not None:
             return self.array._with_flow(tensors[0])
-        if isinstance(self.composite, SparseTensor):
-            return SparseTensor(*tensors)
         if self.composite is not None:
-            return IndexedSlices(*tensors)
+            return self.composite._with_components(tensors)
         return tensors[0]
 
 

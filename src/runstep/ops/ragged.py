@@ -6,9 +6,10 @@ from typing import Any
 
 from runstep.graph import dtypes, shapes
 from runstep.graph.apply import apply
-from runstep.graph.composite import RaggedTensor, SparseTensor
+from runstep.graph.composite import SparseTensor
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import name_scope
+from runstep.graph.ragged_tensor import RaggedTensor
 from runstep.graph.tensor import Tensor, TensorLike
 from runstep.ops.common import Shapes
 from runstep.ops.registry import op
@@ -219,7 +220,7 @@ def ragged_to_tensor(rt: RaggedTensor, default_value: Any = None, name: str | No
         if default_value is None:
             default_value = b"" if values.dtype is dtypes.string else 0
         default = convert_to_tensor(default_value, values.dtype, name="default_value")
-        wanted = -1 if shape is None else [-1 if size is None else size for size in shapes.as_raw(shape) or ()]
+        wanted: Any = -1 if shape is None else [-1 if size is None else size for size in shapes.as_raw(shape) or ()]
         splits = list(rt.nested_row_splits)
         result: Tensor = apply(
             "RaggedTensorToTensor",
@@ -229,6 +230,9 @@ def ragged_to_tensor(rt: RaggedTensor, default_value: Any = None, name: str | No
             splits,
             row_partition_types=["ROW_SPLITS"] * len(splits),
         )
+        rows = rt.shape[0].value
+        if rows is not None and (wanted == -1 or wanted[0] == -1):
+            result.set_shape([rows, *[None] * ((rt.shape.rank or 1) - 1)])
         return result
 
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from runstep.graph import dtypes
 from runstep.graph.apply import apply
-from runstep.graph.composite import RaggedTensor
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import name_scope
+from runstep.graph.ragged_tensor import RaggedTensor
 from runstep.graph.tensor import Tensor
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from runstep.graph import dtypes
-from runstep.graph.composite import RaggedTensor
 from runstep.graph.graph import name_scope
+from runstep.graph.ragged_tensor import RaggedTensor
 from runstep.graph.shapes import TensorShape
 from runstep.graph.tensor import Tensor
 from runstep.ops.basic import placeholder as dense_placeholder

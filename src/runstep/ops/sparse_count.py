@@ -6,9 +6,10 @@ from typing import Any
 
 from runstep.graph import dtypes, shapes
 from runstep.graph.apply import apply
-from runstep.graph.composite import RaggedTensor, SparseTensor
+from runstep.graph.composite import SparseTensor
 from runstep.graph.convert import constant, convert_to_tensor
 from runstep.graph.graph import name_scope
+from runstep.graph.ragged_tensor import RaggedTensor
 from runstep.ops.common import Shapes
 from runstep.ops.registry import op
 from runstep.ops.shape_ops import reshape

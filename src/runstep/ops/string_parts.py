@@ -8,9 +8,10 @@ import numpy as np
 
 from runstep.graph import dtypes, shapes
 from runstep.graph.apply import apply
-from runstep.graph.composite import RaggedTensor, SparseTensor
+from runstep.graph.composite import SparseTensor
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import name_scope
+from runstep.graph.ragged_tensor import RaggedTensor
 from runstep.graph.tensor import Tensor, TensorLike
 from runstep.ops.common import Shapes
 from runstep.ops.ragged_parts import as_ragged, from_value_rowids, part

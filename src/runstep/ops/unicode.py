@@ -6,9 +6,9 @@ from typing import Any
 
 from runstep.graph import dtypes, shapes
 from runstep.graph.apply import apply
-from runstep.graph.composite import RaggedTensor
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import name_scope
+from runstep.graph.ragged_tensor import RaggedTensor
 from runstep.graph.tensor import Tensor, TensorLike
 from runstep.ops.common import Shapes, unchanged
 from runstep.ops.ragged_parts import as_ragged

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from runstep.graph.composite import IndexedSlices, RaggedTensor, SparseTensor
+from runstep.graph.composite import IndexedSlices, SparseTensor
+from runstep.graph.ragged_tensor import RaggedTensor
 
 FetchFunction = Callable[[Any], tuple[Sequence[Any], Callable[[Sequence[Any]], Any]]]
 FeedFunction = Callable[[Any, Any], Sequence[tuple[Any, Any]]]
