@@ -165,7 +165,7 @@ def test_gradients_of_variants_must_fit(bench):
 
 
 def test_functions(bench):
-    rows = RaggedTensor.from_row_splits([1, 2, 3], np.array([0, 2, 2, 3], np.int64))
+    rows = RaggedTensor.from_row_splits([1, 2, 3], np.array([0, 2, 2, 3], np.int64), validate=False)
     assert bench.run(ragged.ragged_to_tensor(rows)).tolist() == [[1, 2], [0, 0], [3, 0]]
     assert bench.run(ragged.ragged_to_tensor(rows, 9, shape=[None, 1])).tolist() == [[1], [9], [3]]
     assert bench.run(ragged.ragged_to_sparse(rows).indices).tolist() == [[0, 0], [0, 1], [2, 0]]

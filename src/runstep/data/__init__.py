@@ -10,6 +10,8 @@ from runstep.data.iterators import (
     make_initializable_iterator,
     make_one_shot_iterator,
 )
+from runstep.data.leaves import DatasetSpec
+from runstep.data.options import Options, ThreadingOptions
 from runstep.data.readers import FixedLengthRecordDataset, TextLineDataset, TFRecordDataset
 
 __all__ = [
@@ -17,10 +19,13 @@ __all__ = [
     "INFINITE_CARDINALITY",
     "UNKNOWN_CARDINALITY",
     "Dataset",
+    "DatasetSpec",
     "FixedLengthRecordDataset",
     "Iterator",
+    "Options",
     "TFRecordDataset",
     "TextLineDataset",
+    "ThreadingOptions",
     "experimental",
     "get_output_classes",
     "get_output_shapes",

@@ -6,10 +6,11 @@ import builtins
 from collections.abc import Callable, Iterator as PythonIterator
 from typing import Any
 
-from runstep.data import iterators, structure
+from runstep.data import choosing, iterators, structure
 from runstep.data.functions import Traced, trace, unpacked
 from runstep.data.generator import generator_dataset
-from runstep.data.structure import DatasetLeaf, TensorLeaf
+from runstep.data.leaves import DatasetSpec
+from runstep.data.options import Options, options_of, remember
 from runstep.graph import dtypes
 from runstep.graph.apply import apply
 from runstep.graph.convert import constant, convert_to_tensor
@@ -17,6 +18,7 @@ from runstep.graph.graph import name_scope
 from runstep.graph.random_seed import get_seed
 from runstep.graph.shapes import TensorShape, as_shape
 from runstep.graph.tensor import Tensor
+from runstep.graph.type_spec import SparseTensorSpec, TensorSpec, TypeSpec
 
 AUTOTUNE = -1
 """Where TensorFlow chooses a number by itself; here it changes nothing."""
@@ -48,6 +50,20 @@ class Dataset:
         described = {} if op_type in _UNTYPED else structure.element_attrs(elements, given)
         return Dataset(apply(op_type, *inputs, name=name, **described, **more), elements)
 
+    def _as(self, elements: Any) -> Dataset:
+        """The same elements, of another structure that their tensors fit: dense ones to ragged ones of rank 0."""
+
+        def packed(*values: Any) -> Any:
+            given = values[0] if len(values) == 1 and type(self._structure) is not tuple else values
+            parts = structure.flatten(given)
+            kinds = structure.flatten(elements)
+            return structure.pack(
+                elements, [structure.stored_as(*each) for each in builtins.zip(kinds, parts, strict=True)]
+            )
+
+        found = self.map(packed)
+        return Dataset(found._variant, elements)
+
     def _like(self, op_type: str, *inputs: Any, name: str | None = None, **more: Any) -> Dataset:
         """A dataset made of this one with elements of the same structure."""
         return self._made(op_type, self._variant, *inputs, elements=self._structure, name=name, **more)
@@ -72,7 +88,7 @@ class Dataset:
           ValueError: a component is a scalar, or the sizes differ.
         """
         with name_scope("normalize_element"):
-            batched, components = structure.normalized(tensors)
+            batched, components = structure.normalized(tensors, as_rows=True)
         size = None
         for leaf in structure.flatten(batched):
             if leaf.shape.ndims == 0:
@@ -82,7 +98,7 @@ class Dataset:
                 if size is None:
                     size = first
                 size.assert_is_compatible_with(first)
-        elements = structure.map_structure(lambda leaf: leaf.unbatched(), batched)
+        elements = structure.unbatched(batched)
         return Dataset._made("TensorSliceDataset", components, elements=elements, name=name)
 
     @staticmethod
@@ -94,7 +110,7 @@ class Dataset:
             raise ValueError(f"Invalid `args`. The length of `args` should be between 1 and 3 but was {len(args)}.")
         start, stop, step = (0, args[0], 1) if len(args) == 1 else (*args, 1)[:3]
         inputs = _int64(start, "start"), _int64(stop, "stop"), _int64(step, "step")
-        elements = TensorLeaf(output_type, TensorShape([]))
+        elements = TensorSpec(TensorShape([]), output_type)
         return Dataset._made("RangeDataset", *inputs, elements=elements, name=name)
 
     @staticmethod
@@ -121,7 +137,8 @@ class Dataset:
             raise TypeError("`generator` must be a Python callable.")
         if output_signature is not None:
             elements = structure.map_structure(
-                lambda leaf: TensorLeaf(dtypes.as_dtype(leaf.dtype), as_shape(leaf.shape)), output_signature
+                lambda leaf: leaf if isinstance(leaf, TypeSpec) else TensorSpec(as_shape(leaf.shape), leaf.dtype),
+                output_signature,
             )
         elif output_types is None:
             raise TypeError(
@@ -129,6 +146,9 @@ class Dataset:
             )
         else:
             elements = structure.structure_of(output_types, output_shapes)
+        for leaf in structure.flatten(elements):
+            if not isinstance(leaf, TensorSpec):
+                raise TypeError(f"A generator can yield dense tensors only, not {leaf!r}. Yield the parts of one.")
         given = tuple(convert_to_tensor(value) for value in args or ())
         one = Dataset.from_tensors(constant(0))
         return one.flat_map(lambda _: generator_dataset(generator, given, elements), name=name)
@@ -154,7 +174,7 @@ class Dataset:
             with control_dependencies([check]):
                 files = apply("Identity", files)
             dataset = Dataset._made(
-                "TensorSliceDataset", [files], elements=TensorLeaf(dtypes.string, TensorShape([])), is_files=True
+                "TensorSliceDataset", [files], elements=TensorSpec(TensorShape([]), dtypes.string), is_files=True
             )
             if shuffle is None or shuffle:
                 dataset = dataset.shuffle(UNKNOWN_CARDINALITY, seed=seed)
@@ -172,6 +192,40 @@ class Dataset:
                 raise TypeError(f"The argument to `zip` must be a (nested) structure of `Dataset` objects, not {each}.")
         elements = structure.pack(given, [each._structure for each in inner])
         return Dataset._made("ZipDataset", [each._variant for each in inner], elements=elements, name=name)
+
+    @staticmethod
+    def random(
+        seed: int | None = None, rerandomize_each_iteration: bool | None = None, name: str | None = None
+    ) -> Dataset:
+        """Random int64 numbers of 32 bits, without end; the same in each iteration."""
+        return choosing.random_dataset(Dataset._made, seed, name)
+
+    @staticmethod
+    def counter(start: Any = 0, step: Any = 1, dtype: Any = dtypes.int64, name: str | None = None) -> Dataset:
+        """`start`, `start + step`, and so on without end."""
+        kind = dtypes.as_dtype(dtype)
+        first, by = convert_to_tensor(start, kind, name="start"), convert_to_tensor(step, kind, name="step")
+        return Dataset.from_tensors(0).repeat().scan(first, lambda state, _: (state + by, state))
+
+    @staticmethod
+    def sample_from_datasets(
+        datasets: Any,
+        weights: Any = None,
+        seed: int | None = None,
+        stop_on_empty_dataset: bool = False,
+        rerandomize_each_iteration: bool | None = None,
+    ) -> Dataset:
+        """Each element the next one of a dataset drawn at random.
+
+        Args:
+          weights: of each dataset; equal ones by default. stop_on_empty_dataset: end with the first that ends.
+        """
+        return choosing.sample_from_datasets(Dataset._made, datasets, weights, seed, stop_on_empty_dataset)
+
+    @staticmethod
+    def choose_from_datasets(datasets: Any, choice_dataset: Any, stop_on_empty_dataset: bool = True) -> Dataset:
+        """Each element the next one of the dataset whose number `choice_dataset` gives."""
+        return choosing.choose_from_datasets(Dataset._made, datasets, choice_dataset, stop_on_empty_dataset)
 
     # --- by functions
 
@@ -210,7 +264,7 @@ class Dataset:
     def _by_predicate(self, op_type: str, predicate: Any, transformation: str, name: str | None) -> Dataset:
         traced = self._traced(predicate, transformation)
         leaf = traced.structure
-        if not isinstance(leaf, TensorLeaf) or leaf.dtype != dtypes.bool or not leaf.shape.is_compatible_with([]):
+        if not isinstance(leaf, TensorSpec) or leaf.dtype != dtypes.bool or not leaf.shape.is_compatible_with([]):
             raise ValueError(
                 "Invalid `predicate`. `predicate` must return a `tf.bool` scalar tensor, but its return type is "
                 f"{leaf!r}."
@@ -219,7 +273,7 @@ class Dataset:
 
     def _datasets(self, map_func: Callable[..., Any], transformation: str) -> Traced:
         traced = self._traced(map_func, transformation)
-        if not isinstance(traced.structure, DatasetLeaf):
+        if not isinstance(traced.structure, DatasetSpec):
             raise TypeError(f"The `map_func` argument must return a `Dataset` object. Got {traced.structure!r}.")
         return traced
 
@@ -227,7 +281,7 @@ class Dataset:
         """The elements of the datasets that `map_func` makes of each element, one dataset after the other."""
         traced = self._datasets(map_func, "flat_map")
         inputs = (self._variant, list(traced.captured))
-        return self._made("FlatMapDataset", *inputs, f=traced.name, elements=traced.structure.element, name=name)
+        return self._made("FlatMapDataset", *inputs, f=traced.name, elements=traced.structure.element_spec, name=name)
 
     def interleave(
         self,
@@ -246,7 +300,7 @@ class Dataset:
             _int64(AUTOTUNE if cycle_length is None else cycle_length, "cycle_length"),
             _int64(1 if block_length is None else block_length, "block_length"),
         ]
-        more = {"f": traced.name, "elements": traced.structure.element, "name": name}
+        more = {"f": traced.name, "elements": traced.structure.element_spec, "name": name}
         if num_parallel_calls is None:
             return self._made("InterleaveDataset", *inputs, **more)
         return self._made(
@@ -305,7 +359,63 @@ class Dataset:
             raise TypeError(f"`transformation_func` must return a `tf.data.Dataset` object. Got {type(found)}.")
         return found
 
+    def group_by_window(
+        self,
+        key_func: Callable[..., Any],
+        reduce_func: Callable[..., Any],
+        window_size: Any = None,
+        window_size_func: Callable[..., Any] | None = None,
+        name: str | None = None,
+    ) -> Dataset:
+        """The elements of the datasets that `reduce_func(key, window)` makes of elements of one key in a row.
+
+        Args:
+          key_func: gives an element's key, an int64 scalar.
+          window_size: how many elements are a window; or `window_size_func`, which gives the number for a key.
+        """
+        return choosing.group_by_window(self, key_func, reduce_func, window_size, window_size_func, name)
+
+    def bucket_by_sequence_length(
+        self,
+        element_length_func: Callable[..., Any],
+        bucket_boundaries: Any,
+        bucket_batch_sizes: Any,
+        padded_shapes: Any = None,
+        padding_values: Any = None,
+        pad_to_bucket_boundary: bool = False,
+        no_padding: bool = False,
+        drop_remainder: bool = False,
+        name: str | None = None,
+    ) -> Dataset:
+        """Padded batches of elements whose lengths are between the same two boundaries.
+
+        Args:
+          bucket_batch_sizes: one for each bucket, which is one more than there are boundaries.
+        """
+        return choosing.bucket_by_sequence_length(
+            self,
+            element_length_func,
+            bucket_boundaries,
+            bucket_batch_sizes,
+            padded_shapes,
+            padding_values,
+            pad_to_bucket_boundary,
+            no_padding,
+            drop_remainder,
+            name,
+        )
+
     # --- batches
+
+    def ragged_batch(
+        self,
+        batch_size: Any,
+        drop_remainder: Any = False,
+        row_splits_dtype: Any = dtypes.int64,
+        name: str | None = None,
+    ) -> Dataset:
+        """As `batch`, of tensors whose sizes differ: ragged tensors where sizes are unknown."""
+        return choosing.ragged_batch(self, batch_size, drop_remainder, row_splits_dtype)
 
     def batch(
         self,
@@ -317,7 +427,7 @@ class Dataset:
     ) -> Dataset:
         """`batch_size` elements in a row, stacked; the last may be smaller unless `drop_remainder`."""
         static = _size(batch_size, drop_remainder)
-        elements = structure.map_structure(lambda leaf: leaf.batched(static), self._structure)
+        elements = structure.batched(self._structure, static)
         size = _int64(batch_size, "batch_size")
         drop = convert_to_tensor(drop_remainder, dtypes.bool, name="drop_remainder")
         if num_parallel_calls is None:
@@ -351,6 +461,8 @@ class Dataset:
           DataLossError: an element is larger than its padded shape.
         """
         leaves = structure.flatten(self._structure)
+        if any(isinstance(leaf, SparseTensorSpec) for leaf in leaves):
+            raise TypeError("Batching of padded sparse tensors is not currently supported")
         if padded_shapes is None:
             for leaf in leaves:
                 if leaf.shape.ndims is None:
@@ -373,7 +485,7 @@ class Dataset:
         elements = structure.pack(
             self._structure,
             [
-                TensorLeaf(leaf.dtype, static).batched(size)
+                TensorSpec(TensorShape([size]).concatenate(static), leaf.dtype)
                 for leaf, (_, static) in builtins.zip(leaves, limits, strict=True)
             ],
         )
@@ -390,14 +502,14 @@ class Dataset:
 
     def unbatch(self, name: str | None = None) -> Dataset:
         """The slices of each element along its first dimension."""
-        elements = structure.map_structure(lambda leaf: leaf.unbatched(), self._structure)
+        elements = structure.unbatched(self._structure)
         return self._made("UnbatchDataset", self._variant, elements=elements, name=name)
 
     def window(
         self, size: Any, shift: Any = None, stride: Any = 1, drop_remainder: bool = False, name: str | None = None
     ) -> Dataset:
         """Datasets of `size` elements each, beginning `shift` (default `size`) apart."""
-        elements = structure.map_structure(DatasetLeaf, self._structure)
+        elements = structure.map_structure(DatasetSpec, self._structure)
         return self._made(
             "WindowDataset",
             self._variant,
@@ -464,9 +576,7 @@ class Dataset:
         elements = structure.pack(
             self._structure,
             [
-                a
-                if isinstance(a, DatasetLeaf)
-                else TensorLeaf(a.dtype, a.shape.most_specific_compatible_shape(b.shape))
+                a if isinstance(a, DatasetSpec) else a.most_specific_compatible_type(b)
                 for a, b in builtins.zip(ours, others, strict=True)
             ],
         )
@@ -496,7 +606,19 @@ class Dataset:
 
     def with_options(self, options: Any, name: str | None = None) -> Dataset:
         """The same elements: options say how to work, never what comes out."""
-        return self._like("OptionsDataset", serialized_options="", name=name)
+        found = self._like("OptionsDataset", serialized_options="", name=name)
+        remember(found._variant.op, options)
+        return found
+
+    def options(self) -> Options:
+        """What was said by `with_options` of this dataset and of those that it is made of, merged."""
+        return options_of(self._variant.op)
+
+    def as_numpy_iterator(self) -> PythonIterator[Any]:
+        """Raises RuntimeError: there is no eager execution."""
+        raise RuntimeError(
+            "`as_numpy_iterator()` is not supported while tracing functions: run an iterator's `get_next()`."
+        )
 
     # --- iterators
 
@@ -533,7 +655,7 @@ class Dataset:
 
     @property
     def output_classes(self) -> Any:
-        return structure.map_structure(lambda leaf: leaf.output_class, self._structure)
+        return structure.map_structure(lambda leaf: leaf.value_type, self._structure)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} shapes: {self.output_shapes}, types: {self.output_types}>"

@@ -50,8 +50,8 @@ def trace(function: Callable[..., Any], arguments: Sequence[Any], transformation
         count = 0
         for argument in arguments:
             tensors = []
-            for leaf in structure.flatten(argument):
-                tensors.append(body.add_input(f"args_{count}", leaf.dtype, leaf.shape))
+            for dtype, shape in structure.stored(argument):
+                tensors.append(body.add_input(f"args_{count}", dtype, shape.raw))
                 count += 1
             given.append(structure.denormalized(argument, tensors))
         returned = function(*given)

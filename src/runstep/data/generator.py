@@ -11,11 +11,11 @@ import numpy as np
 
 from runstep.data import structure
 from runstep.data.functions import trace
-from runstep.data.structure import TensorLeaf
 from runstep.graph import dtypes
 from runstep.graph.apply import apply
 from runstep.graph.shapes import TensorShape
 from runstep.graph.tensor import Tensor
+from runstep.graph.type_spec import TensorSpec
 from runstep.ops.script_ops import py_func
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class _Running:
     def __init__(self, generator: Callable[..., Any], elements: Any) -> None:
         self._generator = generator
         self._structure = elements
-        self._leaves: list[TensorLeaf] = structure.flatten(elements)
+        self._leaves: list[TensorSpec] = structure.flatten(elements)
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._iterators: dict[int, Iterator[Any]] = {}
@@ -62,7 +62,7 @@ class _Running:
         return found
 
     @classmethod
-    def _array(cls, value: Any, leaf: TensorLeaf) -> np.ndarray:
+    def _array(cls, value: Any, leaf: TensorSpec) -> np.ndarray:
         try:
             return np.asarray(value, leaf.dtype.np, order="C") if leaf.dtype is not dtypes.string else cls._texts(value)
         except (TypeError, ValueError) as error:
@@ -88,8 +88,8 @@ def generator_dataset(generator: Callable[..., Any], args: Sequence[Tensor], ele
 
     running = _Running(generator, elements)
     leaves = structure.flatten(elements)
-    number = TensorLeaf(dtypes.int64, TensorShape([]))
-    zero = TensorLeaf(dtypes.int32, TensorShape([]))
+    number = TensorSpec(TensorShape([]), dtypes.int64)
+    zero = TensorSpec(TensorShape([]), dtypes.int32)
 
     def begin(_: Tensor) -> Tensor:
         found: Tensor = py_func(running.begin, list(args), dtypes.int64)

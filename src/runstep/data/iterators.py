@@ -43,7 +43,7 @@ class Iterator:
         output_shapes: Any,
         output_classes: Any = None,
     ) -> None:
-        self._begin(iterator_resource, initializer, structure.structure_of(output_types, output_shapes))
+        self._begin(iterator_resource, initializer, structure.structure_of(output_types, output_shapes, output_classes))
 
     @classmethod
     def _of(cls, resource: Tensor, initializer: Operation | None, elements: Any) -> Iterator:
@@ -68,7 +68,7 @@ class Iterator:
           output_types: the dtypes of elements, in their structure. output_shapes: their shapes, unknown by default.
           shared_name: with one, all iterators of this name in a session are one.
         """
-        elements = structure.structure_of(output_types, output_shapes)
+        elements = structure.structure_of(output_types, output_shapes, output_classes)
         return Iterator._of(_resource(elements, shared_name), None, elements)
 
     @staticmethod
@@ -76,7 +76,7 @@ class Iterator:
         string_handle: Any, output_types: Any, output_shapes: Any = None, output_classes: Any = None
     ) -> Iterator:
         """The iterator that `string_handle`, a string tensor, names when it is evaluated."""
-        elements = structure.structure_of(output_types, output_shapes)
+        elements = structure.structure_of(output_types, output_shapes, output_classes)
         handle = convert_to_tensor(string_handle, dtypes.string)
         resource = apply("IteratorFromStringHandleV2", handle, **structure.element_attrs(elements))
         return Iterator._of(resource, None, elements)
@@ -149,7 +149,7 @@ class Iterator:
 
     @property
     def output_classes(self) -> Any:
-        return structure.map_structure(lambda leaf: leaf.output_class, self._structure)
+        return structure.map_structure(lambda leaf: leaf.value_type, self._structure)
 
     @property
     def element_spec(self) -> Any:

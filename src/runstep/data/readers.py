@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from runstep.data.dataset import Dataset
-from runstep.data.structure import TensorLeaf
 from runstep.graph import dtypes
 from runstep.graph.apply import apply
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.shapes import TensorShape
+from runstep.graph.type_spec import TensorSpec
 
-_RECORD = TensorLeaf(dtypes.string, TensorShape([]))
+_RECORD = TensorSpec(TensorShape([]), dtypes.string)
 
 
 def _text(value: Any, name: str) -> Any:
@@ -25,11 +25,29 @@ def _number(value: Any, name: str, default: int = 0) -> Any:
 _BUFFER = 256 * 1024
 
 
+def _names(filenames: Any) -> Dataset:
+    from runstep.ops.shape_ops import reshape
+
+    return Dataset.from_tensor_slices(reshape(_text(filenames, "filenames"), [-1]))
+
+
 class _FileDataset(Dataset):
     """A dataset of records of `filenames`: names, or a dataset of names."""
 
-    def __init__(self, op_type: str, filenames: Any, inputs: list[Any], name: str | None) -> None:
-        if isinstance(filenames, Dataset):
+    def __init__(
+        self, op_type: str, filenames: Any, inputs: list[Any], name: str | None, num_parallel_reads: Any = None
+    ) -> None:
+        if num_parallel_reads is not None:  # one record of each of so many files in turn
+            files = filenames if isinstance(filenames, Dataset) else _names(filenames)
+            made = files.interleave(
+                lambda one: Dataset(apply(op_type, one, *inputs), _RECORD),
+                num_parallel_reads,
+                1,
+                num_parallel_calls=num_parallel_reads,
+                name=name,
+            )
+            super().__init__(made._variant, _RECORD)
+        elif isinstance(filenames, Dataset):
             made = filenames.flat_map(lambda one: Dataset(apply(op_type, one, *inputs), _RECORD), name=name)
             super().__init__(made._variant, _RECORD)
         else:
@@ -41,7 +59,7 @@ class TFRecordDataset(_FileDataset):
 
     Args:
       filenames: a string, a vector of them, or a dataset of them. compression_type: "", "ZLIB" or "GZIP".
-      buffer_size, num_parallel_reads: accepted, and change nothing.
+      buffer_size: accepted, and changes nothing. num_parallel_reads: so many files at once, a record of each in turn.
 
     Raises (in the run):
       NotFoundError: there is no such file. DataLossError: it is damaged.
@@ -56,7 +74,7 @@ class TFRecordDataset(_FileDataset):
         name: str | None = None,
     ) -> None:
         inputs = [_text(compression_type, "compression_type"), _number(buffer_size, "buffer_size", _BUFFER)]
-        super().__init__("TFRecordDataset", filenames, inputs, name)
+        super().__init__("TFRecordDataset", filenames, inputs, name, num_parallel_reads)
 
 
 class TextLineDataset(_FileDataset):
@@ -71,7 +89,7 @@ class TextLineDataset(_FileDataset):
         name: str | None = None,
     ) -> None:
         inputs = [_text(compression_type, "compression_type"), _number(buffer_size, "buffer_size", _BUFFER)]
-        super().__init__("TextLineDataset", filenames, inputs, name)
+        super().__init__("TextLineDataset", filenames, inputs, name, num_parallel_reads)
 
 
 class FixedLengthRecordDataset(_FileDataset):
@@ -98,4 +116,4 @@ class FixedLengthRecordDataset(_FileDataset):
             _number(buffer_size, "buffer_size", _BUFFER),
             _text(compression_type, "compression_type"),
         ]
-        super().__init__("FixedLengthRecordDatasetV2", filenames, inputs, name)
+        super().__init__("FixedLengthRecordDatasetV2", filenames, inputs, name, num_parallel_reads)

@@ -8,18 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import attrs
-
-from runstep.graph import dtypes
-from runstep.graph.composite import SparseTensor
+from runstep.data.leaves import kind_of
+from runstep.graph.composite import SparseTensor, SparseTensorValue
 from runstep.graph.convert import convert_to_tensor
-from runstep.graph.dtypes import DType
+from runstep.graph.ragged_tensor import RaggedTensor, RaggedTensorValue
 from runstep.graph.shapes import TensorShape, as_shape
 from runstep.graph.tensor import Tensor
+from runstep.graph.type_spec import SparseTensorSpec, TensorSpec, TypeSpec, type_spec_from_value
 
 
 def _is_nested(value: Any) -> bool:
-    return isinstance(value, tuple | Mapping) and not isinstance(value, SparseTensor | TensorShape)
+    return isinstance(value, tuple | Mapping) and not isinstance(value, SparseTensorValue | TensorShape)
 
 
 def flatten(structure: Any) -> list[Any]:
@@ -82,106 +81,84 @@ def assert_same(wanted: Any, found: Any) -> None:
         )
 
 
-@attrs.frozen(repr=False)
-class TensorLeaf:
-    """A tensor of some dtype and shape."""
-
-    dtype: DType
-    shape: TensorShape
-
-    @property
-    def output_class(self) -> type:
-        return Tensor
-
-    def batched(self, size: int | None) -> TensorLeaf:
-        return TensorLeaf(self.dtype, TensorShape([size]).concatenate(self.shape))
-
-    def unbatched(self) -> TensorLeaf:
-        return TensorLeaf(self.dtype, self.shape[1:])
-
-    def __repr__(self) -> str:
-        shape = "<unknown>" if self.shape.ndims is None else str(tuple(self.shape.as_list()))
-        return f"TensorSpec(shape={shape}, dtype={self.dtype!r}, name=None)"
-
-
-@attrs.frozen(repr=False)
-class DatasetLeaf:
-    """A dataset whose elements have this structure."""
-
-    element: Any
-
-    dtype = dtypes.variant
-    shape = TensorShape([])
-
-    @property
-    def output_class(self) -> type:
-        from runstep.data.dataset import Dataset
-
-        return Dataset
-
-    def batched(self, size: int | None) -> DatasetLeaf:
-        raise TypeError("A dataset of datasets cannot be batched; use flat_map first.")
-
-    def unbatched(self) -> DatasetLeaf:
-        raise TypeError("A dataset of datasets has no slices; use flat_map first.")
-
-    def __repr__(self) -> str:
-        return f"DatasetSpec({self.element!r}, TensorShape([]))"
-
-
-def structure_of(types: Any, component_shapes: Any = None) -> Any:
-    """The structure with these dtypes, and shapes (in the same form; unknown by default)."""
+def structure_of(types: Any, component_shapes: Any = None, classes: Any = None) -> Any:
+    """The structure with these dtypes, shapes (in the same form; unknown by default) and classes (tensors)."""
     flat = flatten(types)
     if component_shapes is None:
         shapes = [TensorShape(None)] * len(flat)
     else:
         shapes = [as_shape(shape) for shape in _shape_leaves(types, component_shapes)]
-    leaves = [TensorLeaf(dtypes.as_dtype(dtype), shape) for dtype, shape in zip(flat, shapes, strict=True)]
-    return pack(types, leaves)
+    kinds = [Tensor] * len(flat) if classes is None else flatten(classes)
+    return pack(types, [_leaf(*each) for each in zip(flat, shapes, kinds, strict=True)])
+
+
+def _leaf(dtype: Any, shape: TensorShape, kind: Any) -> Any:
+    if isinstance(dtype, TypeSpec):
+        return dtype
+    if kind is SparseTensor:
+        return SparseTensorSpec(shape, dtype)
+    return kind if isinstance(kind, TypeSpec) else TensorSpec(shape, dtype)
+
+
+def batched(structure: Any, size: int | None) -> Any:
+    """The structure of `size` elements in a row; None for any number."""
+    return map_structure(lambda leaf: kind_of(leaf).batched(leaf, size), structure)
+
+
+def unbatched(structure: Any) -> Any:
+    """The structure of what elements are rows of."""
+    return map_structure(lambda leaf: kind_of(leaf).unbatched(leaf), structure)
 
 
 def _shape_leaves(types: Any, component_shapes: Any) -> list[Any]:
     return [component_shapes] if not _is_nested(types) else flatten_up_to(types, component_shapes)
 
 
-def normalized(value: Any) -> tuple[Any, list[Tensor]]:
-    """The structure of an element, and its components as tensors.
+def normalized(value: Any, as_rows: bool = False) -> tuple[Any, list[Tensor]]:
+    """The structure of an element, and its components as tensors; those that can be cut into rows when `as_rows`.
 
     Raises:
       TypeError: something in it cannot be a component.
     """
-    from runstep.data.dataset import Dataset
-
-    leaves: list[TensorLeaf | DatasetLeaf] = []
+    leaves: list[Any] = []
     tensors: list[Tensor] = []
     for index, part in enumerate(flatten(value)):
-        if isinstance(part, Dataset):
-            leaves.append(DatasetLeaf(part._structure))
-            tensors.append(part._variant)
-            continue
-        if isinstance(part, SparseTensor):
-            raise TypeError("A SparseTensor cannot be a component of a dataset's elements here; pass its parts.")
-        tensor = convert_to_tensor(part, name=f"component_{index}")
-        leaves.append(TensorLeaf(tensor.dtype, tensor.shape))
-        tensors.append(tensor)
+        part = _as_value(part, f"component_{index}")
+        leaf = type_spec_from_value(part)
+        kind = kind_of(leaf)
+        leaves.append(leaf)
+        tensors.append((kind.rows if as_rows else kind.pack)(leaf, part))
     return pack(value, leaves), tensors
+
+
+def _as_value(part: Any, name: str) -> Any:
+    from runstep.data.dataset import Dataset
+
+    if isinstance(part, SparseTensorValue):
+        return SparseTensor.from_value(part)
+    if isinstance(part, RaggedTensorValue):
+        return RaggedTensor.from_nested_row_splits(part.flat_values, part.nested_row_splits, validate=False)
+    return part if isinstance(part, Dataset | SparseTensor | RaggedTensor) else convert_to_tensor(part, name=name)
 
 
 def denormalized(structure: Any, tensors: Sequence[Tensor]) -> Any:
     """The element that these components make."""
-    from runstep.data.dataset import Dataset
-
-    found: list[Any] = []
-    for leaf, tensor in zip(flatten(structure), tensors, strict=True):
-        if isinstance(leaf, DatasetLeaf):
-            found.append(Dataset(tensor, leaf.element))
-        else:
-            tensor.set_shape(leaf.shape)
-            found.append(tensor)
+    leaves = flatten(structure)
+    found = [kind_of(leaf).unpack(leaf, tensor) for leaf, tensor in zip(leaves, tensors, strict=True)]
     return pack(structure, found)
+
+
+def stored_as(leaf: Any, tensor: Any) -> Tensor:
+    """The tensor that stands for a value at such a leaf."""
+    return kind_of(leaf).pack(leaf, tensor)
+
+
+def stored(structure: Any) -> list[tuple[Any, TensorShape]]:
+    """The dtypes and shapes of the tensors that elements are made of."""
+    return [kind_of(leaf).stored(leaf) for leaf in flatten(structure)]
 
 
 def element_attrs(structure: Any, types: str = "output_types") -> dict[str, Any]:
     """The attributes that say of a node what its elements are."""
-    leaves = flatten(structure)
-    return {types: [leaf.dtype for leaf in leaves], "output_shapes": [leaf.shape for leaf in leaves]}
+    kept = stored(structure)
+    return {types: [dtype for dtype, _ in kept], "output_shapes": [shape for _, shape in kept]}

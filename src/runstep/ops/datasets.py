@@ -327,3 +327,32 @@ op(
     shape=_components,
     stateful=True,
 )
+
+# --- of several datasets, by keys and by choice -------------------------------------------------------------------
+
+_PARTS = ("key_func", "reduce_func", "window_size_func")
+_OTHERS = ", ".join(f"{_part}_other_arguments: T{_part}_other_arguments" for _part in _PARTS)
+for _name, _more in (("GroupByWindowDataset", (_METADATA,)), ("ExperimentalGroupByWindowDataset", ())):
+    op(
+        _name,
+        f"input_dataset: variant, {_OTHERS} -> handle: variant",
+        *(f"{_part}: func" for _part in _PARTS),
+        *(f"T{_part}_other_arguments: list(type) >= 0" for _part in _PARTS),
+        *_TYPED,
+        *_more,
+        shape=scalar,
+    )
+_CHOSEN = "selector_input_dataset: variant, data_input_datasets: N * variant -> handle: variant"
+op(
+    "DirectedInterleaveDataset",
+    _CHOSEN,
+    *_TYPED,
+    "N: int >= 1",
+    "stop_on_empty_dataset: bool = false",
+    shape=scalar,
+)
+op("ExperimentalDirectedInterleaveDataset", _CHOSEN, *_TYPED, "N: int >= 1", shape=scalar)
+_NUMBERS = "seed: int64, seed2: int64 -> handle: variant"
+op("RandomDataset", _NUMBERS, *_ELEMENTS, shape=scalar, stateful=True)
+op("ExperimentalRandomDataset", _NUMBERS, *_TYPED, shape=scalar, stateful=True)
+op("AssertCardinalityDataset", "input_dataset: variant, cardinality: int64 -> handle: variant", *_TYPED, shape=scalar)

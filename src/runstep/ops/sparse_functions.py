@@ -103,9 +103,11 @@ def sparse_tensor_to_dense(
     sp_input = convert_to_sparse(sp_input)
     if default_value is None:
         default_value = convert_to_tensor(b"" if sp_input.dtype is dtypes.string else 0, sp_input.dtype, name="zeros")
-    return sparse_to_dense(
+    dense = sparse_to_dense(
         sp_input.indices, sp_input.dense_shape, sp_input.values, default_value, validate_indices, name
     )
+    dense.set_shape(sp_input.shape)
+    return dense
 
 
 def sparse_to_indicator(sp_input: SparseTensor, vocab_size: Any, name: str | None = None) -> Tensor:
@@ -129,7 +131,9 @@ def sparse_reorder(sp_input: Any, name: str | None = None) -> SparseTensor:
         shape: Any = sp_input.get_shape().as_list()
     else:
         shape = apply("Identity", sp_input.dense_shape)
-    return SparseTensor(indices, values, shape)
+    reordered = SparseTensor(indices, values, shape)
+    reordered.set_shape(sp_input.shape)
+    return reordered
 
 
 def sparse_reshape(sp_input: Any, shape: Any, name: str | None = None) -> SparseTensor:

@@ -254,14 +254,15 @@ def stack_dynamic_partitions(data: Any, partitions: Any, num_partitions: Any, na
         if not isinstance(partitions, RaggedTensor):
             partitions = convert_to_tensor(partitions, name="partitions")
         number = convert_to_tensor(num_partitions, dtype_hint=dtypes.int64, name="num_partitions")
-        rank = partitions.shape.rank
+        rank, ids_dtype = partitions.shape.rank, partitions.dtype
         if rank is None:
             raise ValueError("partitions must have known rank.")
         if rank == 0:
             data, partitions = expand_dims(data, 0), expand_dims(partitions, 0)
         while isinstance(partitions, RaggedTensor):
+            ids_dtype = partitions.row_splits.dtype
             if not isinstance(data, RaggedTensor):
-                data = making.from_tensor(data, row_splits_dtype=partitions.row_splits.dtype)
+                data = making.from_tensor(data, row_splits_dtype=ids_dtype)
             data, partitions = data.values, partitions.values
         rank = partitions.shape.rank or 1
         for _ in range(rank - 1):
@@ -269,7 +270,7 @@ def stack_dynamic_partitions(data: Any, partitions: Any, num_partitions: Any, na
         flat = reshape(partitions, [-1])
         order = argsort(flat, stable=True)
         ids = apply("GatherV2", flat, order, 0)
-        kind = data.row_splits.dtype if isinstance(data, RaggedTensor) else flat.dtype
+        kind = data.row_splits.dtype if isinstance(data, RaggedTensor) else ids_dtype
         made = making.from_value_rowids(gather_rows(data, order), cast(ids, kind), cast(number, kind))
         return made
 

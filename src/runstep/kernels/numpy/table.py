@@ -22,6 +22,7 @@ from runstep.kernels.numpy import (  # noqa: F401
     crop_and_resize,
     ctc,
     cumulative,
+    dataset_choice,
     dataset_files,
     datasets,
     decoding,
