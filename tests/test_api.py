@@ -18,7 +18,7 @@ import pytest
 import runstep as tf
 
 NAMESPACES = (
-    "audio bitwise config config.experimental config.optimizer config.threading data debugging distributions "
+    "audio bitwise config config.experimental config.optimizer config.threading data debugging distributions dtypes "
     "graph_util image initializers io layers linalg lookup losses manip math metrics nn python_io quantization queue "
     "ragged random resource_loader saved_model signal sparse spectral strings summary sysconfig test train"
 ).split()

@@ -232,6 +232,9 @@ from runstep.ops.creation import (
     zeros,
     zeros_like,
 )
+from runstep.ops.critical_section import (
+    CriticalSection,
+)
 from runstep.ops.cumulative import (
     cumprod,
     cumsum,
@@ -403,6 +406,9 @@ from runstep.ops.norms import (
     global_norm,
     norm,
     trace,
+)
+from runstep.ops.numerics import (
+    add_check_numerics_ops,
 )
 from runstep.ops.parsing_functions import (
     FixedLenFeature,
@@ -616,6 +622,9 @@ from runstep.ops.tensor_array import (
     TensorArray,
 )
 from runstep.ops.timestamp import timestamp
+from runstep.ops.vectorized import (
+    vectorized_map,
+)
 from runstep.plugins import (
     load_file_system_library,
     load_library,
@@ -713,6 +722,7 @@ __all__ = [
     "Assert",
     "ConditionalAccumulator",
     "ConditionalAccumulatorBase",
+    "CriticalSection",
     "FIFOQueue",
     "FixedLenFeature",
     "FixedLenSequenceFeature",
@@ -755,6 +765,7 @@ __all__ = [
     "acos",
     "acosh",
     "add",
+    "add_check_numerics_ops",
     "add_n",
     "all_variables",
     "angle",
@@ -1231,6 +1242,7 @@ __all__ = [
     "variable_scope",
     "variables_initializer",
     "variance_scaling_initializer",
+    "vectorized_map",
     "verify_tensor_all_finite",
     "version",
     "where",

@@ -53,6 +53,23 @@ class DeviceSpec:
                 raise ValueError(f"Unknown attribute '{key}' is encountered while parsing the device spec: '{spec}'.")
         return found
 
+    def parse_from_string(self, spec: str) -> DeviceSpec:
+        """Becomes what `from_string` reads, and returns itself."""
+        found = DeviceSpec.from_string(spec)
+        for part in self.__slots__:
+            setattr(self, part, getattr(found, part))
+        return self
+
+    def merge_from(self, dev: DeviceSpec) -> None:
+        """Takes the parts that `dev` gives."""
+        merged = self.merged_under(dev)
+        for part in self.__slots__:
+            setattr(self, part, getattr(merged, part))
+
+    def replace(self, **kwargs: Any) -> DeviceSpec:
+        """A copy with other parts."""
+        return DeviceSpec(**{**{part: getattr(self, part) for part in self.__slots__}, **kwargs})
+
     def to_string(self) -> str:
         """The canonical name: "/job:worker/replica:0/task:1/device:CPU:0"; parts not given are left out."""
         text = "" if self.job is None else f"/job:{self.job}"

@@ -26,7 +26,9 @@ Function = Callable[..., Any]
 Knows = Callable[[Function], Function]
 """Makes of a function of tensors the one that is called when an argument is ragged."""
 
-_NAMESPACES = "bitwise debugging image io.namespace linalg manip math nn random sparse strings compat contrib".split()
+_NAMESPACES = (
+    "bitwise debugging dtypes image io.namespace linalg manip math nn random sparse strings compat contrib".split()
+)
 
 
 def install() -> None:
