@@ -61,6 +61,8 @@ def bmp(bits: int, height: int) -> Any:
 
 GRAY, COLOR, ALPHA = written(NOISE[..., 0]), written(NOISE[..., :3]), written(NOISE)
 DEEP = written(RANDOM.randint(0, 2**16, (5, 6)).astype(np.uint16))
+DEEP_COLOR = of(png.encode(RANDOM.randint(0, 2**16, (5, 6, 3)).astype(np.uint16)))
+STILL = file(Image.fromarray(RGB).convert("P"), "GIF")
 PALETTE = file(Image.fromarray(NOISE[..., :3]).convert("P", palette=Image.Palette.ADAPTIVE, colors=200), "PNG")
 ONE_BIT = file(Image.fromarray(NOISE[..., 0]).convert("1"), "PNG")
 GIF = file(
@@ -72,6 +74,12 @@ CASES = [
     *[case("DecodePng", filtered(kind), types=BYTES) for kind in range(5)],
     *[case("DecodePng", name, channels=k, types=BYTES) for name in (GRAY, ALPHA) for k in (3, 4)],
     *[case("DecodePng", name, types=WIDE) for name in (COLOR, DEEP)],
+    *[case("DecodePng", name, channels=1, types={"dtype": ["uint8", "uint16"]}) for name in (ALPHA, DEEP_COLOR)],
+    *[case(op, STILL, types=types) for op, types in (("DecodePng", WIDE), ("DecodeJpeg", {}))],
+    *[case(op, name) for op, name in (("DecodeJpeg", ALPHA), ("DecodeGif", ALPHA), ("DecodeGif", GRAY))],
+    *[case(op, GIF, error=INVALID) for op in ("DecodeJpeg", "DecodeBmp")],
+    *[case("DecodeJpeg", name, channels=k, error=INVALID) for name, k in ((COLOR, 2), (written(RGB, kind="JPEG"), 4))],
+    case("DecodeBmp", bmp(24, 5), channels=1, error=INVALID),
     case("DecodePng", of(b"\x89PNG"), types=BYTES, error=INVALID),
     case("DecodePng", of(b""), types=BYTES, error=INVALID),
     *[case("DecodeBmp", bmp(bits, height)) for bits in (8, 24, 32) for height in (5, -5)],
@@ -82,7 +90,7 @@ CASES = [
     case("DecodeGif", GIF),
     case("DecodeGif", of(b"GIF89a"), error=INVALID),
     case("DecodeImage", COLOR, channels=3, types=BYTES),
-    *[case("DecodeImage", name, types={"dtype": ["uint8", "float32"]}) for name in (bmp(24, 5), COLOR, GIF)],
+    *[case("DecodeImage", name, types={"dtype": ["uint8", "uint16", "float32"]}) for name in (bmp(24, 5), COLOR, GIF)],
     case("DecodeImage", GIF, expand_animations=False, types=BYTES),
     case("DecodeImage", of(b"nothing"), types=BYTES, error=INVALID),
     case("ExtractJpegShape", written(RGB, kind="JPEG")),

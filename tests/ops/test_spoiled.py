@@ -58,6 +58,7 @@ CONV_INPUTS = [real(1, 4, 4, 2, dtype="quint8"), real(2, 2, 2, 2, dtype="quint8"
     of32(0.0),
     of32(1.0),
 ]
+PATCHES: Any = {"padding": "SAME", "types": ONE, "error": errors.UnimplementedError}
 SIZES: Any = {"types": {"T": ["float32"], "Index": ["int32"]}}
 
 ROWS = [
@@ -174,6 +175,16 @@ ROWS = [
             ([1, 1, 1, 1], [1, 1, 1, 2], errors.UnimplementedError),
         ]
     ],
+    *[
+        case("ExtractImagePatches", real(1, 4, 4, 2), **PATCHES, strides=strides, ksizes=sizes, rates=rates)
+        for strides, sizes, rates in [
+            ([0, 1, 1, 1], [1, 2, 2, 1], [1, 1, 1, 1]),
+            ([1, 1, 1, 1], [1, 2, 2, 2], [1, 1, 1, 1]),
+            ([1, 1, 1, 1], [1, 2, 2, 1], [2, 1, 1, 1]),
+        ]
+    ],
+    case("FusedBatchNorm", real(2, 2, 2, 3), real(3), real(3), real(), of([]), types=ONE, error=INVALID),
+    case("MatrixSolveLs", real(3, 2), real(3, 1), of(NAN, dtype="float64"), types=ONE, error=INVALID),
     lstm(peephole=()),
     lstm(i=()),
     lstm(h=(5, 2)),

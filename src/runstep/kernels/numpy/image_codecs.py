@@ -41,6 +41,26 @@ def _content(contents: Array) -> bytes:
     return bytes(contents.item())
 
 
+_SIGNATURES = ((b"\x89PNG\r\n\x1a\n", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF"), (b"BM", "BMP"))
+
+
+def _format(data: bytes) -> str:
+    """Which kind of file it is, whatever the op is called: TensorFlow's, too, read one another's."""
+    if not data:
+        raise _invalid("Input is empty.")
+    for start, kind in _SIGNATURES:
+        if data.startswith(start):
+            return kind
+    raise _invalid("Unknown image file format. One of JPEG, PNG, GIF, BMP required.")
+
+
+def _checked_channels(node: Node) -> int:
+    found = int(node.attrs["channels"])
+    if found not in (0, 1, 3, 4):
+        raise _invalid(f"`channels` must be 0, 1, 3 or 4 but got {found}")
+    return found
+
+
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
@@ -50,11 +70,10 @@ def _png(data: bytes, channels: int, wide: bool) -> Array:
         pixels = png.decode(data)
     except ValueError as error:
         raise _invalid(f"Invalid PNG data, size {len(data)}: {error}") from None
+    pixels = _with_channels(pixels, channels)
     if wide and pixels.dtype == np.uint8:
-        pixels = pixels.astype(np.uint16) * np.uint16(257)
-    elif not wide and pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
-    return _with_channels(pixels, channels)
+        return pixels.astype(np.uint16) * np.uint16(257)
+    return pixels if wide or pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
 
 
 def _with_channels(pixels: Array, channels: int) -> Array:
@@ -64,16 +83,19 @@ def _with_channels(pixels: Array, channels: int) -> Array:
     full = np.iinfo(pixels.dtype).max
     color = pixels[..., : stored - 1] if stored in (2, 4) else pixels
     alpha = pixels[..., -1:] if stored in (2, 4) else np.full((*pixels.shape[:2], 1), full, pixels.dtype)
-    if channels in (1, 2) and color.shape[2] == 3:
-        # The weights of red, green and blue, in 1/32768, as libpng is told to take them.
+    if channels == 1 and color.shape[2] == 3:
+        # The weights of red, green and blue, in 1/32768, as libpng takes them; it rounds 16 bits, and cuts 8.
         red, green, blue = (color[..., index].astype(np.uint32) for index in range(3))
-        color = ((9798 * red + 19235 * green + 3735 * blue + 16384) >> 15).astype(pixels.dtype)[..., None]
+        half = 0 if pixels.dtype == np.uint8 else 1 << 14
+        color = ((9797 * red + 19234 * green + 3737 * blue + half) >> 15).astype(pixels.dtype)[..., None]
     elif channels in (3, 4) and color.shape[2] == 1:
         color = np.repeat(color, 3, axis=2)
-    return np.concatenate([color, alpha], axis=2) if channels in (2, 4) else color
+    return np.concatenate([color, alpha], axis=2) if channels == 4 else color
 
 
-def _jpeg(data: bytes, channels: int, ratio: int = 1, lenient: bool = False) -> Array:
+def _jpeg(data: bytes, channels: int, ratio: int = 1) -> Array:
+    if channels == 4:
+        raise _invalid("JPEG does not support 4 channels")
     image_module = _pillow("JPEG")
     try:
         image = image_module.open(io.BytesIO(data), formats=["JPEG"])
@@ -101,6 +123,8 @@ def _gif(data: bytes) -> Array:
 
 
 def _bmp(data: bytes, channels: int) -> Array:
+    if channels == 1:
+        raise _invalid("`channels` must be 0, 3 or 4 for BMP, but got 1")
     if len(data) < 32:
         raise _invalid(f"Incomplete bmp content, requires at least 32 bytes for its header, got {len(data)} bytes")
     (start,) = struct.unpack_from("<I", data, 10)
@@ -122,24 +146,43 @@ def _bmp(data: bytes, channels: int) -> Array:
 
 
 def _as(pixels: Array, kind: Any) -> Array:
-    """Bytes as numbers of a wider kind: uint16 over its whole range, floats in [0, 1]."""
+    """Bytes as numbers of a wider kind: the upper bytes of uint16, floats in [0, 1]."""
     if kind is dtypes.uint16 and pixels.dtype == np.uint8:
-        return pixels.astype(np.uint16) * np.uint16(257)
+        return pixels.astype(np.uint16) << np.uint16(8)
     if kind is dtypes.float32:
         return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
     return pixels
 
 
-@numpy_kernel.make("DecodePng")
-def decode_png(node: Node) -> Kernel:
-    channels, wide = node.attrs["channels"], node.attrs["dtype"] is dtypes.uint16
-    return lambda contents: _png(_content(contents), channels, wide)
+def _frames(data: bytes, channels: int) -> Array:
+    if channels not in (0, 3):
+        raise _invalid(f"channels must be 0 or 3 for GIF, got {channels}")
+    return _gif(data)
 
 
-@numpy_kernel.make("DecodeJpeg")
-def decode_jpeg(node: Node) -> Kernel:
-    channels, ratio = node.attrs["channels"], node.attrs["ratio"]
-    return lambda contents: _jpeg(_content(contents), channels, ratio)
+@numpy_kernel.make("DecodePng", "DecodeJpeg")
+def decode_still(node: Node) -> Kernel:
+    """One picture, out of a file of any kind that TensorFlow's op reads."""
+    channels, ratio = _checked_channels(node), node.attrs.get("ratio", 1)
+    kind = node.output_types[0]
+
+    def kernel(contents: Array) -> Array:
+        data = _content(contents)
+        found = _format(data)
+        if found == "PNG":
+            return _png(data, channels, kind is dtypes.uint16)
+        if found == "JPEG":
+            return _as(_jpeg(data, channels, ratio), kind)
+        if found == "BMP":
+            why = "Trying to decode BMP format using a wrong op. Use `decode_bmp` or `decode_image` instead."
+            raise _invalid(f"{why} Op used: {node.type}")
+        frames = _frames(data, channels)
+        if len(frames) > 1:
+            why = "but animated gifs can only be decoded by tf.io.decode_gif or tf.io.decode_image"
+            raise _invalid(f"Got {len(frames)} frames, {why}")
+        return _as(frames[0], kind)
+
+    return kernel
 
 
 @numpy_kernel.make("DecodeAndCropJpeg")
@@ -163,33 +206,44 @@ def decode_and_crop_jpeg(node: Node) -> Kernel:
 
 @numpy_kernel("DecodeGif")
 def decode_gif(contents: Array) -> Array:
-    return _gif(_content(contents))
+    data = _content(contents)
+    found = _format(data)
+    if found == "BMP":
+        why = "Trying to decode BMP format using a wrong op. Use `decode_bmp` or `decode_image` instead."
+        raise _invalid(f"{why} Op used: DecodeGif")
+    if found == "GIF":
+        return _gif(data)
+    return (_png(data, 3, False) if found == "PNG" else _jpeg(data, 3))[None]
 
 
 @numpy_kernel.make("DecodeBmp")
 def decode_bmp(node: Node) -> Kernel:
-    channels = node.attrs["channels"]
-    return lambda contents: _bmp(_content(contents), channels)
+    channels = _checked_channels(node)
+
+    def kernel(contents: Array) -> Array:
+        data = _content(contents)
+        found = _format(data)
+        if found != "BMP":
+            why = f"Use `decode_{found.lower()}` or `decode_image` instead."
+            raise _invalid(f"Trying to decode {found} format using DecodeBmp op. {why}")
+        return _bmp(data, channels)
+
+    return kernel
 
 
 @numpy_kernel.make("DecodeImage")
 def decode_image(node: Node) -> Kernel:
-    channels, kind, animated = node.attrs["channels"], node.attrs["dtype"], node.attrs["expand_animations"]
+    channels, kind, animated = _checked_channels(node), node.attrs["dtype"], node.attrs["expand_animations"]
 
     def kernel(contents: Array) -> Array:
         data = _content(contents)
-        if data[:4] == b"\x89PNG":
+        found = _format(data)
+        if found == "PNG":
             return _as(_png(data, channels, kind is not dtypes.uint8), kind)
-        if data[:3] == b"\xff\xd8\xff":
-            return _as(_jpeg(data, channels), kind)
-        if data[:3] == b"GIF":
-            if channels not in (0, 3):
-                raise _invalid(f"channels must be 0 or 3 for GIF, got {channels}")
-            frames = _gif(data)
+        if found == "GIF":
+            frames = _frames(data, channels)
             return _as(frames if animated else frames[0], kind)
-        if data[:2] == b"BM":
-            return _as(_bmp(data, channels), kind)
-        raise _invalid("Unknown image file format. One of JPEG, PNG, GIF, BMP required.")
+        return _as(_jpeg(data, channels) if found == "JPEG" else _bmp(data, channels), kind)
 
     return kernel
 

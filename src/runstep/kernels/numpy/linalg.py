@@ -197,7 +197,7 @@ def solve_ls(node: Node) -> Kernel:
         check_pair(matrix, rhs)
         if np.ndim(regularizer):
             invalid(f"l2_regularizer must be scalar, got shape {text(regularizer.shape)}")
-        if regularizer < 0:
+        if not regularizer >= 0:
             invalid("l2_regularizer must be >= 0.")
         rows, columns = matrix.shape[-2:]
         if not rhs.size or not matrix.size:

@@ -83,6 +83,9 @@ def _training(node: Node, first: bool, epsilon: Any) -> Kernel:
         if average != 1:
             vectors |= {"estimated_mean": mean, "estimated_variance": variance}
         _check(x, vectors, first, (4, 5))
+        for name, vector in (("estimated_mean", mean), ("estimated_variance", variance)):
+            if vector.ndim != 1:  # of any size, where it isn't used
+                raise InvalidArgumentError(None, None, f"{name} must be 1-dimensional{shapes.text(vector.shape)}")
         x = to_last(x, first)
         channels = x.shape[-1]
         if not x.size:

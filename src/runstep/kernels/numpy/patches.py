@@ -16,6 +16,10 @@ Array = Any
 
 def _patches(node: Node, rank: int) -> Kernel:
     attrs = node.attrs
+    for name in ("ksizes", "strides", "rates"):
+        values = attrs.get(name, (1,) * rank)
+        if len(values) == rank and (values[0] != 1 or values[-1] != 1):
+            raise UnimplementedError(None, None, f"Only support {name} across space.")
     taps, strides = attrs["ksizes"][1:-1], attrs["strides"][1:-1]
     rates = attrs.get("rates", (1,) * rank)[1:-1]
     padding, dtype = attrs["padding"], node.output_types[0].np

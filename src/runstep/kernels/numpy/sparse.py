@@ -135,13 +135,13 @@ def sparse_concat(node: Node) -> Kernel:
                 raise invalid(f"Input values should be a vector but received shape {text_shape(np.shape(held))}")
             if np.ndim(shape) != 1:
                 raise invalid(f"Input shapes should be a vector but received shape {text_shape(np.shape(shape))}")
+            if not _is_size(shape.tolist()):
+                raise errors.InternalError(None, None, "Encountered overflow from large input shape.")
             if len(part) != len(held):
                 raise invalid(
                     "indices and values rows (indexing dimension) must match. "
                     f"(indices = {len(part)}, values = {len(held)})"
                 )
-        if any(not _is_size(shape.tolist()) for shape in dense):
-            raise errors.InternalError(None, None, "Encountered overflow from large input shape.")
         rank = len(dense[0])
         if not -rank <= axis < rank:
             raise invalid(f"Concat dimension must be in range [{-rank}, {rank}), got {axis}")
