@@ -228,7 +228,7 @@ def foresee(step: Step, memory: Admission, fed: int) -> None:
     feedings = step.plan.feedings
     if feedings is not None and not step.over:
         found = feedings.of(step.due(fed), step.slots, fed)
-        memory.expect(found, growth_of(step.plan, step.context), step.held())
+        memory.expect(found, growth_of(step.plan, step.context), step.held(), feedings.largest(step.slots))
 
 
 def growth_of(plan: Plan, context: StepContext) -> Growth | None:

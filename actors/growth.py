@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -11,6 +10,7 @@ from typing import Any
 
 from attrs import evolve
 
+from runstep.actors.loop import LOOK_UP, in_a_loop
 from runstep.actors.memory import MUCH, trim
 from runstep.graph.shapes import RawShape
 from runstep.memory import Claim, readable
@@ -120,7 +120,7 @@ class Growth:
     def _alone(self) -> Iterator[int | None]:
         """Has the lock; the thread that may wait, None where it must not, or _TAKEN: another one waits for memory, and
         claims what is missing then."""
-        in_loop = _in_a_loop()
+        in_loop = in_a_loop()
         if not self._lock.acquire(blocking=not in_loop):
             yield _TAKEN
             return
@@ -208,19 +208,10 @@ def wait(claim: Claim, step: Any) -> None:
     step.waiting[claim.waiter] = None
     step.wakers.append(settled.set)
     try:
-        if claim.state == "waiting" and not step.cancelled:
-            settled.wait()
+        while claim.state == "waiting" and not step.cancelled:
+            settled.wait(LOOK_UP)
     finally:
         step.wakers.remove(settled.set)
         del step.waiting[claim.waiter]
     if step.cancelled:
         raise step.cause
-
-
-def _in_a_loop() -> bool:
-    """Whether this thread runs an event loop, which must not be kept waiting."""
-    trio = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_run():
-        return True
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and asyncio._get_running_loop() is not None

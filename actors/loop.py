@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
 
-_LOOK_UP = 1.0
+LOOK_UP = 1.0
 """Seconds. A signal that comes just before a thread begins to wait does not wake it: Python sees it when it looks."""
 
 
 def result_of(future: Future[Any]) -> Any:
-    """Waits for a future; its result. Ctrl-C ends the waiting, within `_LOOK_UP` at worst."""
+    """Waits for a future; its result. Ctrl-C ends the waiting, within `LOOK_UP` at worst."""
     while True:
         try:
-            return future.result(_LOOK_UP)
+            return future.result(LOOK_UP)
         except TimeoutError:
             if future.done():  # it is what the future failed with
                 return future.result()
+
+
+def lowlevel() -> Any:
+    """`trio.lowlevel` where trio is imported; None where it isn't, or another thread is about to."""
+    return getattr(sys.modules.get("trio"), "lowlevel", None)
+
+
+def in_a_loop() -> bool:
+    """Whether this thread runs an event loop, which must not be kept waiting."""
+    trio = lowlevel()
+    if trio is not None and trio.in_trio_run():
+        return True
+    running = getattr(sys.modules.get("asyncio"), "_get_running_loop", None)
+    return running is not None and running() is not None
 
 
 class Loop:

@@ -96,6 +96,14 @@ class MemoryBudget:
         with self._locked(resident):
             return self._ledger.hold(size, resident)
 
+    def suspend(self, claim: Claim, held: Claim | None, size: int) -> Claim:
+        """See `Ledger.suspend`."""
+        resident = self._resident()
+        with self._locked(resident) as settled:
+            held, woken = self._ledger.suspend(claim, held, size, resident)
+            settled += woken
+        return held
+
     def resize(self, claim: Claim, size: int) -> None:
         """See `Ledger.resize`."""
         resident = self._resident()

@@ -139,6 +139,18 @@ def test_a_claim_waits_for_its_turn() -> None:
     assert ledger.peak == 60 and ledger.reserved == 60
 
 
+def test_nobody_gets_what_a_suspended_step_keeps() -> None:
+    ledger = Ledger(LIMIT)
+    first, second = ledger.ask(80, 0, 1, ""), ledger.ask(50, 0, 2, "")
+    held, settled = ledger.suspend(first, None, 60, 0)
+    assert (ledger.held, ledger.reserved, ledger.peak) == (60, 0, 80)
+    assert settled == [second] and second.is_refused  # what is held does not come back by itself
+    third, fourth = ledger.ask(40, 0, 2, ""), ledger.ask(20, 0, 3, "")
+    assert third.is_granted and fourth.state == "waiting"
+    assert ledger.suspend(third, held, 70, 0) == (held, [fourth]) and fourth.is_granted
+    ledger.validate()
+
+
 def test_what_never_fits_is_refused() -> None:
     ledger = Ledger(LIMIT)
     assert ledger.ask(101, 0, None, "").is_refused

@@ -102,12 +102,24 @@ class Ledger:
 
     def hold(self, size: int, resident: int) -> Claim:
         """A claim for what a suspended step holds already; granted whatever the limit says."""
+        claim = self._held_claim()
+        self.resize(claim, size, resident)
+        return claim
+
+    def _held_claim(self) -> Claim:
         claim = Claim(0, None, Waiter(""))
         claim.held = True
         claim.state = "granted"
         self._granted.add(claim)
-        self.resize(claim, size, resident)
         return claim
+
+    def suspend(self, claim: Claim, held: Claim | None, size: int, resident: int) -> tuple[Claim, list[Claim]]:
+        """Of what a step has claimed, it keeps so much in all, `held` for it: that claim, and those settled by that."""
+        self._granted.discard(claim)
+        self._count(claim, -claim.size)
+        claim.state = "over"
+        held = held or self._held_claim()
+        return held, self.resize(held, size, resident)
 
     def join(self, owner: int | None, step: Any) -> Claim:
         """A claim of nothing, granted, that may grow."""

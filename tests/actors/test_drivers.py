@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import types
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -16,10 +18,11 @@ from runstep import errors
 from runstep.actors.device import DeviceActor
 from runstep.actors.driver import drive, drive_in_place
 from runstep.actors.hosting import host
-from runstep.actors.loop import loop_of, loop_thread
+from runstep.actors.loop import in_a_loop, loop_of, loop_thread
 from runstep.actors.pool import Pool
 from runstep.kernels.waiting import NeedsLoop, Waiter, park
 from runstep.plan.tasks import Task
+from runstep.session.awaitable import in_trio
 from runstep.step import Cancelled, Event, Step, StepContext, Wanted
 
 
@@ -410,6 +413,13 @@ async def test_a_kernel_parks_many_times() -> None:
 
 
 # ---------------------------------------------------------------------- loops, budgets
+
+
+def test_a_library_that_is_being_imported_runs_no_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By another thread: its module is there, and has nothing yet."""
+    for name in ("trio", "asyncio"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    assert not in_a_loop() and not in_trio()
 
 
 def test_the_loop_thread_runs_what_it_is_given() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
 import pytest
 
+import runstep as tf
 from runstep import errors
 from runstep.graph.attr_value import NameAttrs
 from runstep.graph.functions import FunctionGraph, define
@@ -354,6 +356,35 @@ def test_recursion() -> None:
     graph = factorial(1)
     with Session(graph=graph) as session:
         assert [session.run("found:0", {"n:0": n}) for n in (1, 5, 10)] == [1, 120, 3628800]
+
+
+def test_threads_that_compile_one_function_wait_for_each_other() -> None:
+    """The second does not take for recursion what the first has only begun."""
+    begun, go_on = threading.Event(), threading.Event()
+    found: list[Any] = []
+    with Graph().as_default() as graph:
+        call = tf.function(lambda x: x + 1.0)
+        ends = [call(tf.constant(value)) for value in (1.0, 2.0)]
+        (function,) = graph._functions.values()
+        body = function.body
+
+        def slow(attrs: Any) -> Any:
+            begun.set()
+            assert go_on.wait(30)
+            return body(attrs)
+
+        function.body = slow
+        with Session() as session:
+            threads = [threading.Thread(target=lambda end: found.append(session.run(end)), args=(end,)) for end in ends]
+            threads[0].start()
+            assert begun.wait(30)
+            threads[1].start()
+            threads[1].join(0.05)
+            assert not found
+            go_on.set()
+            for thread in threads:
+                thread.join(30)
+    assert sorted(found) == [2, 3]
 
 
 def test_recursion_without_end_is_an_error() -> None:

@@ -219,3 +219,56 @@ def test_each_device_counts_its_own(rs: Any) -> None:
         with pytest.raises(errors.ResourceExhaustedError, match="device:CPU:1"):
             session.partial_run(handle, ends[0], {x: np.repeat(ONES, 2)[: 3 << 17]})
         assert settled(session, 0, 0) and settled(session, 0, 0, 1)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_feeds_that_do_not_fit_are_refused(rs: Any, waits: bool) -> None:
+    """They are copied, and held until something needs them no more."""
+    x, y = rs.placeholder("float32", [None]), rs.placeholder("float32", [])
+    value = x * rs.FIFOQueue(1, [rs.float32], [()]).dequeue() if waits else x
+    ends = [rs.reduce_sum(value * y)]
+    with rs.Session(memory_limit="4MiB") as session:
+        first, second = (session.partial_run_setup(ends, [x, y]) for _ in range(2))
+        session.partial_run(first, [], {x: np.repeat(ONES, 2)})
+        with pytest.raises(errors.ResourceExhaustedError, match=r"shape.786432. and type float") as caught:
+            session.partial_run(second, [], {x: np.repeat(ONES, 3)})
+        assert caught.value.op is x.op
+        assert settled(session, 2 * MIB, 2 * MIB + 64) and memory(session).peak <= 4 * MIB
+        del first, second
+        assert settled(session, 0, 0)
+
+
+def test_a_failed_piece_holds_nothing(rs: Any) -> None:
+    """Though its error's traceback knows the step."""
+    x, y = rs.placeholder("float32", [None]), rs.placeholder("float32", [])
+    ends = [rs.check_numerics(rs.reduce_sum(x) / y, "no"), rs.reduce_sum(x * y)]
+    with rs.Session(memory_limit="8MiB") as session:
+        handle = session.partial_run_setup(ends, [x, y])
+        session.partial_run(handle, [], {x: np.repeat(ONES, 2)})
+        with pytest.raises(errors.InvalidArgumentError) as caught:
+            session.partial_run(handle, ends[0], {y: 0.0})
+        assert settled(session, 0, 0) and "no : Tensor had" in str(caught.value)
+
+
+def test_a_fork_outlives_an_origin_that_computes(rs: Any) -> None:
+    """`handle = handle.fork()`: the first handle is garbage before the fork knows where it was."""
+    entered, go_on = threading.Event(), threading.Event()
+
+    def slow(value: Any) -> Any:
+        entered.set()
+        assert go_on.wait(30)
+        return value
+
+    x, y = rs.placeholder("float32", []), rs.placeholder("float32", [])
+    with rs.device("/cpu:1"):
+        made = rs.py_func(slow, [x], rs.float32)
+    config = config_pb2.ConfigProto(device_count={"CPU": 2})
+    with rs.device("/cpu:0"):
+        end = made * y
+    with rs.Session(config=config) as session:
+        handle = session.partial_run_setup([end], [x, y])
+        session.partial_run(handle, [], {x: 3.0})
+        assert entered.wait(30)
+        handle = handle.fork()
+        go_on.set()
+        assert session.partial_run(handle, end, {y: 2.0}) == 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -181,6 +182,7 @@ class Compiler:
         self._soft = soft_placement
         self._rewrites = rewrites if rewrites is not None else Rewrites()
         self._bodies: dict[Any, Segment | None] = {}
+        self._compiling = threading.RLock()
 
     def compile(
         self,
@@ -271,8 +273,7 @@ class Compiler:
 
         foresights = feedings = None
         if staged:
-            dtypes = [tensor.dtype.as_numpy_dtype for tensor in feeds]
-            feedings = Feedings(sizing, [tensor.raw_shape for tensor in feeds], dtypes, parts.refs, project)
+            feedings = Feedings(feeds, sizing, parts.refs, project)
         elif sizing or (open_feeds and needs_memory):
             foresights = Foresights(sizing, open_feeds if needs_memory else (), project)
         if projections is not None:
@@ -322,8 +323,12 @@ class Compiler:
         if function is None:
             raise unknown_function(node, name.name, graph)
         key = (function, device.name, repr(sorted((k, repr(v)) for k, v in name.attrs.items())))
-        if self._bodies.get(key) is not None:
-            return self._bodies[key]  # type: ignore[return-value]
+        if self._bodies.get(key) is None:
+            with self._compiling:  # by another thread, perhaps: what is only begun is this thread's own
+                return self._bodies.get(key) or self._compiled(function, name, key, device, node)
+        return self._bodies[key]  # type: ignore[return-value]
+
+    def _compiled(self, function: Any, name: NameAttrs, key: Any, device: PlanDevice, node: PlanNode) -> Segment:
         try:
             body = function.body(name.attrs)
         except ValueError as error:

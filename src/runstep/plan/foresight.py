@@ -19,7 +19,9 @@ import attrs
 import numpy as np
 
 from runstep.graph.shapes import RawShape, num_elements
-from runstep.plan.estimate import Need
+from runstep.graph.tensor import Tensor
+from runstep.plan.estimate import TINY, Need
+from runstep.plan.memory import Projection
 from runstep.plan.node import PlanNode, Ref
 from runstep.plan.sizes import FEW, Fed, Seen
 
@@ -131,27 +133,21 @@ class Feedings:
     """What the tasks of a staged plan take, by what has come and been made before them.
 
     Args:
-      sizing: the feeds that sizes are made of. shapes: of the feeds, as far as the graph knows them. dtypes: theirs.
-      refs: the outputs in the slots.
+      feeds: all of them. sizing: those that sizes are made of. refs: the outputs in the slots, first the feeds.
     """
 
-    def __init__(
-        self,
-        sizing: Sequence[int],
-        shapes: Sequence[RawShape],
-        dtypes: Sequence[Any],
-        refs: Sequence[Ref],
-        project: Project,
-    ) -> None:
+    def __init__(self, feeds: Sequence[Tensor], sizing: Sequence[int], refs: Sequence[Ref], project: Project) -> None:
         self._sizing = tuple(sizing)
-        self._dtypes = tuple(dtypes)
-        self._shapes = tuple(shapes)
-        self._open = [position for position, raw in enumerate(shapes) if num_elements(raw) is None]
+        self._dtypes = [tensor.dtype.np for tensor in feeds]
+        self._shapes = [tensor.raw_shape for tensor in feeds]
+        self._open = [position for position, raw in enumerate(self._shapes) if num_elements(raw) is None]
         self._made: list[tuple[int, PlanNode, int]] = []
         for slot, (node, index) in enumerate(refs):
-            if slot >= len(shapes) and node.op is not None and _is_open(node, index):
+            if slot >= len(feeds) and node.op is not None and _is_open(node, index):
                 self._made.append((slot, node, index))
         self._project = project
+        fed = [(PlanNode(tensor.op, tensor.op.type, tensor.op.name), tensor.value_index) for tensor in feeds]
+        self._refs = (*fed, *refs[len(fed) :])
         self._known: dict[Any, _Known] = {}
 
     def of(self, tasks: tuple[int, ...], slots: Sequence[Any], fed: int) -> Foresight:
@@ -188,6 +184,16 @@ class Feedings:
         key = (tuple(measure), *[value.tobytes() for value in values.values()])
         found = _of_kind(self._known, (tasks, *known)).of(measure, key, values, find)
         return Foresight(values, seen, (), measure, shapes, tasks) if found is None else found
+
+    def largest(self, slots: Sequence[Any]) -> Projection:
+        """What a step holds before it goes on: the largest of the values in these slots, and which that are."""
+        found: list[tuple[Ref, int, RawShape]] = []
+        for ref, value in zip(self._refs, slots, strict=True):
+            size = getattr(value, "nbytes", 0)
+            if size > TINY and ref[0].op is not None:
+                found.append((ref, size, value.shape))
+        found.sort(key=lambda row: -row[1])
+        return Projection(0, found[0][0][0] if found else None, tuple(found))
 
 
 def _of_kind(known: dict[Any, _Known], kind: Any) -> _Known:

@@ -7,7 +7,6 @@ it ends the step and nothing else.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from runstep import errors
 from runstep.actors.admission import Admission
 from runstep.actors.driver import drive, drive_in_place
+from runstep.actors.loop import lowlevel
 from runstep.session import feeds
 from runstep.session.fetches import Fetches, request_key
 from runstep.step import Step, StepContext
@@ -281,8 +281,8 @@ def _cancelled() -> errors.CancelledError:
 
 def in_trio() -> bool:
     """Whether the caller is a trio task; otherwise it should be an asyncio task."""
-    trio = sys.modules.get("trio")
-    return trio is not None and trio.lowlevel.in_trio_task()
+    trio = lowlevel()
+    return trio is not None and trio.in_trio_task()
 
 
 async def checkpoint() -> None:

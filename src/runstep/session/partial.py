@@ -54,7 +54,7 @@ def _first(call: Call, request: Request, missing: int) -> Tensor:
 class _PartialRun:
     """The state of one handle. Its lock is held while it changes, and while its tasks run in the caller's thread."""
 
-    __slots__ = tuple("echoes engine fed lock over pending recording request shared step taken".split())
+    __slots__ = tuple("captures echoes engine fed lock over pending recording request shared step taken".split())
 
     def __init__(self, request: Request, step: PlainStep | DrivenStep | None, engine: Any, recording: Any) -> None:
         self.request = request
@@ -67,6 +67,7 @@ class _PartialRun:
         self.over = False
         self.shared = False  # others hold the same values: what is fetched leaves as a copy
         self.pending: Future[Any] | None = None  # a fork whose origin is still computing
+        self.captures: list[Future[StepState]] = []  # what such forks wait for
         self.echoes: dict[int, Any] = {}
 
     def check(self, call: Call) -> None:
@@ -96,14 +97,35 @@ class _PartialRun:
         if self.recording is not None and self.recording.tracer is not None and self.request.plan is not None:
             self.recording.finish(self.request.plan)
         self.over = True
+        if self.step is not None:
+            self.step.release()
         self.step = None
         self.echoes.clear()
 
-    def abandon(self) -> Future[None] | None:
-        """Ends the step, whatever it is doing. A future, when it takes a while."""
+    def abandon(self, at_once: bool = False) -> Future[None] | None:
+        """Ends the step, whatever it is doing; unless `at_once`, not before forks have gone on from where it is. A
+        future, when it takes a while."""
         step = self.step
         self.end()
-        return None if step is None else step.abandon()
+        if step is None:
+            return None
+        if at_once or all(state.done() for state in self.captures):
+            return step.abandon()
+        ended: Future[None] = Future()
+
+        def abandon(_: object) -> None:
+            for state in self.captures:
+                if not state.done():
+                    state.add_done_callback(abandon)
+                    return
+            left = step.abandon()
+            if left is None:
+                ended.set_result(None)
+            else:
+                _chain(left, ended)
+
+        abandon(None)
+        return ended
 
     def gone(self) -> BaseException:
         """The error of a call on a handle that is over."""
@@ -157,6 +179,7 @@ class _PartialRun:
         else:
             done: Future[None] = Future()
             twin.pending = done
+            self.captures = [*(other for other in self.captures if not other.done()), state]
             state.add_done_callback(lambda state: twin._resume_late(session, state.result(), done))
         return twin
 
@@ -405,7 +428,7 @@ class PartialRuns:
     def close_all(self) -> None:
         """Ends every open handle, when the session closes."""
         for run in list(self._runs.values()):
-            run.abandon()
+            run.abandon(at_once=True)
         self._requests.clear()
 
 

@@ -144,10 +144,8 @@ class PlainStep:
             due = scripts.get(key)
             if due is None:
                 due = scripts[key] = self._due(before, now, wanted)
-            if due[0]:
+            if due[0] or not self._request.small:
                 self._run(due, wanted)
-            elif not self._request.small:
-                self._settle(self._is_counted(()))
         return None
 
     def is_light(self, positions: Sequence[int], values: Sequence[Any]) -> bool:
@@ -198,7 +196,8 @@ class PlainStep:
                 self._memory.enter()  # type: ignore[union-attr]
         except BaseException as error:
             self.error = error
-            self._settle(self._memory is not None)
+            if self._memory is not None:
+                self._memory.end()
             if endless:
                 engine.leave(context)
             raise
@@ -236,7 +235,7 @@ class PlainStep:
         foresight = plan.feedings.of(numbers, self.slots, self.fed)
         if self._memory is None:
             self._memory = Admission((), self.context)
-        self._memory.expect(foresight, growth_of(plan, self.context), self._held())
+        self._memory.expect(foresight, growth_of(plan, self.context), self._held(), plan.feedings.largest(self.slots))
         return True
 
     def _held(self) -> dict[Any, int]:
@@ -285,9 +284,13 @@ class PlainStep:
         if self._context is not None:
             self._context.cancelled = True
         self.error = None  # whose traceback knows the step
+        self.release()
+        return None
+
+    def release(self) -> None:
+        """Nobody needs what it holds, and has claimed, once it runs no kernel."""
         if self._memory is not None:
             self._memory.end()
-        return None
 
 
 class DrivenStep:
@@ -340,8 +343,10 @@ class DrivenStep:
 
     def _feed(self, values: dict[int, Any]) -> None:
         if self._mailbox is not None:
+            self._keep(values)
             self._mailbox.post(Fed(values))
         elif len({task.device for task in self.plan.tasks}) > 1:
+            self._keep(values)
             self._hand_over(values, {})
         else:
             self.engine.enter(self.context)
@@ -359,6 +364,18 @@ class DrivenStep:
                 self.engine.leave(self.context)
             if parked:
                 self._hand_over(None, parked)
+
+    def _keep(self, values: dict[int, Any]) -> None:
+        """Claims what it is fed, if that is much: nobody runs yet who would."""
+        size = sum(getattr(value, "nbytes", 0) for value in values.values())
+        if self._memory is not None and size > TINY:
+            assert self.plan.feedings is not None
+            fed = [values.get(slot) for slot in range(self.plan.slots)]
+            try:
+                self._memory.keep(self.plan.tasks[0].device, size, self.plan.feedings.largest(fed))
+            except BaseException as error:
+                self._broken = error
+                raise
 
     def forget(self, left: int, taken: int) -> None:
         """As of PlainStep."""
@@ -446,8 +463,7 @@ class DrivenStep:
         is_over = self._step.over
         if not is_over:
             self.engine.cancel(self.context, errors.CancelledError(None, None, "Run call was cancelled"))
-        if self._memory is not None:
-            self._memory.end()
+        self.release()
         if self._mailbox is None:
             self._broken = None  # whose traceback knows the step
         if self._mailbox is None or is_over:
@@ -455,6 +471,11 @@ class DrivenStep:
         ended: Future[None] = Future()
         self._mailbox.post(Wanted(partial(ended.set_result, None), _NO_TASK))
         return ended
+
+    def release(self) -> None:
+        """As of PlainStep."""
+        if self._memory is not None:
+            self._memory.end()
 
 
 _NO_TASK = frozenset((-1,))
