@@ -144,6 +144,7 @@ from runstep.ops.segment import (
     unsorted_segment_sqrt_n,
     unsorted_segment_sum,
 )
+from runstep.ops.sobol import sobol_sample
 from runstep.ops.special import (
     bessel_i0,
     bessel_i0e,
@@ -273,6 +274,7 @@ __all__ = [
     "sign",
     "sin",
     "sinh",
+    "sobol_sample",
     "softmax",
     "softplus",
     "softsign",

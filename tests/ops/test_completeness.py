@@ -42,7 +42,7 @@ BY_HAND: dict[str, str] = {
     **dict.fromkeys(_named("Queue"), "needs a queue: tests/ops/test_queues.py"),
     **dict.fromkeys(_named("Table"), "needs a table: tests/ops/test_lookup.py"),
     **dict.fromkeys(_named("Accumulator"), "needs an accumulator: tests/ops/test_accumulators.py"),
-    **dict.fromkeys(_named("Reader|^(Matching|Read|Write)File"), "files: tests/ops/test_io.py"),
+    **dict.fromkeys(_named("Reader|^(Matching|Read|Write)File|^ImmutableConst"), "files: tests/ops/test_io.py"),
     **dict.fromkeys(_named("RaggedTensor(To|From)Variant"), "a variant cannot be fed: tests/ops/test_ragged.py"),
     **dict.fromkeys(_named("Dataset|^(OneShot|Make)?Iterator"), "a dataset cannot be fed: tests/data"),
     **dict.fromkeys(_named("Barrier"), "needs a barrier: tests/ops/test_barriers.py"),

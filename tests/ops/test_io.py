@@ -87,6 +87,17 @@ READS: list[tuple[str, dict[str, Any], list[Any], int, int | None]] = [
 ]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int8", "string"])
+@pytest.mark.parametrize(("path", "shape"), [("constant", [2, 3]), ("constant", []), ("constant", [9, 9]), ("no", [2])])
+def test_constants_of_files(path: str, shape: list[int], dtype: str, folder: Path) -> None:
+    Path("constant").write_bytes(np.arange(6, dtype=np.float32).tobytes())
+
+    def program(api: Any) -> None:
+        api.run(api.op("ImmutableConst", dtype=dtype, shape=shape, memory_region_name=path))
+
+    compare(program)
+
+
 @pytest.mark.parametrize("row", READS, ids=lambda row: f"{row[0]} {row[1]} {row[2]} {row[4]}")
 def test_reading_against_tensorflow(row: Any, folder: Path) -> None:
     kind, attrs, files, times, up_to = row

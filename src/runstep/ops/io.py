@@ -54,6 +54,14 @@ def _patterns(op: Any) -> Shapes:
 
 op("ReadFile", "filename: string -> contents: string", shape=_scalars)
 op("WriteFile", "filename: string, contents: string -> ", shape=_scalars, stateful=True)
+op(
+    "ImmutableConst",
+    " -> tensor: dtype",
+    "dtype: type",
+    "shape: shape",
+    "memory_region_name: string",
+    shape=lambda op: [op.attrs["shape"]],
+)
 op("MatchingFiles", "pattern: string -> filenames: string", shape=_patterns)
 op(
     "WholeFileReader",

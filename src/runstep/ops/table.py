@@ -13,6 +13,7 @@ from runstep.ops import (  # noqa: F401
     bitwise,
     cast,
     checkpoint,
+    clustering,
     comparison,
     contraction,
     control_flow,
@@ -70,6 +71,7 @@ from runstep.ops import (  # noqa: F401
     sets,
     shape_ops,
     slicing,
+    sobol,
     sparse,
     sparse_count,
     sparse_cross,
@@ -92,4 +94,5 @@ from runstep.ops import (  # noqa: F401
     topk,
     training_ops,
     unicode,
+    uniform_quantized,
 )

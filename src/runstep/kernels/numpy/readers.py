@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,28 @@ def write_file(filename: Any, contents: Any) -> None:
         Path(path).write_bytes(data)
     except OSError as error:
         raise failed(error, path) from error
+
+
+@numpy_kernel.make("ImmutableConst")
+def immutable_const(node: Node) -> Kernel:
+    """The bytes of a file as a tensor."""
+    path, dtype = os.fsdecode(node.attrs["memory_region_name"]), node.attrs["dtype"]
+    dims = node.attrs["shape"] or ()
+
+    def run() -> Any:
+        with opened(os.fsencode(path)) as file:
+            if dtype.np.hasobject:
+                name = f"DT_{dtype.name.upper()}"
+                text = f"Sorry, {name} is not currently supported for ImmutableConstOp."
+                raise errors.UnimplementedError(None, None, text)
+            size = math.prod(dims) * dtype.np.itemsize
+            data = file.read(size)
+        if len(data) < size:
+            text = f"Readonly memory region has wrong length ({len(data)}) when allocating {size}"
+            raise errors.InternalError(None, None, text)
+        return np.frombuffer(data, dtype.np).reshape(dims)
+
+    return run
 
 
 @numpy_kernel("MatchingFiles")

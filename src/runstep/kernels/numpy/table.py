@@ -14,6 +14,7 @@ from runstep.kernels.numpy import (  # noqa: F401
     bitwise,
     cast,
     checkpoint,
+    clustering,
     comparison,
     contraction,
     conv,
@@ -81,6 +82,7 @@ from runstep.kernels.numpy import (  # noqa: F401
     sets,
     shape_ops,
     slicing,
+    sobol,
     sparse,
     sparse_count,
     sparse_cross,
@@ -103,4 +105,5 @@ from runstep.kernels.numpy import (  # noqa: F401
     topk,
     training_ops,
     unicode,
+    uniform_quantized,
 )
