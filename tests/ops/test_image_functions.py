@@ -42,6 +42,7 @@ SIZES = [
     lambda tf, im: im.resize_images(batch(tf, "uint8"), [4, 5], method=1),
     lambda tf, im: im.resize_images(batch(tf), tf.placeholder("int32", [2]), 2, preserve_aspect_ratio=True),
     lambda tf, im: im.resize_images(batch(tf), tf.placeholder("int32", [2], name="s")),
+    lambda tf, im: im.resize_images(batch(tf), [4, 5], preserve_aspect_ratio=True),
     lambda tf, im: im.resize_bilinear(batch(tf), [4, 5], align_corners=True),
     lambda tf, im: [
         im.resize_nearest_neighbor(batch(tf), [4, 5]),

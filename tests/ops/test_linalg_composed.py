@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import runstep as tf
 from runstep.ops import linalg_composed
 from runstep.testing.stateful import compare
 
@@ -27,6 +28,19 @@ def test_expm(dtype):
     drawn = [value.astype(dtype) for value in drawn]
     short = np.finfo(dtype).eps > 1e-10
     compare(program, rtol=1e-3 if short else 1e-9, atol=1e-4 if short else 1e-10)
+
+
+def test_derivatives_of_expm_of_any_order():
+    """TensorFlow's second derivative ends at its loop, which it enters at a norm of 10.7."""
+    start = np.array([[4.0, 0.2], [0.3, 9.0]])
+    with tf.Session() as session:
+        x = tf.placeholder("float64", [2, 2])
+        first = tf.gradients(linalg_composed.expm(x), x)[0]
+        second = tf.gradients(first, x)[0]
+        step = 1e-5
+        moves = step * np.eye(4).reshape(4, 2, 2)
+        slopes = [session.run(first, {x: start + d}).sum() - session.run(first, {x: start - d}).sum() for d in moves]
+        np.testing.assert_allclose(session.run(second, {x: start}).ravel(), np.divide(slopes, 2 * step), rtol=1e-7)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

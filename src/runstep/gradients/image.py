@@ -77,7 +77,8 @@ def _rgb_to_hsv(op: Operation, grad: Any) -> Any:
         flag(green, "LessEqual", red, "Less", blue),
         flag(blue, "LessEqual", red, "LessEqual", green),
     ]
-    span = value - apply("Minimum", apply("Minimum", red, green), blue)
+    # By the flags, not by Minimum: second derivatives then settle ties as the first ones do.
+    span = value - (red * least[0] + green * least[1] + blue * least[2])
     per_value, per_span = (apply("DivNoNan", apply("OnesLike", of), of) for of in (value, span))
     in_hue, in_saturation, in_value = (grad[..., place] for place in (0, 1, 2))
     in_numerator = in_hue * per_span / 6

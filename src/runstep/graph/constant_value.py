@@ -26,7 +26,9 @@ _FOLDABLE = frozenset(
     "GreaterEqual "
     "LogicalAnd LogicalOr LogicalNot Select SelectV2 Identity Tile Transpose ReverseV2 Where InvertPermutation "
     "BroadcastTo BroadcastArgs ZerosLike OnesLike Split SplitV Unpack ConcatOffset Mod TruncateMod TruncateDiv OneHot "
-    "BroadcastGradientArgs ListDiff Abs Square StopGradient".split()
+    "BroadcastGradientArgs ListDiff Abs Square StopGradient Round Rint Floor Ceil Sqrt Rsqrt Exp Log Pow Sign Mean "
+    "Cumsum ArgMax ArgMin GatherNd ScatterNd Pad PadV2 LinSpace Unique DynamicPartition DynamicStitch "
+    "ParallelDynamicStitch BitwiseAnd BitwiseOr LeftShift RightShift".split()
 )
 
 
@@ -54,7 +56,7 @@ def known_value(tensor: Tensor, depth: int = 0) -> np.ndarray | None:
         return known
     value: np.ndarray | None = None
     if op.type == "Shape" or op.type == "Size" or op.type == "Rank" or op.type == "ShapeN":
-        value = _of_shape(tensor, op)
+        value = _of_shape(tensor, op, depth)
     elif (
         op.type in _FOLDABLE and depth < _DEPTH and not (raw is not None and (shapes.num_elements(raw) or 0) > _LARGEST)
     ):
@@ -65,14 +67,16 @@ def known_value(tensor: Tensor, depth: int = 0) -> np.ndarray | None:
     return value
 
 
-def _of_shape(tensor: Tensor, op: Operation) -> np.ndarray | None:
-    raw = op.inputs[tensor.value_index].raw_shape
-    if raw is None:
-        return None
+def _of_shape(tensor: Tensor, op: Operation, depth: int) -> np.ndarray | None:
+    source = op.inputs[tensor.value_index]
+    raw = source.raw_shape
+    if raw is None or (None in raw and op.type != "Rank"):
+        value = known_value(source, depth + 1) if depth < _DEPTH else None
+        if value is None:
+            return None
+        raw = value.shape
     if op.type == "Rank":
         return np.array(len(raw), np.int32)
-    if None in raw:
-        return None
     if op.type == "Size":
         return np.array(shapes.num_elements(raw), tensor.dtype.np)
     return np.array(raw, tensor.dtype.np)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from runstep.gradients.custom import custom_gradient
 from runstep.graph import dtypes
 from runstep.graph.apply import apply
 from runstep.graph.convert import convert_to_tensor
@@ -17,6 +18,7 @@ from runstep.graph.graph import name_scope
 from runstep.graph.tensor import Tensor, TensorLike
 from runstep.ops.cast import cast
 from runstep.ops.creation import eye
+from runstep.ops.joining import concat
 from runstep.ops.linalg_functions import adjoint, matrix_solve, svd
 from runstep.ops.looping import while_loop
 from runstep.ops.matmul import matmul
@@ -34,26 +36,48 @@ _APPROXIMANTS = {4: (7, 3.925724783138660), 8: (13, 5.371920351148152)}
 def expm(input: TensorLike, name: str | None = None) -> Tensor:
     """The exponentials of square matrices. Source: `tf.linalg.expm`."""
     with name_scope(name, "matrix_exponential"):
-        matrix = convert_to_tensor(input, name="input")
-        real = matrix.dtype.real_dtype
-        degree, limit = _APPROXIMANTS[real.size]
-        norm = reduce_max(reduce_sum(abs(matrix), axis=-2), axis=-1)
-        halvings = apply("Maximum", apply("Ceil", apply("Log", norm / limit) / math.log(2.0)), 0.0)
-        halvings = where_v2(apply("IsFinite", halvings), halvings, apply("ZerosLike", halvings))
-        each = halvings[..., None, None]
-        scaled = matrix * cast(apply("Pow", apply("ZerosLike", each) + 0.5, each), matrix.dtype)
-        result = _approximant(scaled, degree)
-        most = reduce_max(halvings)
+        return _exponential(convert_to_tensor(input, name="input"))
 
-        def squared(step: Tensor, value: Tensor) -> list[Tensor]:
-            return [step + 1.0, where_v2(each > step, matmul(value, value), value)]
 
-        first = convert_to_tensor(np.zeros((), real.np))
-        _, result = while_loop(
-            lambda step, value: step < most, squared, [first, result], shape_invariants=[first.shape, result.shape]
-        )
-        result.set_shape(matrix.shape)
-        return result
+@custom_gradient
+def _exponential(matrix: Tensor) -> tuple[Tensor, Any]:
+    result = _squared_back(matrix)
+
+    def backward(upstream: Tensor) -> Tensor:
+        # The derivative in a direction is a corner of the exponential of a block matrix: exp([[A, D], [0, A]]). So
+        # derivatives are exponentials again, of any order; those of the loop in `_squared_back` end at the first.
+        size = shape_of(matrix)[-1]
+        turned = adjoint(matrix)
+        upper = concat([turned, upstream], -1)
+        lower = concat([apply("ZerosLike", turned), turned], -1)
+        corner = _exponential(concat([upper, lower], -2))[..., :size, size:]
+        corner.set_shape(matrix.shape)
+        return corner
+
+    return result, backward
+
+
+def _squared_back(matrix: Tensor) -> Tensor:
+    """By a rational function of `matrix / 2**k`, which is then squared k times."""
+    real = matrix.dtype.real_dtype
+    degree, limit = _APPROXIMANTS[real.size]
+    norm = reduce_max(reduce_sum(abs(matrix), axis=-2), axis=-1)
+    halvings = apply("Maximum", apply("Ceil", apply("Log", norm / limit) / math.log(2.0)), 0.0)
+    halvings = where_v2(apply("IsFinite", halvings), halvings, apply("ZerosLike", halvings))
+    each = halvings[..., None, None]
+    scaled = matrix * cast(apply("Pow", apply("ZerosLike", each) + 0.5, each), matrix.dtype)
+    result = _approximant(scaled, degree)
+    most = reduce_max(halvings)
+
+    def squared(step: Tensor, value: Tensor) -> list[Tensor]:
+        return [step + 1.0, where_v2(each > step, matmul(value, value), value)]
+
+    first = convert_to_tensor(np.zeros((), real.np))
+    _, result = while_loop(
+        lambda step, value: step < most, squared, [first, result], shape_invariants=[first.shape, result.shape]
+    )
+    result.set_shape(matrix.shape)
+    return result
 
 
 def _approximant(matrix: Tensor, degree: int) -> Tensor:

@@ -81,10 +81,10 @@ def load_checkpoint(ckpt_dir_or_file: str) -> CheckpointReader:
     Raises:
       ValueError: the folder has none. NotFoundError: there is no such file.
     """
-    return NewCheckpointReader(_file(ckpt_dir_or_file))
+    return NewCheckpointReader(latest_file(ckpt_dir_or_file))
 
 
-def _file(ckpt_dir_or_file: str) -> str:
+def latest_file(ckpt_dir_or_file: str) -> str:
     path = os.fspath(ckpt_dir_or_file)
     if not os.path.isdir(path):
         return path
@@ -156,7 +156,7 @@ def init_from_checkpoint(ckpt_dir_or_file: str, assignment_map: Any) -> None:
     Raises:
       ValueError: the checkpoint lacks one, or has it in another shape.
     """
-    file = _file(ckpt_dir_or_file)
+    file = latest_file(ckpt_dir_or_file)
     shapes = NewCheckpointReader(file).get_variable_to_shape_map()
     pairs = assignment_map.items() if hasattr(assignment_map, "items") else assignment_map
     for saved, current in sorted(pairs, key=lambda pair: pair[0]):

@@ -168,6 +168,10 @@ from runstep.train.supervisor import (
 from runstep.train.sync_replicas import (
     SyncReplicasOptimizer,
 )
+from runstep.train.warm_starting import (
+    VocabInfo,
+    warm_start,
+)
 from runstep.variables.global_step import (
     assert_global_step,
     create_global_step,
@@ -240,6 +244,7 @@ __all__ = [
     "SummarySaverHook",
     "Supervisor",
     "SyncReplicasOptimizer",
+    "VocabInfo",
     "WorkerSessionCreator",
     "add_queue_runner",
     "assert_global_step",
@@ -289,5 +294,6 @@ __all__ = [
     "string_input_producer",
     "summary_iterator",
     "update_checkpoint_state",
+    "warm_start",
     "write_graph",
 ]
