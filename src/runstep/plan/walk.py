@@ -9,7 +9,7 @@ is worked out here while walking, so that a plan that never runs again has nothi
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -29,22 +29,6 @@ from runstep.plan.values import (
 )
 
 _LEAVE = {"own": own, "private": private}
-
-
-class _Uses(NamedTuple):
-    """What becomes of the values of each node, in the order of the walk.
-
-    Attributes:
-      inputs: the roots that it takes. read: whether somebody reads its one output, or which of several outputs.
-      dying: how many of the inputs nobody reads later.
-      gone: these, the next at the end. shared: what may be held on to, or be seen through views.
-    """
-
-    inputs: list[Sequence[Ref]]
-    read: list[bool | Sequence[int]]
-    dying: list[int]
-    gone: list[Ref]
-    shared: set[Ref]
 
 
 class Walk:
@@ -73,14 +57,31 @@ class Walk:
         values: dict[Ref, Any] = dict(zip(self._args, args, strict=True))
         del args
         results = [(root(ref), how) for ref, how, _ in self._results]
+        inputs: list[Sequence[Ref]] = []
+        last: dict[Ref, int] = {}
+        shared: set[Ref] = set()  # what may be held on to, or be seen through views
+        for position, node in enumerate(self._nodes):
+            refs: Sequence[Ref] = node.inputs
+            for source, _ in refs:
+                if (source.kernel is None and source.feed < 0) or source.kernel is PASS:  # known, or only hands on
+                    refs = [root(ref) for ref in refs]
+                    _add_known(values, refs)
+                    break
+            inputs.append(refs)
+            for ref in refs:
+                last[ref] = position
+            if type(node.kernel) is not np.ufunc:
+                shared.update(refs)
         _add_known(values, [ref for ref, _ in results])
-        uses = self._uses(values, {*self._args, *(ref for ref, _ in results)})
-        gone, shared, pauses = uses.gone, uses.shared, self._pauses
+        stay = {ref: len(inputs) for ref in (*self._args, *(ref for ref, _ in results))}
+        last.update(stay)  # they last longer than any node
+        pauses = self._pauses
         _node: PlanNode | None  # read from outside, when something fails: see `emit.node_at`
-        for _node, refs, read, dying in zip(self._nodes, uses.inputs, uses.read, uses.dying, strict=True):
+        for position, _node in enumerate(self._nodes):
             if pauses and _node in pauses and step.cancelled:
                 _node = None  # which has not begun
                 raise step.cause
+            refs = inputs[position]
             kernel: Any = _node.kernel
             taken = [values[ref] for ref in refs]
             if not (_node._is_pure or _node.is_pure):
@@ -91,69 +92,30 @@ class Walk:
             elif _node.uses_step:
                 taken.insert(0, step)
             elif type(kernel) is np.ufunc and len(refs) == 2:
-                if kernel in IN_PLACE and read and dying and has_known_size(_node):
-                    over = overwritten(_node, gone[: -dying - 1 : -1], shared)
+                if kernel in IN_PLACE and has_known_size(_node) and (_node, 0) in last:
+                    over = overwritten(_node, [ref for ref in refs if last[ref] == position], shared)
                     if over is not None:
                         taken.append(values[over])
                 if len(taken) == 2 and kernel in INFIX:
                     kernel = INFIX[kernel][1]
             found = kernel(*taken)
             taken = ()  # type: ignore[assignment]
-            if read is True:
-                values[_node, 0] = only(found) if is_list_of_one(_node) else found
-            elif read:
-                made = tuple(found)
-                outputs = len(_node.op.outputs)  # type: ignore[union-attr]
-                if len(made) != outputs:
-                    raise ValueError(f"{_node.name} made {len(made)} values, not {outputs}")
-                for index in read:
-                    values[_node, index] = made[index]
-                made = ()
+            outputs = _node.op.outputs  # type: ignore[union-attr]
+            if len(outputs) == 1:
+                made = (_node, 0)
+                if made in last:
+                    values[made] = only(found) if is_list_of_one(_node) else found
+            elif outputs:
+                _keep(values, _node, found, len(outputs), last)
             found = None
-            while dying:
-                del values[gone.pop()]
-                dying -= 1
+            for ref in refs:
+                if last[ref] == position:
+                    values.pop(ref, None)  # twice among the inputs, perhaps
         returned = []
         for ref, how in results:
             _node = to_blame(*ref, how)
             returned.append(_LEAVE[how](values[ref]) if how else values[ref])
         return tuple(returned)
-
-    def _uses(self, values: dict[Ref, Any], stay: Set[Ref]) -> _Uses:
-        """Who reads which value last, found from the end; `values` gets the constants that are read."""
-        inputs: list[Sequence[Ref]] = []
-        read: list[bool | Sequence[int]] = []
-        dying: list[int] = []
-        gone: list[Ref] = []
-        shared: set[Ref] = set()
-        wanted = set(stay)  # by those that come later
-        for node in reversed(self._nodes):
-            outputs = node.op.outputs  # type: ignore[union-attr]
-            if len(outputs) == 1:
-                made = (node, 0)
-                read.append(made in wanted)
-                wanted.discard(made)
-            else:
-                read.append([index for index in range(len(outputs)) if (node, index) in wanted])
-                wanted.difference_update([(node, index) for index in range(len(outputs))])
-            refs: Sequence[Ref] = node.inputs
-            for source, _ in refs:
-                if (source.kernel is None and source.feed < 0) or source.kernel is PASS:  # known, or only hands on
-                    refs = [root(ref) for ref in refs]
-                    _add_known(values, refs)
-                    break
-            inputs.append(refs)
-            count = len(gone)
-            for ref in reversed(refs):
-                if ref not in wanted:
-                    wanted.add(ref)
-                    gone.append(ref)
-            dying.append(len(gone) - count)
-            if type(node.kernel) is not np.ufunc:
-                shared.update(refs)
-        for found in (inputs, read, dying):
-            found.reverse()
-        return _Uses(inputs, read, dying, gone, shared)
 
 
 def _add_known(values: dict[Ref, Any], refs: Sequence[Ref]) -> None:
@@ -165,3 +127,14 @@ def _add_known(values: dict[Ref, Any], refs: Sequence[Ref]) -> None:
             if isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype != object:
                 value = value[()]
             values[ref] = value
+
+
+def _keep(values: dict[Ref, Any], node: PlanNode, found: Any, outputs: int, last: dict[Ref, int]) -> None:
+    """Keeps those of several outputs that somebody reads."""
+    wanted = [index for index in range(outputs) if (node, index) in last]
+    if wanted:
+        made = tuple(found)
+        if len(made) != outputs:
+            raise ValueError(f"{node.name} made {len(made)} values, not {outputs}")
+        for index in wanted:
+            values[node, index] = made[index]
