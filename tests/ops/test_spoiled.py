@@ -217,3 +217,17 @@ def test_spoiled_inputs_are_treated_as_tensorflow_treats_them():
             assert error is not None and type(outcome).__name__ == error.__name__, f"{instance}: {outcome}"
         problems += compared(instance, str(instance), result, outcome)
     assert not problems, "\n".join(problems)
+
+
+def test_nan_is_largest_of_few_and_of_many():
+    """TensorFlow keeps it or not, by its place."""
+    x = np.random.default_rng(0).normal(size=600).astype(np.float32)
+    x[[10, 300, 590]] = np.nan
+    types = {"T": ["float32"], "Tk": ["int32"], "index_type": ["int64"]}
+    rows = [case("TopKV2", of(x), k, types=types) for k in (5, 100)]
+    op_def = subject.op_def("TopKV2")
+    instances = [Instance(row, op_def, combinations(row, op_def)[0]) for row in rows]
+    few, many = graphs.run(instances, [instance.values() for instance in instances], constants=False)
+    assert not isinstance(few, Exception) and not isinstance(many, Exception)
+    assert few[1].tolist() == many[1][:5].tolist()
+    assert set(few[1][:3].tolist()) == {10, 300, 590}

@@ -140,7 +140,7 @@ def _merged(a: Array, b: Array) -> tuple[Array, Array, Array]:
         i, j = i + first, j + second
         rows.append(row)
     in_a, in_b = (np.array(places, np.int64) for places in found)
-    return np.array(rows, np.int64).reshape(-1, a.shape[1]), in_a, in_b
+    return np.array(rows, np.int64).reshape(len(rows), a.shape[1]), in_a, in_b
 
 
 def _union(a: Array, b: Array) -> tuple[Array, Array, Array]:

@@ -26,7 +26,7 @@ def _order(rows: Array, k: int) -> Array:
         floor = np.partition(rows, count - k, axis=1)[:, count - k]
         found = np.empty((rows.shape[0], k), np.int64)
         for index, (row, least) in enumerate(zip(rows, floor, strict=True)):
-            places = np.flatnonzero(row >= least)
+            places = np.flatnonzero(~(row < least))  # NaN too, which is sorted as the largest
             found[index] = places[_sorted(row[places][None], k)[0]]
         return found
     return _sorted(rows, k)
