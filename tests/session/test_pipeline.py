@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 import os
 import pickle
 import subprocess
@@ -360,6 +361,26 @@ def test_no_damage_goes_unnoticed(graph: Chain, session: Any, tmp_path: Path) ->
             session.restore_partial_run(path)
     path.write_bytes(whole)
     assert session.restore_partial_run(path)(graph.r1) == 3
+
+
+def test_what_somebody_wrote_a_checksum_for_is_read_with_care(graph: Chain, session: Any, tmp_path: Path) -> None:
+    """It may be wrong, but is never something else than an error of ours."""
+    path = tmp_path / "handle"
+    handle = session.partial_run_setup([graph.r1, graph.r2], [graph.a, graph.b, graph.c])
+    session.partial_run(handle, graph.r1, {graph.a: 1, graph.b: 2})
+    handle.save(path)
+    whole = path.read_bytes()
+    start = whole.index(b"\n") + 33
+    kinds = set()
+    for place in range(start, len(whole), 7):
+        payload = bytearray(whole[start:])
+        payload[place - start] ^= 1 << place % 8
+        path.write_bytes(whole[: start - 32] + hashlib.sha256(payload).digest() + payload)
+        try:
+            session.restore_partial_run(path).close()
+        except runstep.errors.OpError as error:
+            kinds.add(type(error))
+    assert runstep.errors.DataLossError in kinds
 
 
 def test_another_graph_is_refused(graph: Chain, session: Any, tmp_path: Path) -> None:

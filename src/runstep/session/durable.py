@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from google.protobuf.message import DecodeError
 
 import runstep
 from runstep import errors
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _MAGIC = b"runstep partial run 1\n"
 _DIGEST = 32
 _LENGTH = 4
+_KEYS = frozenset("runstep feeds fetches targets fed taken finished graph plan slots echoes".split())
 
 
 def save(handle: PartialRunHandle, state: StepState, path: str | os.PathLike[str]) -> None:
@@ -95,8 +97,11 @@ def restore(session: BaseSession, path: str | os.PathLike[str]) -> PartialRunHan
                 "like the one that saved it.",
             )
         values = _Reader(session, parts)
-        slots = [values.value(entry) for entry in header["slots"]]
-        echoes = {int(position): values.value(entry) for position, entry in header["echoes"].items()}
+        try:
+            slots = [values.value(entry) for entry in header["slots"]]
+            echoes = {int(position): values.value(entry) for position, entry in header["echoes"].items()}
+        except (LookupError, ValueError, TypeError, DecodeError) as error:
+            raise errors.DataLossError(None, None, f"{name} has values that cannot be read: {error}.") from None
         return StepState(header["fed"], frozenset(header["finished"]), slots), header["taken"], echoes
 
     found: PartialRunHandle = session._partial_runs.restored(session, [*fetches, *targets], feeds, state)
@@ -118,7 +123,13 @@ def _parsed(data: bytes, name: str) -> tuple[Any, memoryview]:
             None, None, f"{name} is damaged: its checksum does not match its {len(payload)} bytes of content."
         )
     length = int.from_bytes(payload[:_LENGTH], "little")
-    return json.loads(bytes(payload[_LENGTH : _LENGTH + length])), payload[_LENGTH + length :]
+    try:
+        header = json.loads(bytes(payload[_LENGTH : _LENGTH + length]))
+        if not _KEYS <= header.keys():
+            raise ValueError(f"it lacks {', '.join(sorted(_KEYS - header.keys()))}")
+    except (ValueError, AttributeError) as error:  # somebody made a checksum for it
+        raise errors.DataLossError(None, None, f"{name} has a header that cannot be read: {error}.") from None
+    return header, payload[_LENGTH + length :]
 
 
 def _write(path: str | os.PathLike[str], data: bytes) -> None:
