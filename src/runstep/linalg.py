@@ -13,6 +13,7 @@ from runstep.ops.creation import (
     eye,
 )
 from runstep.ops.linalg_composed import (
+    eigh_tridiagonal,
     expm,
     matrix_rank,
     pinv,
@@ -77,6 +78,7 @@ __all__ = [
     "eigh",
     "eigvalsh",
     "einsum",
+    "eigh_tridiagonal",
     "expm",
     "eye",
     "global_norm",

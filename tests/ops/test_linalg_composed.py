@@ -57,3 +57,32 @@ def test_pinv_and_rank(dtype):
         api.run(library.pinv(api.constant(np.diag([3.0, 1.0, 0.1]), dtype), rcond=0.2))
 
     compare(program, rtol=1e-3 if dtype == "float32" else 1e-9, atol=1e-4 if dtype == "float32" else 1e-10)
+
+
+def test_eigh_tridiagonal():
+    """Against numpy: TensorFlow builds loops of bisection, which take it seconds."""
+    diagonal, above = np.array([1, 2, 5, 3], np.complex128), np.array([0.5, -1, 2]) * (0.6 + 0.8j)
+    whole = np.diag(diagonal) + np.diag(above, 1) + np.diag(above.conj(), -1)
+    want = np.linalg.eigvalsh(whole)
+    every, vectors = tf.linalg.eigh_tridiagonal(diagonal, above, eigvals_only=False)
+    places = tf.linalg.eigh_tridiagonal(diagonal, above, select="i", select_range=(1, 2))
+    between = tf.linalg.eigh_tridiagonal(diagonal, above, select="v", select_range=(1.0, 3.0))
+    assert [(y.dtype.name, y.shape.as_list()) for y in (every, places)] == [("float64", [4]), ("float64", [2])]
+    with tf.Session() as session:
+        every, vectors, places, between = session.run([every, vectors, places, between])
+    np.testing.assert_allclose(every, want, rtol=1e-12)
+    np.testing.assert_allclose(whole @ vectors, vectors * want, atol=1e-12)
+    np.testing.assert_allclose([places, between], [want[1:3]] * 2, rtol=1e-12)
+
+
+def test_eigh_tridiagonal_refuses():
+    ones = tf.ones([2])
+    for arguments, error, text in (
+        ((ones, tf.ones([1], tf.float64)), ValueError, "same type"),
+        ((tf.constant([1, 2]), tf.constant([1])), ValueError, "int32"),
+        ((ones, ones[:1], True, "x"), ValueError, "select must have a value"),
+        ((ones, ones[:1], True, "i", (1, 0)), tf.errors.InvalidArgumentError, "empty index range"),
+        ((ones, ones[:1], True, "v", (2.0, 1.0)), tf.errors.InvalidArgumentError, "empty interval"),
+    ):
+        with pytest.raises(error, match=text):
+            tf.linalg.eigh_tridiagonal(*arguments)

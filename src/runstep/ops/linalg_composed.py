@@ -15,18 +15,21 @@ from runstep.graph import dtypes
 from runstep.graph.apply import apply
 from runstep.graph.convert import convert_to_tensor
 from runstep.graph.graph import name_scope
+from runstep.graph.scopes import control_dependencies
 from runstep.graph.tensor import Tensor, TensorLike
-from runstep.ops.cast import cast
+from runstep.ops.assertions import assert_less, assert_less_equal
+from runstep.ops.cast import cast, conj, real
 from runstep.ops.creation import eye
 from runstep.ops.joining import concat
-from runstep.ops.linalg_functions import adjoint, matrix_solve, svd
+from runstep.ops.linalg_functions import adjoint, matrix_solve, self_adjoint_eig, svd
 from runstep.ops.looping import while_loop
 from runstep.ops.matmul import matmul
+from runstep.ops.matrix_diag import matrix_diag
 from runstep.ops.reduction import reduce_max, reduce_sum
-from runstep.ops.selecting import where_v2
+from runstep.ops.selecting import boolean_mask, where_v2
 from runstep.ops.shape_ops import shape as shape_of
 
-__all__ = ["expm", "matrix_rank", "pinv"]
+__all__ = ["eigh_tridiagonal", "expm", "matrix_rank", "pinv"]
 
 # Degree of the approximant, and the norm up to which it is exact in the type. Source: Higham, "The scaling and squaring
 # method for the matrix exponential revisited" (2005).
@@ -59,8 +62,7 @@ def _exponential(matrix: Tensor) -> tuple[Tensor, Any]:
 
 def _squared_back(matrix: Tensor) -> Tensor:
     """By a rational function of `matrix / 2**k`, which is then squared k times."""
-    real = matrix.dtype.real_dtype
-    degree, limit = _APPROXIMANTS[real.size]
+    degree, limit = _APPROXIMANTS[matrix.dtype.real_dtype.size]
     norm = reduce_max(reduce_sum(abs(matrix), axis=-2), axis=-1)
     halvings = apply("Maximum", apply("Ceil", apply("Log", norm / limit) / math.log(2.0)), 0.0)
     halvings = where_v2(apply("IsFinite", halvings), halvings, apply("ZerosLike", halvings))
@@ -72,7 +74,7 @@ def _squared_back(matrix: Tensor) -> Tensor:
     def squared(step: Tensor, value: Tensor) -> list[Tensor]:
         return [step + 1.0, where_v2(each > step, matmul(value, value), value)]
 
-    first = convert_to_tensor(np.zeros((), real.np))
+    first = convert_to_tensor(np.zeros((), matrix.dtype.real_dtype.np))
     _, result = while_loop(
         lambda step, value: step < most, squared, [first, result], shape_invariants=[first.shape, result.shape]
     )
@@ -135,3 +137,54 @@ def pinv(a: TensorLike, rcond: Any = None, validate_args: bool = False, name: st
             cutoff = largest * convert_to_tensor(rcond, s.dtype, name="rcond")[..., None]
         counted = where_v2(s > cutoff, s, apply("ZerosLike", s) + np.inf)
         return matmul(v / counted[..., None, :], adjoint(u))
+
+
+def eigh_tridiagonal(
+    alpha: TensorLike,
+    beta: TensorLike,
+    eigvals_only: bool = True,
+    select: str = "a",
+    select_range: Any = None,
+    tol: Any = None,
+    name: str | None = None,
+) -> Any:
+    """The eigenvalues of a self-adjoint tridiagonal matrix, in rising order. Source: `tf.linalg.eigh_tridiagonal`.
+
+    Args:
+      alpha: [n], real or complex (whose imaginary part doesn't count): the diagonal. beta: [n - 1], of the same type:
+        the diagonal above it; the one below is its conjugate.
+      eigvals_only: False to return a pair, with the eigenvectors [n, k] as columns.
+      select: "a" for all; "i" for those of the places `select_range`, both ends included; "v" for those that are
+        greater than its first value and up to its second.
+      tol: not used: eigenvalues are as exact as the type.
+
+    Raises:
+      ValueError: types that differ or aren't floats, another `select`. InvalidArgumentError: an empty range.
+    """
+    with name_scope(name or "eigh_tridiagonal"):
+        diagonal, above = convert_to_tensor(alpha, name="alpha"), convert_to_tensor(beta, name="beta")
+        kind = diagonal.dtype.base_dtype
+        if above.dtype.base_dtype is not kind:
+            raise ValueError("'alpha' and 'beta' must have the same type.")
+        if not (kind.is_floating or kind.is_complex):
+            raise ValueError(f"'alpha' and 'beta' must be floats or complex numbers, not {kind.name}.")
+        if select not in ("a", "i", "v"):
+            raise ValueError("'select must have a value in {'a', 'i', 'v'}.")
+        below = conj(above)
+        if kind.is_complex:
+            diagonal = cast(real(diagonal), kind)
+        matrix = matrix_diag(diagonal) + matrix_diag(above, k=1) + matrix_diag(below, k=-1)
+        values, vectors = self_adjoint_eig(matrix)
+        values = real(values)
+        if select == "i":
+            first, last = select_range
+            checked = assert_less_equal(first, last, message="Got empty index range in select_range.")
+            with control_dependencies([checked]):
+                values, vectors = values[first : last + 1], vectors[:, first : last + 1]
+        elif select == "v":
+            low, high = (convert_to_tensor(end, values.dtype) for end in select_range)
+            checked = assert_less(low, high, message="Got empty interval in select_range.")
+            with control_dependencies([checked]):
+                inside = apply("LogicalAnd", values > low, values <= high)
+            values, vectors = boolean_mask(values, inside), boolean_mask(vectors, inside, axis=1)
+        return values if eigvals_only else (values, vectors)
