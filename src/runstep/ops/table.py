@@ -76,6 +76,7 @@ from runstep.ops import (  # noqa: F401
     sparse_count,
     sparse_cross,
     sparse_math,
+    sparse_matrix,
     sparse_segment,
     sparse_serial,
     special,

@@ -87,6 +87,7 @@ from runstep.kernels.numpy import (  # noqa: F401
     sparse_count,
     sparse_cross,
     sparse_math,
+    sparse_matrix,
     sparse_segment,
     sparse_serial,
     special,
