@@ -26,6 +26,7 @@ NAMESPACES = (
 # Where our signature says more than TensorFlow's, which hides its own behind a decorator.
 OTHER_SIGNATURES = {
     "data.Dataset": "an abstract class there, which takes nothing; nobody calls either",
+    "dtypes.DType": "made by its number there, with what handles hold; nobody makes one",
     "is_variable_initialized": "TensorFlow deprecates it in favour of a function of the same arguments",
     "meshgrid": "TensorFlow takes **kwargs and reads indexing and name out of them",
     "lookup.StaticHashTable": "a decorator hides TensorFlow's",

@@ -1,5 +1,6 @@
 """`tf.random`: random numbers (source: tf.compat.v1.random)."""
 
+from runstep import random_experimental as experimental
 from runstep.graph.random_seed import (
     get_seed,
     set_random_seed,
@@ -13,6 +14,13 @@ from runstep.ops.random import (
     random_shuffle as shuffle,
     random_uniform as uniform,
     truncated_normal,
+)
+from runstep.ops.random_generator import (
+    Algorithm,
+    Generator,
+    create_rng_state,
+    get_global_generator,
+    set_global_generator,
 )
 from runstep.ops.random_samplers import (
     all_candidate_sampler,
@@ -36,17 +44,23 @@ from runstep.ops.random_stateless import (
 )
 
 __all__ = [
+    "Algorithm",
+    "Generator",
     "all_candidate_sampler",
     "categorical",
+    "create_rng_state",
+    "experimental",
     "fixed_unigram_candidate_sampler",
     "fold_in",
     "gamma",
+    "get_global_generator",
     "get_seed",
     "learned_unigram_candidate_sampler",
     "log_uniform_candidate_sampler",
     "multinomial",
     "normal",
     "poisson",
+    "set_global_generator",
     "set_random_seed",
     "shuffle",
     "split",

@@ -8,7 +8,6 @@ import random
 import re
 import shutil
 import tempfile
-import unittest
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,13 +19,14 @@ from runstep.graph.graph import reset_default_graph
 from runstep.graph.random_seed import set_random_seed
 from runstep.session.default import get_default_session
 from runstep.session.session import Session
+from runstep.testing.assertions import ContainerAssertions
 
 __all__: list[str] = []
 
 _DEFAULT_SEED = 87654321
 
 
-class TestCase(unittest.TestCase):
+class TestCase(ContainerAssertions):
     """A test with a graph and seeds of its own (source: tf.test.TestCase).
 
     class SquareTest(tf.test.TestCase):
