@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 import runstep.ops.table  # noqa: F401
-from runstep.graph.composite import SparseTensor
 from runstep.ops import embedding
 from runstep.testing.building import Names, compare_graphs
 
@@ -17,7 +16,6 @@ class Space:
 
 
 Names.nn = Space  # type: ignore[attr-defined]
-Names.SparseTensor = SparseTensor
 
 
 def sparse(tf, kind="int64"):

@@ -32,7 +32,29 @@ FUNCTIONS: dict[str, Build] = {
     "log_uniform": lambda tf: tf.random.log_uniform_candidate_sampler(classes(tf), 1, 2, True, 5),
     "uniform": lambda tf: tf.random.uniform_candidate_sampler(classes(tf), 1, 2, True, 5),
     "compute_accidental_hits": lambda tf: tf.nn.compute_accidental_hits(classes(tf), tf.ones([2], tf.int64), 1),
+    "raw Switch": lambda tf: tf.raw_ops.Switch(data=1.0, pred=True),
+    "raw Unique": lambda tf: tf.raw_ops.Unique(x=[1, 2]),
 }
+
+RENAMED: dict[str, Build] = {
+    "Sum": lambda tf: tf.raw_ops.Sum(input=[1.0], axis=0),
+    "ExpandDims": lambda tf: tf.raw_ops.ExpandDims(input=1.0, axis=0),
+    "Select": lambda tf: tf.raw_ops.Select(condition=True, x=1.0, y=2.0),
+    "Split": lambda tf: tf.raw_ops.Split(axis=0, value=[1.0, 2.0], num_split=2)[0],
+    "SplitV": lambda tf: tf.raw_ops.SplitV(value=[1.0, 2.0], size_splits=[1, 1], axis=0, num_split=2)[0],
+    "Squeeze": lambda tf: tf.raw_ops.Squeeze(input=[1.0], axis=[0]),
+    "Where": lambda tf: tf.raw_ops.Where(condition=[True]),
+}
+
+
+@pytest.mark.parametrize("name", RENAMED)
+def test_raw_ops_take_pythons_names_of_arguments(name: str) -> None:
+    made = []
+    for tf in (tensorflow.compat.v1, runstep):
+        with tf.Graph().as_default():
+            op = RENAMED[name](tf).op
+            made.append((op.type, [x.op.type for x in op.inputs], op.outputs[0].shape.as_list()))
+    assert made[0] == made[1]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

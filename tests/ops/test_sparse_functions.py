@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 import runstep.ops.table  # noqa: F401
-from runstep.graph.composite import IndexedSlices, SparseTensor, SparseTensorValue
+from runstep.graph.composite import IndexedSlices, SparseTensorValue
 from runstep.ops import sparse_functions
 from runstep.testing.building import Names, compare_graphs
 
-Names.SparseTensor = SparseTensor
 Names.IndexedSlices = IndexedSlices  # type: ignore[attr-defined]
 Names.SparseTensorValue = SparseTensorValue  # type: ignore[attr-defined]
 

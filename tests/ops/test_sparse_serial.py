@@ -9,12 +9,11 @@ import runstep.kernels.numpy.sparse_serial  # noqa: F401
 from runstep import errors
 from runstep.graph import dtypes
 from runstep.graph.apply import apply
-from runstep.graph.composite import SparseTensor
 from runstep.kernels.numpy.sparse_serial import _written
 from runstep.ops import sparse_serial
 from runstep.testing import case, check, of, real
 from runstep.testing.bench import Bench
-from runstep.testing.building import Names, compare_graphs
+from runstep.testing.building import compare_graphs
 
 INVALID = errors.InvalidArgumentError
 GAPS = {"SerializeSparse": "variants hold the parts themselves: they do not leave the process"}
@@ -100,9 +99,6 @@ def test_a_table_gives_each_sparse_tensor_once():
             take([1])
         with pytest.raises(INVALID, match="type int32"):
             take([0], dtypes.int32)
-
-
-Names.SparseTensor = SparseTensor
 
 
 def sparse(tf):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,56 @@ def of_a_training_step(t: Any, v: Any) -> Any:
         return t.reduce_sum(t.square(v))
 
 
+def after(t: Any, change: Any, use: Callable[[], Any]) -> Any:
+    with t.control_dependencies([change]):
+        return use()
+
+
+def in_a_branch(t: Any, v: Any) -> Any:
+    grown = t.reduce_sum(v) < 10.0
+    return t.cond(grown, lambda: after(t, v.assign_add(v * 4.0), lambda: t.identity(v) * 2.0), lambda: t.identity(v))
+
+
+def in_a_branch_of_a_branch(t: Any, v: Any) -> Any:
+    def inner() -> Any:
+        return t.cond(t.reduce_sum(v) > 1.0, lambda: after(t, v.assign_add(v * 0.0 + 9.0), lambda: v * 2.0), lambda: v)
+
+    return t.cond(t.reduce_sum(v) < 5000.0, inner, lambda: v - 1.0)
+
+
+def chosen_by_a_branch(t: Any, v: Any) -> Any:
+    changed = v.assign_add(v * 0.0 + 1.0)
+    with t.control_dependencies([changed]):
+        return t.cond(t.reduce_sum(v * 0.0) > 1.0, lambda: v + 1.0, lambda: v)
+
+
+def as_a_loop_variable(t: Any, v: Any) -> Any:
+    return t.while_loop(lambda i, s: i < 3, lambda i, s: (i + 1, s + 1.0), [0, v])[1]
+
+
+def within_a_loop(t: Any, v: Any) -> Any:
+    def turn(i: Any, s: Any) -> Any:
+        return i + 1, after(t, v.assign_add(s * 0.5), lambda: s + v)
+
+    return t.while_loop(lambda i, s: i < 3, turn, [0, t.ones_like(v)])[1]
+
+
+def within_a_branch_of_an_inner_loop(t: Any, v: Any) -> Any:
+    def inner(j: Any, s: Any) -> Any:
+        return j + 1, t.cond(j < 1, lambda: after(t, v.assign_add(s * 0.5), lambda: s + v), lambda: s * v)
+
+    def outer(i: Any, s: Any) -> Any:
+        return i + 1, t.while_loop(lambda j, s: j < 2, inner, [0, s])[1] * 0.25
+
+    return t.while_loop(lambda i, s: i < 2, outer, [0, t.ones_like(v)])[1]
+
+
+def a_reference_through_a_switch_of_values(t: Any, v: Any) -> Any:
+    out = t.raw_ops.Switch(data=v._ref(), pred=t.reduce_sum(v) > 0.0)
+    merged = t.raw_ops.Merge(inputs=[out.output_false * 2.0, out.output_true])
+    return merged.output + t.cast(merged.value_index, t.float32)
+
+
 PROGRAMS: Sequence[Callable[[Any, Any], Any]] = (
     after_add,
     after_assign,
@@ -61,7 +111,25 @@ PROGRAMS: Sequence[Callable[[Any, Any], Any]] = (
     by_data,
     into_a_loop,
     of_a_training_step,
+    in_a_branch,
+    in_a_branch_of_a_branch,
+    chosen_by_a_branch,
+    as_a_loop_variable,
+    within_a_loop,
+    within_a_branch_of_an_inner_loop,
+    a_reference_through_a_switch_of_values,
 )
+
+
+@pytest.fixture(autouse=True)
+def _old_control_flow() -> Iterator[None]:
+    """TensorFlow's branches and loops are Switch and Merge, as ours."""
+    v1 = tensorflow().compat.v1
+    was = v1.control_flow_v2_enabled()
+    v1.disable_control_flow_v2()
+    yield
+    if was:
+        v1.enable_control_flow_v2()
 
 
 def result(t: Any, program: Callable[[Any, Any], Any], size: int, level: int = 0) -> list[Any]:

@@ -98,7 +98,7 @@ def _branch_output(context: CondContext, leaf: Any) -> Any:
         return leaf._with_components([context.add_value(part) for part in leaf._component_tensors()])
     if isinstance(leaf, TensorArray):
         return leaf._with_flow(context.add_value(leaf.flow))
-    tensor = convert_to_tensor(leaf, as_ref=True)
+    tensor = convert_to_tensor(leaf)
     captured = tensor in context._captured
     output = context.add_value(tensor)
     if not captured:  # what a branch only passes on counts as made inside of the blocks around it

@@ -119,7 +119,7 @@ class _Leaf:
         elif self.composite is not None:
             self.tensors = list(self.composite._component_tensors())
         else:
-            self.tensors = [convert_to_tensor(value, as_ref=True)]
+            self.tensors = [convert_to_tensor(value)]
 
     def rebuilt(self, tensors: list[Tensor]) -> Any:
         if self.array is not None:

@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from runstep.graph.apply import apply
+from runstep.graph.apply import apply, apply_named
 from runstep.ops import registry
+
+_AXIS = dict.fromkeys("All Any EuclideanNorm Max Mean Min Prod Sum".split(), {"axis": "reduction_indices"})
+_OTHER_NAMES: dict[str, dict[str, str]] = _AXIS | {
+    "ExpandDims": {"axis": "dim"},
+    "Select": {"x": "t", "y": "e"},
+    "Split": {"axis": "split_dim"},
+    "SplitV": {"axis": "split_dim"},
+    "Squeeze": {"axis": "squeeze_dims"},
+    "Where": {"condition": "input"},
+}
+"""Arguments that Python calls otherwise than the op's definition, by op."""
 
 
 class _RawOps:
-    """`raw_ops.Pack(values=[x, y], axis=1)`: inputs and attributes by keyword."""
+    """`raw_ops.Pack(values=[x, y], axis=1)`: inputs and attributes by keyword. Several outputs are a namedtuple."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         op_def = registry.get(name)
@@ -19,11 +30,15 @@ class _RawOps:
         names = [arg.name for arg in op_def.inputs]
 
         def raw(*, name: str | None = None, **kwargs: Any) -> Any:
+            for argument, defined in _OTHER_NAMES.get(op_def.name, {}).items():
+                if argument in kwargs:
+                    kwargs[defined] = kwargs.pop(argument)
             missing = [arg for arg in names if arg not in kwargs]
             if missing:
                 raise TypeError(f"{op_def.name} is missing the argument(s) {', '.join(missing)}")
             inputs = [kwargs.pop(arg) for arg in names]
-            return apply(op_def.name, *inputs, name=name, **kwargs)
+            build = apply_named if len(op_def.outputs) > 1 else apply
+            return build(op_def.name, *inputs, name=name, **kwargs)
 
         raw.__name__ = raw.__qualname__ = op_def.name
         return raw

@@ -44,6 +44,7 @@ from runstep.plan.values import (
     INFIX,
     dead,
     is_list_of_one,
+    is_reference,
     only,
     overwritten,
     own,
@@ -194,7 +195,7 @@ class Emitter:
             value = self._name(root(ref))
             if how:
                 node, index = root(ref)
-                if not guard and node.feed < 0 and node.op.outputs[index].dtype.is_ref:  # type: ignore[union-attr]
+                if not guard and is_reference((node, index)):
                     self._line(1, f"r{len(returned)} = {how}({value})", node)  # a line that tells the variable
                     returned.append(f"r{len(returned)}")
                     continue
@@ -499,7 +500,7 @@ class Emitter:
         assert kernel is not None and op is not None
         known = self._names
         arguments = [known.get(ref) or self._name(ref) for ref in refs]
-        reads = references(node, refs)
+        reads = references(node, refs, self._flow is not None)
         sign = ""
         if type(kernel) is np.ufunc:
             if len(refs) == 2:
@@ -565,13 +566,18 @@ class Emitter:
             if guard is NEVER:
                 continue
             source = self._name(root(ref))
-            parts = [f"{value} = {source}"] if value else []
+            parts = [f"{value} = {self._passed(node, ref)}"] if value else []
             if index:
                 parts.append(f"{index} = int32({position})")
             if root(ref) in ends:
                 parts.append(f"{source} = None")
             if parts:
                 self._line(depth, f"if {self._condition(guard, depth, loop)}: {'; '.join(parts)}")
+
+    def _passed(self, merge: PlanNode, ref: Ref) -> str:
+        """What a Merge takes from one of its inputs: a value, unless it is one of references."""
+        name = self._name(root(ref))
+        return f"read_ref({name})" if merge.type == "Merge" and is_reference(root(ref)) else name
 
     # ------------------------------------------------------------------ loops
 
@@ -600,8 +606,8 @@ class Emitter:
             entered = next(ref for ref in merge.inputs if ref[0].type not in NEXTS)
             again = next(ref for ref in merge.inputs if ref[0].type in NEXTS)
             variables.append(self._name((merge, 0)))
-            starts.append(self._name(root(entered)))
-            nexts.append(again)
+            starts.append(self._passed(merge, entered))
+            nexts.append(self._passed(merge, again))
         self._line(depth, f"{', '.join(variables)} = {', '.join(starts)}")
         self._indices(frame, depth, 0)
         self._line(depth, "while True:")
@@ -629,8 +635,7 @@ class Emitter:
         self._forget(frame, inside + 1)
         self._line(inside + 1, "break")
         self._region(after, inside, kept, self._reads_of(after), loop=symbol)
-        values = ", ".join(self._name(root(ref)) for ref in nexts)
-        self._line(inside, f"{', '.join(variables)} = {values}")
+        self._line(inside, f"{', '.join(variables)} = {', '.join(nexts)}")
         self._indices(frame, inside, 1)
 
     def _forget(self, frame: Frame, depth: int, *names: str) -> None:
@@ -666,7 +671,7 @@ class Emitter:
             for position, ref in enumerate(merge.inputs):
                 if ref[0].type not in NEXTS and (guard := flow.guard_after(ref)) is not NEVER:
                     condition = self._condition(guard, depth)
-                    start = self._name(root(ref))
+                    start = self._passed(merge, ref)
                     self._line(
                         depth, f"if {condition}: {flags[merge]} = True; {value} = {start}; {index} = int32({position})"
                     )
@@ -689,7 +694,7 @@ class Emitter:
             for position, ref in enumerate(merge.inputs):
                 if ref[0].type in NEXTS and ref[0].guard is not NEVER:
                     condition = self._condition(ref[0].guard, inside)
-                    again = self._name(root(ref))
+                    again = self._passed(merge, ref)
                     self._line(
                         inside, f"if {condition}: n{flag} = True; n{value} = {again}; n{index} = int32({position})"
                     )

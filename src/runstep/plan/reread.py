@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runstep.plan.node import PlanNode, Ref
+from runstep.plan.node import MERGES, PlanNode, Ref
 from runstep.plan.values import takes_ref
 
 _KEEPS = frozenset(("Identity", "RefIdentity", "Switch", "RefSwitch", "Merge", "RefMerge", "Enter", "RefEnter"))
@@ -52,6 +52,10 @@ def _variable(node: PlanNode) -> PlanNode:
     return source
 
 
+def _is_constant_enter(node: PlanNode) -> bool:
+    return node.type == "Enter" and bool(node.attrs["is_constant"])
+
+
 class _Reread:
     def __init__(self, live: Sequence[PlanNode]) -> None:
         self._live = live
@@ -75,26 +79,39 @@ class _Reread:
 
     def anew(self, read: PlanNode, behind: set[PlanNode]) -> None:
         """Gives the users of a read that are among `behind` a read of their own."""
-        handed_on: list[Ref] = [(read, 0)]
-        for ref in handed_on:  # grows while it is walked
+        handed_on: list[tuple[Ref, tuple[Ref, ...]]] = [((read, 0), ())]
+        for ref, gates in handed_on:  # grows while it is walked
             for user in self._users.get(ref[0], ()):
-                if ref not in user.inputs:
+                if ref not in user.inputs or user.type in MERGES:  # a Merge waits for one of its inputs only
                     continue
                 if user in behind:
-                    self._give(user, ref, read)
+                    self._give(user, ref, read, gates)
                 elif user.type == "Identity":
-                    handed_on.append((user, 0))
+                    handed_on.append(((user, 0), gates))
+                elif user.inputs[0] == ref and (user.type == "Switch" or _is_constant_enter(user)):
+                    sides = (0, 1) if user.type == "Switch" else (0,)
+                    handed_on += [((user, side), (*gates, (user, side))) for side in sides]
 
-    def _give(self, user: PlanNode, ref: Ref, read: PlanNode) -> None:
-        assert read.op is not None
-        self._number += 1
-        made = PlanNode(read.op, read.type, read.name)
-        made.number, made.where, made.device, made.row = self._number, read.where, read.device, read.row
-        made.inputs = list(read.inputs)
-        waits = [source for source, _ in user.inputs if (source, 0) != ref and source.feed < 0]
-        made.controls = list(dict.fromkeys([*read.controls, *waits, *user.controls]))
+    def _give(self, user: PlanNode, ref: Ref, read: PlanNode, gates: Sequence[Ref]) -> None:
+        """A read for `user` in place of `ref`, where that comes from `read` through `gates` into a branch or loop."""
+        new = self._made.setdefault(user, [])
+        value, waits = read.inputs[0], list(read.controls)
+        for gate, side in gates:
+            passing = self._again(gate, [value, *gate.inputs[1:]], [*waits, *gate.controls])
+            new.append(passing)
+            value, waits = (passing, side), []
+        waits += [one[0] for one in user.inputs if one != ref and one[0].feed < 0]
+        made = self._again(read, [value], [*waits, *user.controls])
+        new.append(made)
         user.inputs = [(made, 0) if one == ref else one for one in user.inputs]
-        self._made.setdefault(user, []).append(made)
+
+    def _again(self, node: PlanNode, inputs: list[Ref], controls: list[PlanNode]) -> PlanNode:
+        assert node.op is not None
+        self._number += 1
+        made = PlanNode(node.op, node.type, node.name)
+        made.number, made.where, made.device, made.row = self._number, node.where, node.device, node.row
+        made.inputs, made.controls = inputs, list(dict.fromkeys(controls))
+        return made
 
     def result(self) -> list[PlanNode]:
         return [new for node in self._live for new in (*self._made.get(node, ()), node)]

@@ -28,16 +28,27 @@ INFIX: dict[Any, tuple[str, Callable[[Any, Any], Any]]] = {
 IN_PLACE = frozenset((np.add, np.subtract, np.multiply))
 
 
-def references(node: PlanNode, refs: Sequence[Ref]) -> Sequence[int]:
-    """The places of inputs that are references, of which the kernel takes the values."""
+def references(node: PlanNode, refs: Sequence[Ref], passed: bool = True) -> Sequence[int]:
+    """The places of inputs that are references, of which the kernel takes the values.
+
+    Args:
+      refs: the roots of the inputs. passed: whether one may be a reference that a Switch of values has passed on.
+    """
     op: Any = node.op
     if isinstance(op, OpView) or node.type != op.type:  # made by a rewrite, which takes no references
         return ()
     found = []
     for position, tensor in enumerate(op.inputs[: len(refs)]):
-        if tensor.dtype.is_ref and refs[position][0].feed < 0 and not takes_ref(op, position):
-            found.append(position)
+        if (tensor.dtype.is_ref and refs[position][0].feed < 0) or (passed and is_reference(refs[position])):
+            if not takes_ref(op, position):
+                found.append(position)
     return found
+
+
+def is_reference(ref: Ref) -> bool:
+    """Whether what a node gives is a reference, not a value."""
+    node, index = ref
+    return node.feed < 0 and node.op is not None and bool(node.op.outputs[index].dtype.is_ref)
 
 
 def has_known_size(node: PlanNode) -> bool:
@@ -101,8 +112,7 @@ def is_list_of_one(node: PlanNode) -> bool:
 
 def to_blame(node: PlanNode, index: int, how: str) -> PlanNode | None:
     """The node whose failure it is when this output cannot leave as a fetch: that of a variable without a value."""
-    is_ref = bool(how) and node.feed < 0 and node.op is not None and node.op.outputs[index].dtype.is_ref
-    return node if is_ref else None
+    return node if how and is_reference((node, index)) else None
 
 
 def only(found: Any) -> Any:

@@ -85,7 +85,7 @@ class Walk:
             kernel: Any = _node.kernel
             taken = [values[ref] for ref in refs]
             if not (_node._is_pure or _node.is_pure):
-                for place in references(_node, refs):
+                for place in references(_node, refs, passed=False):
                     taken[place] = read_ref(taken[place])
                 if _node.uses_step:
                     taken.insert(0, step)
