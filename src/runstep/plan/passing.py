@@ -63,7 +63,7 @@ class Spec:
         self.kind = next((kind for kind in (ENTERS, EXITS, NEXTS) if node.type in kind), None)
         self.known = None if node.known is None else [scalar(value) for value in node.known]
         self.passes = self.kind is not None
-        self.reads: Sequence[int] = ()
+        self.reads = references(node, node.inputs)
         self.users: dict[int, list[tuple[Spec, int]]] = {}
         self.waiters: list[Spec] = []
         self.ends: list[tuple[int, int]] = []
@@ -71,7 +71,6 @@ class Spec:
     def made(self) -> None:
         """The node's kernel has been made."""
         self.passes = self.passes or self.node.kernel is PASS
-        self.reads = references(self.node, self.node.inputs)
 
 
 class _Waiting:
@@ -425,11 +424,12 @@ def _outputs_without_kernel(job: Job) -> Sequence[Any] | None:
     if spec.known is not None:
         return spec.known
     if spec.is_merge:
-        return values
+        value, index = values
+        return read_ref(value) if index in spec.reads else value, index
+    for place in spec.reads if spec.is_switch or spec.passes else ():
+        values[place] = read_ref(values[place])
     if spec.is_switch:
         chosen, count = values[1], spec.outputs
-        if hasattr(chosen, "locked_read"):
-            chosen = read_ref(chosen)
         if spec.node.type == "_SwitchN":
             way = int(chosen) if 0 <= chosen < count else count - 1
         else:
