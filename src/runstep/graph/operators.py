@@ -353,7 +353,8 @@ def overload(cls: type, value: Callable[[Any], Tensor]) -> None:
 
 for _name, _function in OPERATORS.items():
     setattr(Tensor, _name, _function)
-for _name, _function in (("__bool__", _bool), ("__nonzero__", _bool), ("__iter__", _iter), ("__len__", _len), ("__array__", _array)):
+_REFUSALS = {"__bool__": _bool, "__nonzero__": _bool, "__iter__": _iter, "__len__": _len, "__array__": _array}
+for _name, _function in _REFUSALS.items():
     setattr(Tensor, _name, _function)
 for _name, _does in (("mul", "Mul"), ("truediv", "Div"), ("div", "Div")):
     setattr(SparseTensor, f"__{_name}__", _of_sparse(f"SparseDenseCwise{_does}", _name))
