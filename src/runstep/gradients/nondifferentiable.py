@@ -43,7 +43,7 @@ _SUMMARIES = """
 """
 _SETS_AND_SEQUENCES = """
     DenseToDenseSetOperation DenseToSparseSetOperation SparseToSparseSetOperation SetSize EditDistance
-    CTCBeamSearchDecoder CTCGreedyDecoder RaggedRange SparseAddGrad SparseConcat
+    CTCBeamSearchDecoder CTCGreedyDecoder RaggedRange SparseAddGrad SparseConcat SparseMatrixNNZ
 """
 _IMAGES = """
     DrawBoundingBoxes ExtractGlimpse HSVToRGB NonMaxSuppression NonMaxSuppressionV2 NonMaxSuppressionWithOverlaps
