@@ -20,7 +20,7 @@ from runstep.gradients.trainable import is_trainable, zeros_for
 from runstep.graph import dtypes
 from runstep.graph.composite import IndexedSlices, SparseTensor
 from runstep.graph.convert import convert_to_tensor
-from runstep.graph.functions import standing_for
+from runstep.graph.functions import FunctionGraph
 from runstep.graph.graph import Graph, get_default_graph, name_scope
 from runstep.graph.operation import Operation
 from runstep.graph.ragged_tensor import RaggedTensor
@@ -69,6 +69,7 @@ def gradients(
     Raises:
       LookupError: an operation on the way has no gradient.
       ValueError: an argument is not one of those allowed; lengths or shapes do not fit.
+      AttributeError: what is to stop gradients is no tensor.
       TypeError: the dtypes of a y and its gradient do not fit, or a complex y has none.
     """
     unconnected = _unconnected(unconnected_gradients)
@@ -79,7 +80,7 @@ def gradients(
         graph = get_default_graph()
         targets = [_target(y, f"y_{i}") for i, y in enumerate(ys)]
         sources = [_source(x, f"x_{i}") for i, x in enumerate(xs)]
-        stopped = [_source(t, f"stop_gradients_{i}") for i, t in enumerate(stops)]
+        stopped = [_here(stop).op for stop in stops]
         walk = Walk(graph, targets, sources, stopped, colocate_gradients_with_ops, gate_gradients, method)
         walk.start(_first_gradients(given, targets, walk))
     with graph.as_default():
@@ -107,11 +108,24 @@ def _target(y: Any, name: str) -> Tensor:
 
 
 def _source(x: Any, name: str) -> Tensor:
-    """The tensor that gradients come to: a variable's reference or handle, not one of its reads."""
+    """The tensor that gradients come to: a variable's reference or handle, not one of its reads.
+
+    In a function, one from outside is not taken in: all that comes from it counts.
+    """
     handle = getattr(x, "_handle_tensor", None)
-    if handle is None:
-        return convert_to_tensor(values_of(x), name=name, as_ref=True)
-    return standing_for(handle(), get_default_graph())
+    value = handle() if handle is not None else values_of(x)
+    if not isinstance(value, Tensor) and hasattr(value, "_as_graph_element"):
+        value = value._as_graph_element()
+    if not isinstance(value, Tensor):
+        return convert_to_tensor(value, name=name, as_ref=True)
+    return _here(value)
+
+
+def _here(value: Any) -> Any:
+    """A tensor, or, where the gradient of a function is made of copies of its nodes, its copy."""
+    graph = get_default_graph()
+    copy = graph.copy_of(value) if isinstance(graph, FunctionGraph) and isinstance(value, Tensor) else None
+    return value if copy is None else copy
 
 
 def values_of(value: Any) -> Any:
@@ -204,7 +218,7 @@ class Walk:
         graph: Graph,
         ys: Sequence[Tensor],
         xs: Sequence[Tensor],
-        stops: Sequence[Tensor],
+        stops: Sequence[Operation],
         colocate: bool,
         gate: bool,
         method: int,
@@ -219,6 +233,7 @@ class Walk:
         self._queue: collections.deque[Unit] = collections.deque()
         self._to_ops = list(dict.fromkeys(y.op for y in ys))
         self._from_ops = {x.op for x in xs}
+        self._crosses = any(x.graph is not graph for x in xs)
         between = self._between(self._reached())
         inside = set(between)
         self.flow = Flow(self)
@@ -228,8 +243,20 @@ class Walk:
             for unit, tensor in self.flow.uses(op):
                 if tensor.op in inside:
                     self.pending[unit] = self.pending.get(unit, 0) + 1
-        self._stops = {op for op in self._from_ops if not any(t.op in inside for t in op.inputs)}
-        self._stops.update(tensor.op for tensor in stops)
+        self._stops = {op for op in self._from_ops if not any(t.op in inside for t in self.inputs(op))}
+        self._stops.update(stops)
+
+    def inputs(self, op: Operation) -> Sequence[Tensor]:
+        """What an operation is computed from; of an argument by which a function takes an outer tensor, that tensor.
+
+        That counts where gradients are asked for inside of a function, and an `x` is outside of it.
+        """
+        behind = self._behind(op)
+        return op.inputs if behind is None else (behind,)
+
+    def _behind(self, op: Operation) -> Tensor | None:
+        graph = op.graph
+        return graph.behind.get(op) if self._crosses and isinstance(graph, FunctionGraph) else None
 
     def _reached(self) -> set[Operation]:
         """What is computed from `xs`, as far as `ys` are computed from it."""
@@ -238,7 +265,7 @@ class Walk:
         waiting = list(self._to_ops)
         while waiting:
             op = waiting.pop()
-            for tensor in op.inputs:
+            for tensor in self.inputs(op):
                 source = tensor.op
                 if is_trainable(tensor):
                     users.setdefault(source, []).append(op)
@@ -258,7 +285,7 @@ class Walk:
         found = dict.fromkeys(op for op in self._to_ops if op in reached)
         waiting = collections.deque(found)
         while waiting:
-            for tensor in waiting.popleft().inputs:
+            for tensor in self.inputs(waiting.popleft()):
                 if tensor.op in reached and tensor.op not in found:
                     found[tensor.op] = None
                     waiting.append(tensor.op)
@@ -333,6 +360,10 @@ class Walk:
         has_grads = any(grad is not None for grad in grads)
         function = None
         if has_grads and op not in self._stops:
+            behind = self._behind(op)
+            if behind is not None:
+                self.give(op, behind, grads[0])
+                return
             function = self.flow.function(op) or registry.find_for(op)
         if function is None:
             return

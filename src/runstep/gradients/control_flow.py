@@ -28,6 +28,7 @@ from runstep.graph.control_flow import CondContext, ControlFlowContext, WhileCon
 from runstep.graph.convert import constant, convert_to_tensor
 from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
+from runstep.ops.basic import identity
 from runstep.ops.control_flow import merge
 from runstep.ops.creation import zeros, zeros_like
 from runstep.ops.loop_variables import enter_variables, first_merge, gated, go_round, leave
@@ -105,7 +106,7 @@ class Flow:
             while outer is not None and not isinstance(outer, WhileContext):
                 outer = outer.outer_context
             region = None if self._mirrors.is_around(outer) else outer
-        for tensor in op.inputs:
+        for tensor in self._walk.inputs(op):
             yield self.unit(tensor.op, region), tensor
 
     # ------------------------------------------------------------------ where nodes are made
@@ -221,7 +222,8 @@ class Flow:
     def _as_slices(self, op: Operation, side: int, grad: Any) -> IndexedSlices:
         if isinstance(grad, IndexedSlices):
             return grad
-        with self._side(context_of(op), side):
+        # Where that side wasn't taken the indices must not be there either, though the graph may know their number.
+        with self._side(context_of(op), side), self._walk.graph.control_dependencies([grad]):
             size = shape(grad)
             return IndexedSlices(grad, apply("Range", 0, size[0], 1), size)
 
@@ -380,4 +382,8 @@ def _merged_slices(both: list[IndexedSlices]) -> IndexedSlices:
     def part(name: str) -> Tensor:
         return merge([getattr(one, name) for one in both], name="cond_grad")[0]
 
-    return IndexedSlices(part("values"), part("indices"), part("dense_shape"))
+    sizes = []
+    for one in both:
+        with one.values.graph.control_dependencies([one.values]):  # a constant would always be there
+            sizes.append(identity(one.dense_shape))
+    return IndexedSlices(part("values"), part("indices"), merge(sizes, name="cond_grad")[0])

@@ -27,7 +27,7 @@ from runstep.graph.graph import Graph, get_default_graph
 from runstep.graph.operation import Operation
 from runstep.graph.shapes import RawShape, common
 from runstep.graph.tensor import Tensor
-from runstep.ops.handles import HandleData
+from runstep.ops.handles import HandleData, common_data
 
 Kept = tuple[Any, RawShape, HandleData | None]
 """Dtype, shape, and what it holds, of an output that an operation gets for its gradient."""
@@ -40,16 +40,20 @@ class _Halves:
     Attributes:
       forward, backward: what nodes call them by; None while they are being built.
       used: the arguments that the way back takes. kept: the outputs of the way forward that it takes after them.
+      outer: the tensors of the graph around that it takes at the end: Python functions of gradients use what they like.
       added: the outputs that the way forward has and the function has not.
       parts: per argument, how many outputs are its gradient: 0 for none, 1, 3 for IndexedSlices.
+      wanted: the outputs whose gradients must be given.
     """
 
     forward: NameAttrs | None = None
     backward: NameAttrs | None = None
     used: tuple[int, ...] = ()
     kept: tuple[int, ...] = ()
+    outer: tuple[Tensor, ...] = ()
     added: tuple[Kept, ...] = ()
     parts: tuple[int, ...] = ()
+    wanted: tuple[bool, ...] = ()
 
 
 def _halves(graph: Graph, name: NameAttrs, inputs: Sequence[Tensor], present: tuple[bool, ...]) -> _Halves:
@@ -57,10 +61,13 @@ def _halves(graph: Graph, name: NameAttrs, inputs: Sequence[Tensor], present: tu
     function = function_named(graph, name.name)
     key = (repr(sorted((k, repr(v)) for k, v in name.attrs.items())), present)
     found: _Halves | None = function.backward.get(key)
-    if found is None:
+    if found is None or any(tensor.graph is not graph for tensor in found.outer):
         function.backward[key] = _Halves()
         try:
-            found = function.backward[key] = _built(Split(graph, name, inputs, present))
+            split = Split(graph, name, inputs, present)
+            wanted = split.wanted()
+            found = _built(split) if wanted == present else _halves(graph, name, inputs, wanted)
+            function.backward[key] = found
         except BaseException:
             del function.backward[key]
             raise
@@ -71,14 +78,16 @@ def _built(split: Split) -> _Halves:
     parts = [split.grad(i) for i in range(len(split.arguments))]
     results = split.back(part for parts_of_one in parts for part in parts_of_one)
     outputs = [*split.outputs, *_new(split)]
-    inputs = [*split.used, *split.kept, *split.given]
+    inputs = [*split.used, *split.kept, *split.given, *split.outer]
     return _Halves(
         split.forward(split.arguments, outputs),
         split.backward(inputs, results),
         tuple(split.arguments.index(tensor) for tensor in split.used),
         tuple(outputs.index(tensor) for tensor in split.kept),
+        tuple(split.outer.values()),
         tuple(_kept(tensor) for tensor in _new(split)),
         tuple(len(parts_of_one) for parts_of_one in parts),
+        split.present,
     )
 
 
@@ -133,7 +142,7 @@ def _differentiated_call(op: Operation, name: NameAttrs, grads: Sequence[Any]) -
     if halves.added or op.type not in _CALLS:
         _call_instead(op, halves.forward, halves.added)
     kept = [op.outputs[i] for i in halves.kept]
-    return _gradients(halves, op.inputs, kept, [convert_to_tensor(grad) for grad in grads if grad is not None])
+    return _gradients(halves, op.inputs, kept, _given(op.outputs, grads, halves.wanted))
 
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
@@ -155,8 +164,13 @@ def _gradients(halves: _Halves, inputs: Sequence[Tensor], kept: Sequence[Tensor]
     """Calls the way back: per argument, its gradient or None."""
     assert halves.backward is not None
     used = [inputs[i] for i in halves.used]
-    flat = iter(call(get_default_graph(), halves.backward, [*used, *kept, *given]))
+    flat = iter(call(get_default_graph(), halves.backward, [*used, *kept, *given, *halves.outer]))
     return [_taken(flat, count) for count in halves.parts]
+
+
+def _given(outputs: Sequence[Tensor], grads: Sequence[Any], wanted: Sequence[bool]) -> list[Tensor]:
+    """The gradients of those outputs that are wanted: zeros where none comes in."""
+    return [_filled(y, grad) for y, grad, there in zip(outputs, grads, wanted, strict=False) if there]
 
 
 def _filled(y: Tensor, grad: Any) -> Tensor:
@@ -187,7 +201,7 @@ def symbolic_gradient(graph: Graph, name: NameAttrs) -> NameAttrs:
             halves = _halves(graph, name, arguments, present)
             assert halves.forward is not None
             results = call(body, halves.forward, arguments)
-            used = [grad for grad, there in zip(given, present, strict=True) if there]
+            used = [grad for grad, there in zip(given, halves.wanted, strict=True) if there]
             found = _gradients(halves, arguments, [results[i] for i in halves.kept], used)
             for argument, grad in zip(arguments, found, strict=True):
                 body.outputs.append(convert_to_tensor(zeros_for(argument) if grad is None else grad))
@@ -236,7 +250,11 @@ def _branched(op: Operation, names: Sequence[NameAttrs], functions: Any, grads: 
     """The gradients of the inputs of an operation that calls one of several functions."""
     graph = get_default_graph()
     present = tuple(grad is not None for grad in grads)
-    splits = [Split(graph, name, op.inputs[1:], present) for name in names]
+    splits = [Split(graph, name, op.inputs[1:], present, is_branch=True) for name in names]
+    wanted = tuple(map(any, zip(*(split.wanted() for split in splits), strict=True)))
+    if wanted != present:
+        splits = [Split(graph, name, op.inputs[1:], wanted, is_branch=True) for name in names]
+    given = _given(op.outputs, grads, wanted)
     results, parts = _alike(splits)
     backs = [split.back(wanted) for split, wanted in zip(splits, results, strict=True)]
 
@@ -258,13 +276,14 @@ def _branched(op: Operation, names: Sequence[NameAttrs], functions: Any, grads: 
 
     used = [i for i in range(len(op.inputs) - 1) if any(split.arguments[i] in split.used for split in splits)]
     kept = sorted({positions[tensor] for split in splits for tensor in split.kept})
+    outer = list(dict.fromkeys(tensor for split in splits for tensor in split.outer.values()))
     backward = []
     for split, outputs in zip(splits, backs, strict=True):
         own = {positions[tensor]: tensor for tensor in split.kept}
         values = [own[i] if i in own else split.unused(op.outputs[i].dtype) for i in kept]
-        backward.append(split.backward([*(split.arguments[i] for i in used), *values, *split.given], outputs))
-    given = [convert_to_tensor(grad) for grad in grads if grad is not None]
-    inputs = [*(op.inputs[1 + i] for i in used), *(op.outputs[i] for i in kept), *given]
+        arguments = [*(split.arguments[i] for i in used), *values, *split.given]
+        backward.append(split.backward([*arguments, *(split.graph.capture(tensor) for tensor in outer)], outputs))
+    inputs = [*(op.inputs[1 + i] for i in used), *(op.outputs[i] for i in kept), *given, *outer]
     stateful = any(function_named(graph, name.name).definition.signature.is_stateful for name in backward)
     kind = op.type.removeprefix("Stateless")
     dtypes_out = [tensor.dtype for tensor in backs[0]]
@@ -272,7 +291,7 @@ def _branched(op: Operation, names: Sequence[NameAttrs], functions: Any, grads: 
     made = list(made) if isinstance(made, list | tuple) else []
     for tensor, *insides in zip(made, *backs, strict=True):
         tensor.raw_shape = common([inside.raw_shape for inside in insides])
-        tensor._handle_data = insides[0]._handle_data
+        tensor._handle_data = common_data(insides)
     flat = iter(made)
     return [None, *(_taken(flat, count) for count in parts)]
 
@@ -313,8 +332,11 @@ class _Loop:
         self.library = get_default_graph()
         self.grads = grads
         present = [grad is not None for grad in grads]
-        self.split = Split(self.library, op.attrs["body"], op.inputs, present, is_loop=True)
-        split = self.split
+        split = Split(self.library, op.attrs["body"], op.inputs, present, is_loop=True)
+        wanted = split.wanted()
+        if wanted != split.present:
+            split = Split(self.library, op.attrs["body"], op.inputs, wanted, is_loop=True)
+        self.split = split
         self.stays = [_source(y) is x for x, y in zip(split.arguments, split.outputs, strict=True)]
         self.moving = [i for i, there in enumerate(split.present) if there]
 
@@ -327,7 +349,7 @@ class _Loop:
         wanted = [*varying, *split.kept]
         lists, count = self._keep(wanted)
 
-        inputs = [*(split.arguments[i] for i in fixed), *wanted, *split.given]
+        inputs = [*(split.arguments[i] for i in fixed), *split.outer, *wanted, *split.given]
         turn = split.backward(inputs, results)
         starts = [_filled(op.outputs[i], self.grads[i]) for i in moving]
         outs = self._loop_back(turn, moving, fixed, lists, count, starts, wanted)
@@ -373,7 +395,8 @@ class _Loop:
 
     def _start(self, variable: Tensor) -> Tensor:
         """What a new variable of the forward loop starts with, made where the loop is."""
-        with placed(self.op.graph, context_of(self.op)):
+        graph = self.op.graph
+        with graph.as_default(), placed(graph, context_of(self.op)):
             if variable.dtype is not dtypes.variant:
                 return constant(0)
             assert variable._handle_data is not None
@@ -399,6 +422,7 @@ class _Loop:
             *starts,
             *(op.outputs[i] for i in own),
             *(op.inputs[i] for i in fixed),
+            *self.split.outer.values(),
         ]
         elements = dict(zip(lists, wanted, strict=True))
         body = FunctionGraph(f"{self.split.function.name}_backward_turn", library)

@@ -86,12 +86,12 @@ class Mirrors:
         self._found: dict[ControlFlowContext, ControlFlowContext] = {}
 
     def is_around(self, context: ControlFlowContext | None) -> bool:
-        """Whether a context is the one that gradients were asked for in, or around it."""
-        return context is None or context in self._around
+        """Whether a context is the one that gradients were asked for in, or around it, or around the function."""
+        return context is None or context in self._around or context.graph is not self.graph
 
     def of(self, context: ControlFlowContext | None) -> ControlFlowContext | None:
         """The context for gradients of operations made in `context`, a loop being run backward already."""
-        if context is None or context in self._around:
+        if context is None or self.is_around(context):
             return self.here
         found = self._found.get(context)
         if found is None:

@@ -59,12 +59,14 @@ class Split:
       inputs: what it is called with: what is known of them is known of the arguments.
       present: per output, whether a gradient comes in.
       is_loop: whether it is called again and again with what it returns: gradients come in with later turns, too.
+      is_branch: whether it is one of several, of which others are called: then what it keeps may not be there.
 
     Attributes:
       graph: where all of it is. arguments, outputs: of the function.
       given: the gradients that come in. grads: per argument, the gradient: a Tensor, IndexedSlices, or None.
       kept: values of the way forward that the way back needs, once `back` has been called for all that it gives.
       used: the arguments that it needs.
+      outer: tensors of the graph around that gradients use, by the argument of the way back that stands for each.
     """
 
     def __init__(
@@ -74,10 +76,12 @@ class Split:
         inputs: Sequence[Tensor],
         present: Sequence[bool],
         is_loop: bool = False,
+        is_branch: bool = False,
     ) -> None:
         from runstep.gradients.backprop import gradients
 
         self._library = graph
+        self._is_branch = is_branch
         self.function: Function = function_named(graph, name.name)
         self.graph = body = FunctionGraph(f"{self.function.name}_backward", graph)
         with body.as_default():
@@ -94,8 +98,11 @@ class Split:
             sources = [argument for argument in self.arguments if is_trainable(argument)]
             wanted = ys and sources
             found = dict(zip(sources, gradients(ys, sources, grad_ys=self.given), strict=True)) if wanted else {}
+        count = self.function.own_outputs
+        self._own_outputs = len(self.outputs) if count is None else count
         self.grads = [found.get(argument) for argument in self.arguments]
-        self._free = {*self.arguments, *self.given}
+        self.outer = {op.outputs[0]: tensor for op, tensor in body.behind.items()}
+        self._free = {*self.arguments, *self.given, *self.outer}
         self._repeats = self._is_to_be_repeated()
         self._mark_ahead()
         self._behind: set[Operation] = set()
@@ -197,9 +204,12 @@ class Split:
             with self.graph.as_default(), placed(self.graph, None):
                 found = switched(value, pred)[tensor.value_index]
         elif context is None:
-            if op.type not in _REPEATED:
-                self.kept.append(tensor)
-                self._free.add(tensor)
+            if op.type in _REPEATED:
+                return tensor
+            if self._is_branch and tensor.dtype is dtypes.variant:
+                return self._unboxed(tensor)
+            self.kept.append(tensor)
+            self._free.add(tensor)
             return tensor
         else:
             assert isinstance(context, CondContext), f"{tensor!r} of a loop is used outside of it"
@@ -208,6 +218,16 @@ class Split:
                 found = switched(value, pred)[context.branch]
         found.raw_shape = tensor.raw_shape
         found._handle_data = tensor._handle_data
+        return found
+
+    def _unboxed(self, tensor: Tensor) -> Tensor:
+        """A variant that is kept as an optional, as TensorFlow does: of one that isn't there nobody makes zeros."""
+        with self.graph.as_default():
+            boxed = self.also(apply("OptionalFromValue", [tensor]))
+            (found,) = apply("OptionalGetValue", boxed, output_types=[tensor.dtype], output_shapes=[tensor.raw_shape])
+        found._handle_data = tensor._handle_data
+        self.kept.append(boxed)
+        self._free.add(boxed)
         return found
 
     def _always(self, tensor: Tensor, context: CondContext) -> Tensor:
@@ -236,6 +256,21 @@ class Split:
 
     # ------------------------------------------------------------------ what it is composed with
 
+    def wanted(self) -> tuple[bool, ...]:
+        """`present`, or more: with zeros for the others, where an argument gets a gradient of those only.
+
+        So it gets zeros, as in TensorFlow, rather than none.
+        """
+        others = [
+            i < self._own_outputs and is_trainable(y) and y.dtype is not dtypes.resource
+            for i, y in enumerate(self.outputs)
+        ]
+        reaching = _before(y for y, other in zip(self.outputs, others, strict=True) if other)
+        pairs = zip(self.arguments, self.grads, strict=True)
+        if not any(grad is None and argument in reaching for argument, grad in pairs):
+            return self.present
+        return tuple(there or other for there, other in zip(self.present, others, strict=True))
+
     def grad(self, position: int) -> list[Tensor]:
         """The parts of an argument's gradient: none, one, or the three of IndexedSlices."""
         grad = self.grads[position]
@@ -261,6 +296,8 @@ class Split:
     def stand_in(self, dtype: Any) -> Tensor:
         """A value of the way forward that nobody uses."""
         with self.graph.as_default():
+            if dtype is dtypes.variant:
+                return self.also(apply("OptionalNone"))
             return self.also(apply("FakeParam", dtype=dtype, shape=()))
 
     def unused(self, dtype: Any, raw: RawShape = None) -> Tensor:
@@ -271,7 +308,9 @@ class Split:
         """Defines the function of the way forward."""
         name = unused_name(self._library, f"{self.function.name}_forward")
         controls = [op for op in self._controls if context_of(op) is None]  # a branch that isn't taken has none
-        return define_part(self._library, self.graph, name, inputs, outputs, self._ahead, controls, True)
+        found = define_part(self._library, self.graph, name, inputs, outputs, self._ahead, controls, True)
+        function_named(self._library, name).own_outputs = self._own_outputs
+        return found
 
     def backward(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> NameAttrs:
         """Defines the function of the way back. `outputs` are what `back` returned."""

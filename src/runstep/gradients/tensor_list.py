@@ -75,8 +75,10 @@ def _get_item(op: Operation, grad: Any) -> list[Any]:
 
 @gradient("TensorListSetItem")
 def _set_item(op: Operation, grad: Any) -> list[Any]:
-    _, index, item = op.inputs
+    handle, index, item = op.inputs
     in_list = apply("TensorListSetItem", grad, index, zeros_like(item))
+    if op.attrs["resize_if_index_out_of_bounds"]:
+        in_list = apply("TensorListResize", in_list, apply("TensorListLength", handle))
     return [in_list, None, apply("TensorListGetItem", grad, index, shape(item), **_kind(op))]
 
 

@@ -148,7 +148,7 @@ class DefinedFunction:
                 return found if nest.is_nested(found) else (found,)
 
             label = getattr(self._func, "__name__", "function").strip("<>")
-            self._body, _ = traced(get_default_graph(), label, arguments, build)
+            self._body, _ = traced(get_default_graph(), label, arguments, build, functional_flow=False)
             self._captured = captured(self._body, len(self._types))
             if self._name is None:
                 text = repr([(op.type, op.name, op.inputs, sorted(op.attrs)) for op in self._body.get_operations()])
@@ -189,8 +189,9 @@ class DefinedFunction:
                     f"NodeDef '{scope[:-1]}' of function {self.name}"
                 )
         inputs = (*tensors, *self._captured)
-        op = graph._create(function.signature, self.name, inputs, {}, scope)
         body = self._trace()
+        with graph.control_dependencies(list(body.awaited)):
+            op = graph._create(function.signature, self.name, inputs, {}, scope)
         for tensor, inside in zip(op.outputs, body.outputs, strict=True):
             tensor._handle_data = inside._handle_data
         return op if not op.outputs else op.outputs[0] if len(op.outputs) == 1 else op.outputs

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from runstep import errors
@@ -21,12 +22,15 @@ class FunctionGraph(Graph):
 
     Attributes:
       inputs, outputs: tensors of this graph. control_outputs: operations that must run though nothing needs them.
-      captures: outer tensors used inside, with the input that stands for each, in order.
+      captures: outer tensors used inside, with the input that stands for each, in order. behind: of each such input's
+        operation, the tensor of the graph around. awaited: operations of that graph that all calls wait for.
+      _functional_flow: whether branches and loops in it are If and While, and arrays of tensors lists, as TensorFlow
+        has it in `tf.function`; else they are those of version 1, as in any graph.
       copied_from: the graph that a Python function built, where this one holds copies of its nodes, under their names.
         Gradients that Python functions say of themselves still speak of its tensors.
     """
 
-    def __init__(self, name: str, outer: Graph | None = None) -> None:
+    def __init__(self, name: str, outer: Graph | None = None, functional_flow: bool = False) -> None:
         super().__init__()
         self.name = name
         self.outer = outer
@@ -34,8 +38,11 @@ class FunctionGraph(Graph):
         self.outputs: list[Tensor] = []
         self.control_outputs: list[Operation] = []
         self.captures: dict[Tensor, Tensor] = {}
+        self.behind: dict[Operation, Tensor] = {}
+        self.awaited: dict[Operation, None] = {}
         self.copied_from: FunctionGraph | None = None
         self._building_function = True
+        self._functional_flow = functional_flow
         if outer is not None:
             self._functions = outer._functions
             self.seed = outer.seed
@@ -57,10 +64,9 @@ class FunctionGraph(Graph):
             return tensor
         if tensor in self.captures:
             return self.captures[tensor]
-        if self.copied_from is not None:
-            original = standing_for(tensor, self.copied_from)
-            if original.graph is self.copied_from:
-                return self.get_tensor_by_name(original.name)
+        copy = self.copy_of(tensor)
+        if copy is not None:
+            return copy
         if self.outer is not None and tensor.graph is not self.outer and isinstance(self.outer, FunctionGraph):
             outer_tensor = self.outer.capture(tensor)
         else:
@@ -69,9 +75,46 @@ class FunctionGraph(Graph):
         placeholder = self.add_input(name, tensor.dtype.base_dtype, tensor.raw_shape)
         placeholder._handle_data = tensor._handle_data
         self.captures[tensor] = placeholder
+        self.behind[placeholder.op] = outer_tensor
         if outer_tensor is not tensor:
             self.captures[outer_tensor] = placeholder
         return placeholder
+
+    def copy_of(self, tensor: Tensor) -> Tensor | None:
+        """What this graph holds as a copy of a tensor of the graph that a Python function built; None for others."""
+        if self.copied_from is None:
+            return None
+        original = standing_for(tensor, self.copied_from)
+        return self.get_tensor_by_name(original.name) if original.graph is self.copied_from else None
+
+    def is_inside_of(self, graph: Graph) -> bool:
+        """Whether `graph` is one of those around this one."""
+        around = self.outer
+        while around is not None and around is not graph:
+            around = around.outer if isinstance(around, FunctionGraph) else None
+        return around is not None
+
+    def _awaited(self, item: Any) -> Operation | None:
+        op = item.op if isinstance(item, Tensor) else item
+        if not isinstance(op, Operation) or not self.is_inside_of(op.graph):
+            return super()._awaited(item)
+        assert self.outer is not None
+        outside = self.outer._awaited(op)
+        if outside is not None:
+            self.awaited[outside] = None
+        return None
+
+    @contextlib.contextmanager
+    def colocate_with(self, op: Any, ignore_existing: bool = False) -> Iterator[None]:
+        """As in any graph; what an outer operation is colocated with has no name in a function: its device counts."""
+        element = op if isinstance(op, Operation) else getattr(op, "op", None)
+        if not isinstance(element, Operation) or not self.is_inside_of(element.graph):
+            with super().colocate_with(op, ignore_existing):
+                yield
+            return
+        outer = () if ignore_existing else self._scope.colocation
+        with self._in(colocation=outer, device=element.device or self._scope.device, device_functions=()):
+            yield
 
     def _create(
         self, op_def: Any, op_type: str, inputs: Any, attrs: Any, name: Any, output_types: Any = None
@@ -100,6 +143,7 @@ class Function:
       gradient_name: the function of the library that is its gradient. python_gradient: what makes its gradient.
       contexts: the branches and loops in it, as messages. backward: the functions made for its gradients.
       source: the graph that a Python function built for it; None for what was imported.
+      own_outputs: how many outputs it has that are not there for its gradient only; None for all.
       count: of the body of a loop that keeps values for its gradient, the variable that counts the turns.
     """
 
@@ -114,6 +158,7 @@ class Function:
         self.contexts: list[Any] = []
         self.backward: dict[Any, Any] = {}
         self.source: FunctionGraph | None = None
+        self.own_outputs: int | None = None
         self.count: int | None = None
         self._library = library
         self._bodies: dict[Any, FunctionGraph] = {}

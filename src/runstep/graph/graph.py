@@ -57,6 +57,7 @@ class Graph:
         self._constants: dict[Tensor, Any] = {}
         self.seed: int | None = None
         self._building_function = False
+        self._functional_flow = False
         self._producer = PRODUCER
         self._min_consumer = 0
         self._bad_consumers: tuple[int, ...] = ()
@@ -449,10 +450,17 @@ class Graph:
                 item = item._control_op()
             if hasattr(item, "indices") and hasattr(item, "values"):
                 item = item.op
-            element = self.as_graph_element(item)
-            ops[element.op if isinstance(element, Tensor) else element] = None
+            op = self._awaited(item)
+            if op is not None:
+                ops[op] = None
         with self._in(controllers=(*self._scope.controllers, Controller(tuple(ops)))):
             yield
+
+    def _awaited(self, item: Any) -> Operation | None:
+        """What operations wait for that are to run after `item`; None if they need not."""
+        element = self.as_graph_element(item)
+        op: Operation = element.op if isinstance(element, Tensor) else element
+        return op
 
     def _current_control_dependencies(self) -> set[Operation]:
         return {op for controller in self._scope.controllers for op in controller.ops}

@@ -27,19 +27,25 @@ _serial = itertools.count()
 
 
 def traced(
-    graph: Graph, name: str, arguments: Sequence[tuple[str, DType, RawShape]], build: Callable[[list[Tensor]], Any]
+    graph: Graph,
+    name: str,
+    arguments: Sequence[tuple[str, DType, RawShape]],
+    build: Callable[[list[Tensor]], Any],
+    functional_flow: bool = True,
 ) -> tuple[FunctionGraph, Any]:
     """The body that `build` makes of arguments of these names, dtypes and shapes, and the structure that it returned.
 
     Stateful operations of the body run in the order in which they were made, whether anything needs them or not.
+    `functional_flow` says what branches and loops in it are (see `FunctionGraph`).
 
     Raises:
       TypeError: it returned something that cannot be a tensor.
     """
-    body = FunctionGraph(name, graph)
-    with body.as_default():
+    body = FunctionGraph(name, graph, functional_flow)
+    around = graph._scope
+    with body.as_default(), body._in(device=around.device, device_functions=around.device_functions):
         found = build([body.add_input(arg, dtype, raw) for arg, dtype, raw in arguments])
-        flat = [_output(body, leaf) for leaf in _flatten(found)]
+        flat = [_output(body, part) for leaf in nest.flatten(found) for part in _parts(leaf)]
     body.outputs = [tensor for tensor in flat if tensor is not None]
     before: Operation | None = None
     inputs = {tensor.op for tensor in body.inputs}
@@ -54,11 +60,10 @@ def traced(
     return body, found
 
 
-def _flatten(found: Any) -> list[Any]:
-    leaves: list[Any] = []
-    for leaf in nest.flatten(found):
-        leaves += list(leaf._component_tensors()) if hasattr(leaf, "_component_tensors") else [leaf]
-    return leaves
+def _parts(leaf: Any) -> tuple[Any, ...]:
+    if hasattr(leaf, "_with_flow"):  # a TensorArray
+        return (leaf.flow,)
+    return tuple(leaf._component_tensors()) if hasattr(leaf, "_component_tensors") else (leaf,)
 
 
 def _output(body: FunctionGraph, leaf: Any) -> Tensor | None:
@@ -69,16 +74,17 @@ def _output(body: FunctionGraph, leaf: Any) -> Tensor | None:
     return identity(body.capture(convert_to_tensor(leaf)))
 
 
-def packed(structure: Any, tensors: list[Tensor]) -> Any:
+def packed(structure: Any, tensors: Sequence[Tensor]) -> Any:
     """The structure that a trace returned, with the outputs of a call."""
     rest = iter(tensors)
 
     def leaf(item: Any) -> Any:
         if item is None or isinstance(item, Operation):
             return None
-        if hasattr(item, "_component_tensors"):
-            return item._with_components([part if part is None else next(rest) for part in item._component_tensors()])
-        return next(rest)
+        parts = [part if part is None else next(rest) for part in _parts(item)]
+        if hasattr(item, "_with_flow"):
+            return item._given_back(*parts)
+        return item._with_components(parts) if hasattr(item, "_component_tensors") else parts[0]
 
     return nest.pack_sequence_as(structure, [leaf(item) for item in nest.flatten(structure)])
 
@@ -116,7 +122,9 @@ class ConcreteFunction:
         return self._call([convert_to_tensor(arg) for arg in nest.flatten(args)])
 
     def _call(self, tensors: list[Tensor]) -> Any:
-        found = call(get_default_graph(), NameAttrs(self.name), [*tensors, *self.captured_inputs])
+        graph = get_default_graph()
+        with graph.control_dependencies(list(self.graph.awaited)):
+            found = call(graph, NameAttrs(self.name), [*tensors, *self.captured_inputs])
         return packed(self.structured_outputs, found)
 
 

@@ -2,7 +2,8 @@
 
 A list never changes: every change gives a new one. Appending is O(1) all the same, because lists that grow out of each
 other share one buffer, of which each sees a prefix; the first to append to a prefix gets the buffer's next place, the
-others copy.
+others copy. A list with only a few elements set knows which: the gradient of a read is such a list, and a loop adds up
+one for each turn.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ def full(shape: Sequence[int], dtype: DType) -> Any:
     return zeros(shape, dtype)
 
 
+_FEW = 4
+
+
 class TensorList:
     """See the module. Raises InvalidArgumentError with TensorFlow's texts for every misuse.
 
@@ -45,7 +49,7 @@ class TensorList:
       most: how many elements it may have; -1 for any number.
     """
 
-    __slots__ = ("_buffer", "_length", "dtype", "element_shape", "most")
+    __slots__ = ("_buffer", "_few", "_length", "dtype", "element_shape", "most")
 
     def __init__(
         self,
@@ -54,12 +58,14 @@ class TensorList:
         values: list[Any] | None = None,
         most: int = -1,
         length: int | None = None,
+        few: tuple[int, ...] | None = None,
     ) -> None:
         self.dtype = dtype
         self.element_shape = element_shape
         self.most = most
         self._buffer: list[Any] = [] if values is None else values
         self._length = len(self._buffer) if length is None else length
+        self._few = few  # which elements are set, where these are few and known
 
     def __len__(self) -> int:
         return self._length
@@ -133,7 +139,10 @@ class TensorList:
                 f"Item element shape: {shapes.text(shape_of(value))} list shape: {partial_text(self.element_shape)}"
             )
         values[index] = value
-        return self._new(values)
+        found = self._new(values)
+        if self._few is not None and len(self._few) < _FEW:
+            found._few = (*self._few, index)
+        return found
 
     def resized(self, size: int) -> TensorList:
         """With `size` elements: cut, or filled up with elements that are not set."""
@@ -172,14 +181,21 @@ class TensorList:
 
     def zeros_like(self) -> TensorList:
         """A list of zeros of the same shapes (ZerosLike)."""
+        if self.dtype.name == "variant":
+            return self._new([None if v is None else v.zeros_like() for v in self.values])
         return self._new([None if v is None else zeros(shape_of(v), self.dtype) for v in self.values])
 
     def plus(self, other: TensorList) -> TensorList:
         """The elementwise sum of two lists (AddN)."""
         if self.dtype is not other.dtype or len(self) != len(other):
             raise invalid("Trying to add two lists of tensors with different lengths or element types.")
-        pairs = zip(self.values, other.values, strict=True)
-        values = [b if a is None else a if b is None else np.add(a, b) for a, b in pairs]
+        most, few = (self, other) if other._few is not None else (other, self)
+        places = range(len(self)) if few._few is None else dict.fromkeys(few._few)
+        values, more = most.values, few._buffer
+        nested = self.dtype.name == "variant"
+        for i in places:
+            a, b = values[i], more[i]
+            values[i] = b if a is None else a if b is None else a.plus(b) if nested else np.add(a, b)
         return TensorList(self.dtype, merge(self.element_shape, other.element_shape), values, self.most)
 
     # --- reading --------------------------------------------------------------------------------------------------

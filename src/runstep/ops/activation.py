@@ -128,7 +128,7 @@ def silu(features: TensorLike, beta: TensorLike = 1.0) -> Tensor:
 swish = silu
 
 
-def _last_axis_first(logits: Tensor, axis: int, last: Tensor, name: str | None = None) -> Tensor:
+def _last_axis_first(logits: Tensor, axis: int | Tensor, last: Tensor, name: str | None = None) -> Tensor:
     order = joining.concat([creation.range(axis), [last], creation.range(axis + 1, last), [axis]], 0)
     return rearranging.transpose(logits, order, name=name or "transpose")
 
@@ -148,7 +148,10 @@ def _softmax_along(op_type: str, logits: TensorLike, axis: Any, name: str | None
         )
     shape_ops.rank(logits)
     dynamic_rank = shape_ops.rank(logits)
-    axis = axis if rank is None else axis % rank
+    if rank is not None:
+        axis %= rank
+    elif axis < 0:
+        axis = arithmetic.add(dynamic_rank, axis)
     swapped = _last_axis_first(logits, axis, arithmetic.subtract(dynamic_rank, 1))
     result = apply(op_type, swapped)
     result = _last_axis_first(result, axis, arithmetic.subtract(dynamic_rank, 1), name)

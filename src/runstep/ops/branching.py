@@ -16,6 +16,7 @@ from runstep.graph.operation import Operation
 from runstep.graph.tensor import Tensor
 from runstep.ops.basic import identity, with_dependencies
 from runstep.ops.control_flow import merge
+from runstep.ops.shape_ops import squeeze
 from runstep.ops.tensor_array import TensorArray
 
 __all__ = ["case", "cond", "smart_cond"]
@@ -51,7 +52,9 @@ def cond(
     if isinstance(pred, bool):
         raise TypeError("'pred' must not be a Python bool.")
     graph = get_default_graph()
-    with name_scope(name, "cond", [pred]):
+    with name_scope(name, "cond", [pred]) as scope:
+        if graph._functional_flow:
+            return _functional(pred, true_fn, false_fn, scope)
         pred = checked_predicate(pred)
         chosen_false, chosen_true = _pivots(pred)
         pivots = identity(chosen_true, name="switch_t"), identity(chosen_false, name="switch_f")
@@ -71,6 +74,29 @@ def cond(
         if not strict and isinstance(true_out, list | tuple) and not hasattr(true_out, "_fields") and len(merged) == 1:
             return merged[0]
         return nest.pack_sequence_as(true_out, merged)
+
+
+def _functional(pred: Any, true_fn: Branch, false_fn: Branch, scope: str) -> Any:
+    """`cond` inside of a function: an If of two functions, as TensorFlow makes it there. A list of one stays one."""
+    from runstep.ops.bodies import check_alike, chosen, label_of, traced_branch
+
+    graph = get_default_graph()
+    pred = convert_to_tensor(pred)
+    if pred.raw_shape != ():
+        pred = squeeze(pred)
+    branches = (("true", true_fn), ("false", false_fn))
+    traces = [traced_branch(graph, f"{label_of(scope)}_{side}", branch, pred) for side, branch in branches]
+    bodies, structures = [body for body, _ in traces], [structure for _, structure in traces]
+    check_alike(bodies, structures, ["true_fn", "false_fn"], "tf.cond", "cond")
+    return chosen(
+        graph,
+        "If",
+        pred,
+        bodies,
+        structures[0],
+        scope,
+        lambda names: {"then_branch": names[0], "else_branch": names[1]},
+    )
 
 
 def _pivots(pred: Tensor) -> tuple[Tensor, Tensor]:

@@ -80,16 +80,16 @@ def ctc_loss_v2(
 
 def _blank_last(logits: Tensor, labels: SparseTensor, blank: int) -> tuple[Tensor, SparseTensor]:
     """Classes in another order, that of the blank behind the others."""
-    classes = logits.shape.as_list()[-1] if logits.shape.ndims is not None else None
-    if classes is None:
-        raise ValueError(f"ctc_loss_v2 needs to know the number of classes: logits have the shape {logits.shape}.")
-    if blank < 0:
-        blank += classes
-    if blank == classes - 1:
+    known = logits.shape.as_list()[-1] if logits.shape.ndims is not None else None
+    if blank == -1 or blank + 1 == known:
         return logits, labels
-    logits = concat([logits[:, :, :blank], logits[:, :, blank + 1 :], logits[:, :, blank : blank + 1]], axis=2)
-    values = where_v2(labels.values < blank, labels.values, labels.values - 1)
-    return logits, SparseTensor(labels.indices, values, labels.dense_shape)
+    place: Any = blank
+    if blank < 0:
+        place = blank + (shape_of(logits)[2] if known is None else known)
+    ordered = concat([logits[:, :, :place], logits[:, :, place + 1 :], logits[:, :, place : place + 1]], axis=2)
+    ordered.set_shape(logits.shape)
+    values = where_v2(labels.values < place, labels.values, labels.values - 1)
+    return ordered, SparseTensor(labels.indices, values, labels.dense_shape)
 
 
 def collapse_repeated(labels: TensorLike, seq_length: TensorLike, name: str | None = None) -> tuple[Tensor, Tensor]:

@@ -17,6 +17,12 @@ def _output_shapes(op: Any) -> Shapes:
     return [None] * count
 
 
+def _loop(op: Any) -> Shapes:
+    for start, end in zip(op.inputs, op.outputs, strict=True):
+        end._handle_data = start._handle_data
+    return _output_shapes(op)
+
+
 def _mapped(op: Any) -> Shapes:
     count: int | None = None
     for source in op.inputs[: len(op.attrs["Targuments"])]:
@@ -38,8 +44,8 @@ _WHILE = (
     "output_shapes: list(shape) = []",
     "parallel_iterations: int = 10",
 )
-op("While", "input: T -> output: T", *_WHILE, shape=_output_shapes, stateful=True)
-op("StatelessWhile", "input: T -> output: T", *_WHILE, shape=_output_shapes)
+op("While", "input: T -> output: T", *_WHILE, shape=_loop, stateful=True)
+op("StatelessWhile", "input: T -> output: T", *_WHILE, shape=_loop)
 _CASE = (
     "Tin: list(type) >= 0",
     "Tout: list(type) >= 0",

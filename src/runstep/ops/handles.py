@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from runstep.graph.dtypes import DType
-from runstep.graph.shapes import RawShape
+from runstep.graph.shapes import RawShape, common
 from runstep.graph.tensor import Tensor
 
 HandleData = tuple[tuple[RawShape, DType], ...]
@@ -25,6 +27,18 @@ def handle_data(tensor: Tensor) -> HandleData | None:
         tensor = tensor.op.inputs[position]
         data = tensor._handle_data
     return data
+
+
+def common_data(tensors: Sequence[Tensor]) -> HandleData | None:
+    """What is known of a tensor that is one of these."""
+    found = [tensor._handle_data for tensor in tensors]
+    first = found[0]
+    if first is None or any(data is None or len(data) != len(first) for data in found):
+        return None
+    pairs = list(zip(*(data for data in found if data is not None), strict=True))
+    if any(dtype is not alike[0][1] for alike in pairs for _, dtype in alike):
+        return None
+    return tuple((common([raw for raw, _ in alike]), alike[0][1]) for alike in pairs)
 
 
 def type_text(dtype: DType) -> str:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from runstep.graph import nest, shapes
+from runstep.graph import nest
 from runstep.graph.apply import apply
 from runstep.graph.collections import GraphKeys
-from runstep.graph.composite import SparseTensor
 from runstep.graph.control_flow import WhileContext, checked_predicate
 from runstep.graph.convert import constant, convert_to_tensor
 from runstep.graph.graph import Graph, get_default_graph, name_scope
 from runstep.graph.shapes import TensorShape
 from runstep.graph.tensor import Tensor
 from runstep.ops.basic import identity
+from runstep.ops.loop_structure import Leaf, called, check_next, invariants_of, next_values, packed
 from runstep.ops.loop_variables import enter_variables, first_merge, gated, go_round, leave
-from runstep.ops.tensor_array import TensorArray
 
 __all__ = ["while_loop"]
 
@@ -60,11 +59,25 @@ def while_loop(
     loop_vars = list(loop_vars) if isinstance(loop_vars, list) else loop_vars
     if not nest.flatten(loop_vars) and not isinstance(loop_vars, Tensor):
         raise ValueError("'loop_vars' must be provided.")
-    with name_scope(name, "while", nest.flatten(loop_vars)):
+    with name_scope(name, "while", nest.flatten(loop_vars)) as scope:
+        graph = get_default_graph()
+        if graph._functional_flow:
+            from runstep.ops.functional_while import functional_while
+
+            return functional_while(
+                cond,
+                body,
+                loop_vars,
+                shape_invariants,
+                parallel_iterations,
+                back_prop,
+                maximum_iterations,
+                return_same_structure,
+                scope,
+            )
         limit = None
         if maximum_iterations is not None:
             limit = convert_to_tensor(maximum_iterations, name="maximum_iterations")
-        graph = get_default_graph()
         context = WhileContext(
             graph, f"{graph.get_name_scope()}/while_context", parallel_iterations, back_prop, swap_memory, limit
         )
@@ -108,34 +121,13 @@ def _limited(
     return found
 
 
-class _Leaf:
-    """A loop variable: how to take it apart into tensors and put it together again."""
-
-    def __init__(self, value: Any) -> None:
-        self.array = value if isinstance(value, TensorArray) else None
-        self.composite = value if hasattr(value, "_component_tensors") else None
-        if self.array is not None:
-            self.tensors = [self.array.flow]
-        elif self.composite is not None:
-            self.tensors = list(self.composite._component_tensors())
-        else:
-            self.tensors = [convert_to_tensor(value)]
-
-    def rebuilt(self, tensors: list[Tensor]) -> Any:
-        if self.array is not None:
-            return self.array._with_flow(tensors[0])
-        if self.composite is not None:
-            return self.composite._with_components(tensors)
-        return tensors[0]
-
-
 def _build(
     context: WhileContext, cond: Any, body: Any, loop_vars: Any, shape_invariants: Any, same_structure: bool
 ) -> Any:
     graph = context.graph
-    leaves = [_Leaf(value) for value in nest.flatten(loop_vars)]
+    leaves = [Leaf(value) for value in nest.flatten(loop_vars)]
     originals = [tensor for leaf in leaves for tensor in leaf.tensors]
-    invariants = _invariants(loop_vars, leaves, shape_invariants)
+    invariants = invariants_of(loop_vars, leaves, shape_invariants)
     outer = context.outer_context
     if outer is not None:
         originals = [outer.add_value(tensor) for tensor in originals]
@@ -146,145 +138,32 @@ def _build(
     return _turns(graph, context, cond, body, loop_vars, leaves, entered, same_structure)
 
 
-def _invariants(loop_vars: Any, leaves: list[_Leaf], given: Any) -> list[Any]:
-    found: list[Any] = []
-    if given is None:
-        return [tensor.raw_shape for leaf in leaves for tensor in leaf.tensors]
-    flat = [x for x in _flat_shapes(loop_vars, given)]
-    for leaf, shape in zip(leaves, flat, strict=True):
-        raw = shapes.as_raw(shape) if not isinstance(shape, TensorShape) else shape.raw
-        if leaf.array is not None:
-            found.append(())
-        elif leaf.composite is not None:
-            rank = None if raw is None else len(raw)
-            found.extend(
-                [(None, rank), (None,), (rank,)]
-                if isinstance(leaf.composite, SparseTensor)
-                else [None] * len(leaf.tensors)
-            )
-        else:
-            start = leaf.tensors[0].raw_shape
-            if raw is not None and (start is None or not _less_specific(raw, start)):
-                raise ValueError(
-                    f"The shape invariant specified for {leaf.tensors[0].name} is not compatible with the initial "
-                    "shape of the "
-                    f"loop variable. It enters the loop with shape {TensorShape.from_raw(start)}, but the specified "
-                    f"shape invariant is {TensorShape.from_raw(raw)}."
-                )
-            found.append(raw)
-    return found
-
-
-def _flat_shapes(structure: Any, given: Any) -> list[Any]:
-    """The shapes of `given` in the order of the leaves of `structure`; a TensorShape or a list of sizes is one
-    shape."""
-    if not nest.is_nested(structure):
-        return [given]
-    items = list(structure.values()) if isinstance(structure, dict) else list(structure)
-    parts = list(given.values()) if isinstance(given, dict) else list(given)
-    if len(items) != len(parts):
-        raise ValueError("'shape_invariants' and 'loop_vars' must have the same structure.")
-    return [shape for item, part in zip(items, parts, strict=True) for shape in _flat_shapes(item, part)]
-
-
-def _less_specific(general: Any, special: Any) -> bool:
-    if general is None:
-        return True
-    if special is None or len(general) != len(special):
-        return False
-    return all(a is None or a == b for a, b in zip(general, special, strict=True))
-
-
 def _turns(
     graph: Graph,
     context: WhileContext,
     cond: Any,
     body: Any,
     loop_vars: Any,
-    leaves: list[_Leaf],
+    leaves: list[Leaf],
     entered: list[Tensor],
     same_structure: bool,
 ) -> Any:
     merged = [first_merge(context, tensor) for tensor in entered]
     with context.entered():
         context.pivot_for_pred = merged[0].op
-        result = _call(cond, _packed(loop_vars, leaves, merged))
+        result = called(cond, packed(loop_vars, leaves, merged))
         condition = checked_predicate(convert_to_tensor(result) if isinstance(result, bool) else result)
         context.gate = apply("LoopCond", context.add_value(condition), name="LoopCond")
         switches = [gated(context, tensor) for tensor in merged]
         turn = [identity(true) if not true.dtype.is_ref else apply("RefIdentity", true) for _, true in switches]
         context.pivot_for_body = turn[0].op
-        found = _call(body, _packed(loop_vars, leaves, turn))
-        nexts = _next_values(context, loop_vars, leaves, found)
+        found = called(body, packed(loop_vars, leaves, turn))
+        nexts = [context.add_value(value) for value in next_values(loop_vars, leaves, found)]
         for enter_tensor, merge_tensor, value in zip(entered, merged, nexts, strict=True):
-            _check_next(enter_tensor, merge_tensor, value)
+            check_next(enter_tensor.op.inputs[0], merge_tensor, value)
             go_round(context, merge_tensor, value)
     context.loop_exits = exits = [leave(context, false) for false, _ in switches]
-    packed = _packed(found if nest.is_nested(found) else [found], leaves, exits)
-    if not same_structure and isinstance(packed, list | tuple) and not hasattr(packed, "_fields") and len(packed) == 1:
-        return packed[0]
-    return packed
-
-
-def _packed(structure: Any, leaves: list[_Leaf], tensors: list[Tensor]) -> Any:
-    values, start = [], 0
-    for leaf in leaves:
-        count = len(leaf.tensors)
-        values.append(leaf.rebuilt(tensors[start : start + count]))
-        start += count
-    return nest.pack_sequence_as(structure, values)
-
-
-def _call(function: Any, values: Any) -> Any:
-    if isinstance(values, list | tuple):
-        return function(*values)
-    return function(**values) if isinstance(values, dict) else function(values)
-
-
-def _next_values(context: WhileContext, loop_vars: Any, leaves: list[_Leaf], found: Any) -> list[Tensor]:
-    if not nest.is_nested(found) or (
-        len(leaves) == 1 and not isinstance(loop_vars, dict) and len(nest.flatten(found)) == 1
-    ):
-        values = nest.flatten(found)
-    else:
-        if isinstance(loop_vars, list | tuple) and isinstance(found, list | tuple) and len(found) == len(loop_vars):
-            for before, after in zip(loop_vars, found, strict=True):
-                nest.assert_same_structure(before, after)
-        else:
-            nest.assert_same_structure(loop_vars, found)
-        values = nest.flatten(found)
-    if len(values) != len(leaves):
-        raise ValueError(
-            f"The number of inputs and outputs of body must be the same: it took {len(leaves)} loop variables and "
-            f"returned {len(values)}."
-        )
-    tensors: list[Tensor] = []
-    for leaf, value in zip(leaves, values, strict=True):
-        wanted = leaf.tensors[0].dtype.base_dtype
-        if leaf.array is None and leaf.composite is None and not isinstance(value, Tensor):
-            try:
-                value = convert_to_tensor(value, wanted, as_ref=False)
-            except (TypeError, ValueError):
-                value = convert_to_tensor(value)
-        parts = _Leaf(value).tensors
-        tensors.extend(context.add_value(part) for part in parts)
-    return tensors
-
-
-def _check_next(entered: Tensor, merged: Tensor, value: Tensor) -> None:
-    if value.dtype.base_dtype is not merged.dtype.base_dtype:
-        raise TypeError(
-            f"Input tensor '{_start_name(entered)}' enters the loop with type {merged.dtype.base_dtype.name}, but has "
-            f"type {value.dtype.base_dtype.name} after one iteration."
-        )
-    if not _less_specific(merged.raw_shape, value.raw_shape):
-        raise ValueError(
-            f"Input tensor '{_start_name(entered)}' enters the loop with shape {merged.get_shape()}, but has shape "
-            f"{value.get_shape()} after one iteration. To allow the shape to vary across iterations, use the "
-            "`shape_invariants` argument of tf.while_loop to specify a less-specific shape."
-        )
-
-
-def _start_name(entered: Tensor) -> str:
-    """The name of the outer tensor that a loop variable starts with."""
-    return entered.op.inputs[0].name
+    result = packed(found if nest.is_nested(found) else [found], leaves, exits)
+    if not same_structure and isinstance(result, list | tuple) and not hasattr(result, "_fields") and len(result) == 1:
+        return result[0]
+    return result

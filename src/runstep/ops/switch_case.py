@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
-from runstep.graph import nest
-from runstep.graph.apply import apply
-from runstep.graph.functions import FunctionGraph, define, function_named, unused_name
-from runstep.graph.graph import Graph, get_default_graph, name_scope
-from runstep.graph.operation import Operation
-from runstep.graph.shapes import common
+from runstep.graph.graph import get_default_graph, name_scope
 from runstep.graph.tensor import Tensor
-from runstep.graph.tracing import captured, packed, traced
-from runstep.ops.basic import identity
+from runstep.ops.bodies import Branch, check_alike, chosen, label_of, traced_branch
 
 __all__ = ["switch_case"]
-
-Branch = Callable[[], Any]
 
 
 def switch_case(
@@ -43,37 +34,15 @@ def switch_case(
         branches.append(default)
     graph = get_default_graph()
     with name_scope(name, "case", [branch_index]), name_scope("indexed_case") as inside:
-        label = inside.rstrip("/").replace("/", "_")
+        label = label_of(inside)
         bodies, structures = [], []
         for number, branch in enumerate(branches):
-            body, structure = _traced(graph, f"{label}_branch{number}", branch, branch_index)
+            body, structure = traced_branch(graph, f"{label}_branch{number}", branch, branch_index)
             bodies.append(body)
             structures.append(structure)
-        _check_alike(bodies, structures)
-        inputs = _share_inputs(bodies)
-        outputs = zip(*(body.outputs for body in bodies), strict=True)
-        shapes = [common([output.raw_shape for output in alike]) for alike in outputs]
-        names = [define(graph, body, unused_name(graph, body.name)) for body in bodies]
-        stateful = any(function_named(graph, name.name).definition.signature.is_stateful for name in names)
-        found = apply(
-            "Case" if stateful else "StatelessCase",
-            branch_index,
-            inputs,
-            Tout=[tensor.dtype for tensor in bodies[0].outputs],
-            branches=names,
-            output_shapes=shapes,
-            name=inside,
-        )
-        made = [found] if isinstance(found, Tensor) else [] if isinstance(found, Operation) else list(found)
-        op = graph.get_operation_by_name(inside[:-1])
-        op.attrs = {**op.attrs, "_lower_using_switch_merge": True}
-        graph._unfetchable.add(op)
-        results = []
-        for tensor, inner, shape in zip(made, bodies[0].outputs, shapes, strict=True):
-            tensor.raw_shape = shape
-            tensor._handle_data = inner._handle_data
-            results.append(identity(tensor))
-        return packed(structures[0], results)
+        names = [f"branches[{number}]" for number in range(len(branches))]
+        check_alike(bodies, structures, names, "tf.switch_case", "case")
+        return chosen(graph, "Case", branch_index, bodies, structures[0], inside, lambda found: {"branches": found})
 
 
 def _numbered(branch_index: Any, branch_fns: Any) -> list[Branch]:
@@ -104,52 +73,3 @@ def _numbered(branch_index: Any, branch_fns: Any) -> list[Branch]:
             f"{{{','.join(map(str, sorted(numbers)))}}}"
         )
     return [branch for _, branch in sorted(branch_fns, key=lambda pair: int(pair[0]))]
-
-
-def _traced(graph: Graph, name: str, branch: Branch, branch_index: Tensor) -> tuple[FunctionGraph, Any]:
-    def once_run(leaf: Any) -> Any:
-        """The number of the branch, once the operation has run, stands for it."""
-        if not isinstance(leaf, Operation):
-            return leaf
-        with get_default_graph().control_dependencies([leaf]):
-            return identity(branch_index)
-
-    return traced(graph, name, [], lambda _: nest.map_structure(once_run, branch()))
-
-
-def _check_alike(bodies: Sequence[FunctionGraph], structures: Sequence[Any]) -> None:
-    first = bodies[0].outputs
-    for i, (body, structure) in enumerate(zip(bodies, structures, strict=True)):
-        try:
-            nest.assert_same_structure(structures[0], structure)
-            for a, b in zip(nest.flatten(structures[0]), nest.flatten(structure), strict=True):
-                if type(a) is not type(b) and (a is None) == (b is None) and not _is_plain(a, b):
-                    raise TypeError(f"{a!r} and {b!r} are of different kinds.")
-            if len(body.outputs) == len(first):
-                for a, b in zip(first, body.outputs, strict=True):
-                    if a.dtype is not b.dtype:
-                        raise TypeError(f"{a.dtype.name} and {b.dtype.name} are different types.")
-        except (TypeError, ValueError) as error:
-            raise TypeError(
-                f"branches[0] and branches[{i}] arguments to tf.switch_case must have the same number, type, and "
-                f"overall structure of return values.\n\nbranches[0] output: {structures[0]}\n"
-                f"branches[{i}] output: {structure}\n\nError details:\n{error}"
-            ) from None
-        if len(body.outputs) != len(first):
-            raise ValueError(
-                f"Lengths of branch outputs of case must match.\nlen(graphs[0].outputs): {len(first)}\n"
-                f"len(graphs[{i}].outputs): {len(body.outputs)}\n"
-            )
-
-
-def _is_plain(a: Any, b: Any) -> bool:
-    """Whether both are one tensor: Tensors, arrays, numbers."""
-    return not any(hasattr(value, "_component_tensors") for value in (a, b))
-
-
-def _share_inputs(bodies: Sequence[FunctionGraph]) -> list[Tensor]:
-    """Makes the functions take the same arguments: what any of them uses from outside. Returns that."""
-    wanted = list(dict.fromkeys(tensor for body in bodies for tensor in captured(body, 0)))
-    for body in bodies:
-        body.inputs = [body.capture(tensor) for tensor in wanted]
-    return wanted

@@ -27,6 +27,8 @@ __all__ = ["TensorArray"]
 class TensorArray:
     """A list of tensors of one dtype, each written once (source: tf.compat.v1.TensorArray).
 
+    Inside of a `tf.function` it is a tensor list (`ListArray`), as in TensorFlow.
+
     Every write returns a new object; use that one from then on. Its `flow`, a float scalar, makes what comes later wait
     for the write.
 
@@ -59,6 +61,13 @@ class TensorArray:
         colocate_with_first_write_call: bool = True,
         name: str | None = None,
     ) -> None:
+        if handle is None and get_default_graph()._functional_flow:
+            from runstep.ops.tensor_array_list import ListArray
+
+            options = (size, dynamic_size, clear_after_read, tensor_array_name, handle, flow)
+            self.__class__ = ListArray
+            ListArray.__init__(self, dtype, *options, infer_shape=infer_shape, element_shape=element_shape, name=name)  # type: ignore[arg-type]
+            return
         if handle is not None:
             for argument, given in (
                 ("tensor_array_name", tensor_array_name),
@@ -141,6 +150,12 @@ class TensorArray:
         other.__dict__.update(self.__dict__)
         other._flow = flow
         return other
+
+    def _given_back(self, flow: Tensor) -> TensorArray:
+        """The array that a function or a branch returned: how long it is, another branch may see otherwise."""
+        found = self._with_flow(flow)
+        found._size = None
+        return found
 
     def _check_element_shape(self, shape: TensorShape) -> None:
         known = self._element_shape[0]
@@ -265,12 +280,14 @@ class TensorArray:
             value = convert_to_tensor(value, preferred_dtype=self._dtype, name="value")
             with self._beside_first(value):
                 lengths = cast(lengths, dtypes.int64)
-                known = constant_value(lengths)
-                raw = value.raw_shape
-                if raw is not None and known is not None and known.size and known.max() == known.min():
-                    self._check_element_shape(TensorShape((int(known.flat[0]), *raw[1:])))
+                self._check_pieces(value, lengths)
                 flow = apply("TensorArraySplitV3", self._handle, value, lengths, self._flow, name=name)
         return self._with_flow(flow)
+
+    def _check_pieces(self, value: Tensor, lengths: Tensor) -> None:
+        known, raw = constant_value(lengths), value.raw_shape
+        if raw is not None and known is not None and known.size and known.max() == known.min():
+            self._check_element_shape(TensorShape((int(known.flat[0]), *raw[1:])))
 
     def size(self, name: str | None = None) -> Tensor:
         """The number of elements, int32."""

@@ -66,7 +66,7 @@ def tensor_list_reserve(node: Node) -> Kernel:
     def run(element_shape: Any, count: Any) -> TensorList:
         if count < 0:
             raise invalid(f"The num_elements to reserve must be a non negative number, but got {count}")
-        return TensorList(dtype, shape(element_shape), [None] * int(count))
+        return TensorList(dtype, shape(element_shape), [None] * int(count), few=())
 
     return run
 
