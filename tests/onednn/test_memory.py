@@ -19,7 +19,7 @@ def test_workspaces_count_and_make_room() -> None:
             weights = np.random.default_rng(seed).normal(size=(3, 3, 16, 16)).astype(np.float32)
             y = tf.nn.relu(tf.nn.conv2d(y, weights, 1, "SAME"))
         images, other = tf.reduce_max(y), tf.reduce_max(tf.fill([3, 1 << 20], tf.reduce_max(x)))
-        with tf.Session(graph=graph, memory_limit=14 * MIB) as session:
+        with tf.Session(graph=graph, memory_limit=18 * MIB) as session:
 
             def run(count: int, fetch: object = images) -> None:
                 session.run(fetch, {x: np.ones((count, 64, 64, 16), np.float32)})

@@ -52,7 +52,7 @@ def test_which_variables(folder: str, same: Same) -> None:
         nines(tf, "bias", [4], use_resource=True)
         nines(tf, "words", [4, 2], partitioner=tf.fixed_size_partitioner(2))
         nines(tf, "mean", [], trainable=False)
-        if "var_name_to_prev_var_name" in arguments:
+        if "other" in arguments.get("var_name_to_prev_var_name", {}):
             nines(tf, "other", [4])
         log.tried(lambda: tf.train.warm_start(folder, **arguments))
         with tf.Session() as sess:
