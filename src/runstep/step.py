@@ -61,6 +61,12 @@ class StepContext:
             for wake in self.wakers.copy():
                 wake()
 
+    def growing(self, device: Any, projections: Any = None) -> Any:
+        """`growth`, from now on. Of a plan whose needs change with what is found out: its `projections`."""
+        if self.growth is None:
+            self.growth = device.growth(projections, None)
+        return self.growth
+
     def stop(self) -> None:
         """Called by emitted loops once `cancelled` is set.
 

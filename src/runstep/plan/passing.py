@@ -262,11 +262,8 @@ class Passing:
         device: Any = node.where
         self._new_bytes = 0
         step, size = self._step, self._held() + (device.memory_limit >> _OFTEN)
-        growth = step.growth
-        if growth is None:
-            growth = step.growth = device.growth(None, None)
         shape = np.shape(outputs[0]) if outputs else None
-        growth.add(step, self, node, size, ((node, 0), size, shape))
+        step.growing(device).add(step, self, node, size, ((node, 0), size, shape))
 
     def _held(self) -> int:
         """The bytes of all tokens but those that came from outside."""

@@ -116,9 +116,7 @@ class Carried:
 def _claim(step: Any, key: Any, node: PlanNode, size: int, ref: Ref, shape: RawShape) -> None:
     """Has a step claim an eighth more than `size`, unless it has that much for `key`: so it claims rarely."""
     device: Any = node.where
-    growth = step.growth
-    if growth is None:
-        growth = step.growth = device.growth(None, None)
+    growth = step.growing(device)
     if not growth.has(key, size):
         growth.add(step, key, node, size + max(size >> 3, device.memory_limit >> SHARE), (ref, size, shape))
 

@@ -117,10 +117,7 @@ def watch(
 
 
 def _see(projections: Projections, step: Any, node: PlanNode, shapes: Sequence[RawShape]) -> None:
-    growth = step.growth
-    if growth is None:
-        growth = step.growth = node.where.growth(projections, None)  # type: ignore[union-attr]
-    growth.see(step, projections, node, shapes)
+    step.growing(node.where, projections).see(step, projections, node, shapes)
 
 
 def watch_body(nodes: Sequence[PlanNode], inside: Inside) -> None:
@@ -131,10 +128,7 @@ def watch_body(nodes: Sequence[PlanNode], inside: Inside) -> None:
 
 
 def _see_inside(inside: Inside, step: Any, node: PlanNode, shapes: Sequence[RawShape]) -> None:
-    growth = step.growth
-    if growth is None:
-        growth = step.growth = node.where.growth(None, None)  # type: ignore[union-attr]
-    growth.see_inside(step, inside, node, shapes)
+    step.growing(node.where).see_inside(step, inside, node, shapes)
 
 
 def _is_open(node: PlanNode) -> bool:
